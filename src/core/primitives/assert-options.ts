@@ -4,12 +4,13 @@ import { isEmptyInstance } from './json-copy.js';
 import { describeKind, describeNumber, describeOption } from './redact.js';
 
 /**
- * Returns the known fields of an object that a caller gave, each read once: what is checked is what is used, whatever a
- * getter or proxy answers next. A field that is absent is absent from the copy; an inherited one counts.
+ * Returns a copy of the known fields of an object that a caller passed. Each field is read once, so that the value that
+ * was checked is the value that is used, even if a getter or proxy returns another one the next time. Absent fields are
+ * absent from the copy; inherited fields count as present.
  *
- * @throws TypeError for what is no object, for a promise, a `Map` and other instances without such fields, for a name that is
- *   not known, so that a misspelt option does not pass for an absent one, and for a field that cannot be read. What a getter
- *   throws is not passed on.
+ * @throws TypeError for a value that is not an object; for a promise, a `Map` and other instances without such fields;
+ *   for an unknown name, so that a misspelt option is not taken for an absent one; and for a field that cannot be read.
+ *   What a getter throws is not passed on, because it may contain a secret.
  */
 export function readFields<Fields extends object>(
   value: unknown,
@@ -25,9 +26,10 @@ export function readFields<Fields extends object>(
 }
 
 /**
- * Returns the fields like {@link readFields}, and ignores others.
+ * Returns a copy of the fields like {@link readFields}, but ignores unknown names.
  *
- * @throws TypeError for what is no object, for an instance without such fields, and for a field that cannot be read.
+ * @throws TypeError for a value that is not an object, for an instance without such fields, and for a field that cannot
+ *   be read.
  */
 export function copyFields<Fields extends object>(
   value: unknown,
@@ -42,9 +44,9 @@ export function copyFields<Fields extends object>(
 }
 
 /**
- * Returns one field like {@link copyFields}: an empty object where it is absent.
+ * Returns a copy of one field like {@link copyFields}; an empty object if the field is absent.
  *
- * @throws TypeError for what is no object, and for a field that cannot be read.
+ * @throws TypeError for a value that is not an object, and for a field that cannot be read.
  */
 export function copyField<Fields extends object>(
   value: unknown,
@@ -70,7 +72,7 @@ function copyInto<Fields extends object>(
   }
 }
 
-/** Refuses what would pass for empty options and was meant as something else. */
+/** Rejects an instance without own fields, such as a promise: it would be taken for empty options. */
 function assertNoEmptyInstance(value: object, what: string): void {
   if (!isInstanceWithoutFields(value, what)) return;
   if (hasMethods(value, 'then')) throw new TypeError(`${what} must be an object, got a promise that was not awaited`);
@@ -80,9 +82,10 @@ function assertNoEmptyInstance(value: object, what: string): void {
 }
 
 /**
- * Returns whether a value is a promise, a `Map` or the like, which has no fields of its own.
+ * Returns whether a value is a promise, a `Map` or another instance that has no fields of its own.
  *
- * @throws TypeError for one that cannot be read; what a proxy throws is not passed on, because it may hold a secret.
+ * @throws TypeError for a value that cannot be read. What a proxy throws is not passed on, because it may contain a
+ *   secret.
  */
 export function isInstanceWithoutFields(value: unknown, what: string): boolean {
   try {
@@ -93,10 +96,10 @@ export function isInstanceWithoutFields(value: unknown, what: string): boolean {
 }
 
 /**
- * Maps the members of an array that a caller gave, each read once.
+ * Maps the members of an array that a caller passed. Each member is read once.
  *
- * @throws TypeError for what is no array, for one with holes or more members than `most`, and for a member that cannot be
- *   read.
+ * @throws TypeError for a value that is not an array, for an array with holes or with more than `most` members, and for
+ *   a member that cannot be read.
  */
 export function mapMembers<Result>(
   value: unknown,
@@ -113,7 +116,7 @@ export function mapMembers<Result>(
 }
 
 /**
- * Refuses what lacks one of the functions of an interface.
+ * Rejects a value that lacks one of the functions of an interface.
  *
  * @throws TypeError naming the first function that is missing.
  */
@@ -147,7 +150,7 @@ function methodOf(value: unknown, method: string, what: string): unknown {
   }
 }
 
-/** Returns the names of the fields of an object that a caller gave. */
+/** Returns the names of the fields of an object that a caller passed. */
 export function namesOf(value: object, what: string): readonly string[] {
   try {
     return Object.keys(value);

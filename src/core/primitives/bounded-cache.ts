@@ -1,12 +1,13 @@
 import { LRUCache } from 'lru-cache';
 
 /**
- * Returns an empty cache of at most `maxEntries`, of which the one that was not used for longest makes room for a new one.
+ * Returns an empty cache of at most `maxEntries` entries. A full cache evicts the least recently used entry.
  *
- * The bound is set as a sum of sizes that are all 1, since a bound on the count makes the cache reserve room for all of
- * its entries at once: megabytes, and tens of milliseconds, for each manager that is constructed.
+ * The bound is set as a total size, with a size of 1 for each entry: with a bound on their number, the cache would
+ * allocate room for all entries at once, which takes megabytes and tens of milliseconds for each manager that is
+ * constructed.
  *
- * @param dispose - called with each entry that leaves the cache, and why.
+ * @param dispose - called with each entry that leaves the cache, and with the reason.
  */
 export function boundedCache<Key extends {}, Value extends {}>(
   maxEntries: number,

@@ -9,7 +9,10 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
 });
 const encoder = new TextEncoder();
 
-/** Returns the CRC-32 (IEEE 802.3) of the text's UTF-8 form, as eight hexadecimal digits: it finds torn and damaged documents. */
+/**
+ * Returns the CRC-32 (IEEE 802.3) of the text's UTF-8 form as eight hexadecimal digits. It reveals torn and damaged
+ * documents.
+ */
 export function checksum(text: string): string {
   let remainder = 0xffffffff;
   for (const byte of encoder.encode(text)) {
@@ -18,7 +21,10 @@ export function checksum(text: string): string {
   return ((remainder ^ 0xffffffff) >>> 0).toString(16).padStart(8, '0');
 }
 
-/** Returns JSON with the names of every object sorted, because a store may keep objects in another order. */
+/**
+ * Returns JSON in which the names of every object are sorted, because a store may return them in another order than it
+ * was given.
+ */
 export function canonicalJson(value: JsonValue | undefined): string {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
@@ -32,7 +38,10 @@ export function canonicalJson(value: JsonValue | undefined): string {
   return `{${members}}`;
 }
 
-/** Documents have few names, which each refresh writes and reads many times; only those of params are chosen by users. */
+/**
+ * The maximum number of cached names. Documents have few names, which each refresh writes and reads many times, but
+ * users choose the names of params, so the cache needs a bound.
+ */
 const MAX_QUOTED = 1_000;
 const quotedNames = new Map<string, string>();
 

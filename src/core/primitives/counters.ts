@@ -1,17 +1,22 @@
-/** Names to values; one that is `undefined` is as good as absent. */
+/** The values of labels by their names; a value of `undefined` means the same as an absent name. */
 export type Labels = Readonly<Record<string, string | undefined>>;
 
-/** The number of times that something has happened, with these labels. */
+/** The number of events with these labels. */
 export interface Count {
   readonly labels: Labels;
   value: number;
 }
 
-/** Counts that only rise, one for each combination of labels. Their names are the same each time, in the same order. */
+/**
+ * Counts events, separately for each combination of labels. Callers pass the same names in the same order each time.
+ */
 export class Counter {
   readonly #counts = new Map<string, Count>();
 
-  /** @param known - the labels that are there from the beginning: a count that appears as 1 is not seen to rise from 0. */
+  /**
+   * @param known - the labels whose counts exist from the beginning, as 0: a monitoring system does not see a rise in a
+   *   count that first appears as 1.
+   */
   constructor(known: readonly Labels[] = []) {
     for (const labels of known) this.#counts.set(idOf(labels), { labels, value: 0 });
   }
@@ -28,11 +33,11 @@ export class Counter {
   }
 }
 
-/** Counts how values are spread over buckets. */
+/** Counts values by the bucket into which they fall. */
 export class Histogram {
-  /** The upper bounds of the buckets, rising; the bucket after the last has none. */
+  /** The upper bounds of the buckets, in ascending order; the last bucket has none. */
   readonly bounds: readonly number[];
-  /** The number of values in each bucket, those of the smaller ones not included. */
+  /** The number of values in each bucket, without those in the buckets before it. */
   readonly counts: number[];
   sum: number = 0;
 

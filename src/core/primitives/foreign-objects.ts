@@ -1,9 +1,10 @@
 /*
- * Objects of another realm (a test runner's VM context), of another copy of a package or of a polyfill are not instances of
- * the classes that this module sees, so they are told by their shape. No function here throws, whatever it is given.
+ * Objects of another realm (a test runner's VM context), of another copy of a package or of a polyfill are not
+ * instances of the classes that this module sees, so these functions recognize them by their shape. None of them
+ * throws, whatever the argument.
  */
 
-/** Returns a member of an object; `undefined` where there is none, or it cannot be read. */
+/** Returns a member of an object; `undefined` if it is absent or cannot be read. */
 export function memberOf(value: unknown, name: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
   try {
@@ -13,17 +14,20 @@ export function memberOf(value: unknown, name: string): unknown {
   }
 }
 
-/** Tells whether this is a proxy that was revoked, which throws at any look. */
+/** Returns whether a value is a revoked proxy, which throws on every access. */
 export function isRevoked(value: unknown): boolean {
   return isArrayIfReadable(value) === undefined;
 }
 
-/** Tells whether this is an array of any realm. */
+/** Returns whether a value is an array of any realm. */
 export function isArray(value: unknown): value is readonly unknown[] {
   return isArrayIfReadable(value) === true;
 }
 
-/** Tells an array. The result is used even where only the failure counts: a bundler leaves out a call whose result is not. */
+/**
+ * Returns whether a value is an array; `undefined` for a revoked proxy. {@link isRevoked} compares the result instead
+ * of only catching the error, because a bundler may remove a call whose result is unused.
+ */
 function isArrayIfReadable(value: unknown): boolean | undefined {
   try {
     return Array.isArray(value);
@@ -32,12 +36,12 @@ function isArrayIfReadable(value: unknown): boolean | undefined {
   }
 }
 
-/** Tells whether all these members are functions. */
+/** Returns whether all of these members are functions. */
 export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
   return names.every((name) => typeof memberOf(value, name) === 'function');
 }
 
-/** Tells whether this is an error of any realm, a `DOMException` included. */
+/** Returns whether a value is an error of any realm, including a `DOMException`. */
 export function isError(value: unknown): value is Error {
   try {
     return value instanceof Error || /^(?:Error|DOMException)$/.test(tagOf(value));
@@ -46,23 +50,23 @@ export function isError(value: unknown): value is Error {
   }
 }
 
-/** Tells whether this is a `TypeError` of any realm. */
+/** Returns whether a value is a `TypeError` of any realm. */
 export function isTypeError(value: unknown): value is TypeError {
   return isError(value) && (value instanceof TypeError || memberOf(value, 'name') === 'TypeError');
 }
 
-/** Returns the errors of an `AggregateError` of any realm; `undefined` where the value is none. */
+/** Returns the errors of an `AggregateError` of any realm; `undefined` for any other value. */
 export function errorsIn(value: unknown): readonly unknown[] | undefined {
   const errors = isError(value) ? memberOf(value, 'errors') : undefined;
   return isArray(errors) ? errors : undefined;
 }
 
-/** Tells whether this is a promise of any implementation. */
+/** Returns whether a value is a promise of any implementation. */
 export function isPromise<Result>(value: Result | Promise<Result>): value is Promise<Result> {
   return typeof memberOf(value, 'then') === 'function';
 }
 
-/** Tells whether this is an `AbortSignal` of any realm or polyfill. */
+/** Returns whether a value is an `AbortSignal` of any realm or polyfill. */
 export function isAbortSignal(value: unknown): value is AbortSignal {
   const isAborted = memberOf(value, 'aborted');
   return typeof isAborted === 'boolean' && hasMethods(value, 'addEventListener', 'removeEventListener');

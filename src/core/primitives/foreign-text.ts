@@ -3,26 +3,33 @@ import { onOneLine } from './redact.js';
 
 const READ_LENGTH = 10_000;
 const SHOWN_LENGTH = 300;
-/** The least number of characters that is hidden: shorter text occurs in ordinary words, and is no secret by itself. */
+/** The minimum length of a hidden value: shorter text occurs in ordinary words and is not a secret by itself. */
 const SHORTEST_HIDDEN = 8;
 const JSON_STRING = /"((?:[^"\\]|\\.){8,})"/g;
-/** The part of a URL that may hold a name and a password, up to the last `@`, since a password may hold one. */
+/**
+ * The part of a URL that may contain a name and a password. It ends at the last `@`, since a password may contain one.
+ */
 const CREDENTIALS = /\b([a-z][a-z0-9+.-]*):\/\/\S*@/gi;
-/** The beginning of a JSON object or of an array of them, quoted or not. */
+/** The beginning of a JSON object or of an array of objects, whether or not it is inside a string. */
 const JSON_TEXT = /(?:\{\s*\\?["']|\[\s*\{).*$/;
-/** Text that may be a token, a secret or a hash. Names of hosts and paths have dots and slashes between shorter parts. */
+/**
+ * Text that may be a token, a secret or a hash. Host names and paths do not match, as dots and slashes divide them into
+ * shorter parts.
+ */
 const LONG_WORD = /[A-Za-z0-9_+=%-]{32,}/g;
 
 /**
- * Returns what a server or a driver said, fit to be shown: on one line, of at most 300 characters, without credentials in
- * URLs, JSON, long words, and the values in `hidden`. Of a value that is JSON, the strings in it are removed as well.
+ * Returns the message of a server or a driver in a form that may be shown: one line of at most 300 characters, without
+ * credentials in URLs, JSON, long words and the values in `hidden`. If a hidden value is JSON, the strings in it are
+ * removed as well.
  *
- * The caller first cuts off what is known to repeat a command or a row.
+ * Callers first cut off parts that are known to repeat a command or a row.
  */
 export function foreignText(text: string, hidden: readonly string[] = []): string {
   const values = hidden.flatMap(partsOf).filter((value) => value.length >= SHORTEST_HIDDEN);
   values.sort((a, b) => b.length - a.length);
-  // A word that the cut went through may be the beginning of a secret, which nothing below would recognize.
+  // The word at the cut is dropped: it may be the beginning of a secret, which the replacements below would not
+  // recognize.
   const read = text.length > READ_LENGTH ? text.slice(0, READ_LENGTH).replace(/\S+$/, '') : text;
   const shown = values.reduce((rest, value) => rest.replaceAll(value, '[redacted]'), read);
   const line = onOneLine(shown)
@@ -36,7 +43,10 @@ function partsOf(value: string): string[] {
   return value.startsWith('{') ? [value, ...[...value.matchAll(JSON_STRING)].map(([, part = '']) => part)] : [value];
 }
 
-/** Returns the message of a driver's error; of one that stands for several, those of the first few that differ. */
+/**
+ * Returns the message of a driver's error; for an error that combines several, the different ones among the first four
+ * messages.
+ */
 export function foreignMessage(error: unknown): string {
   const message = memberOf(error, 'message');
   if (typeof message === 'string' && message !== '') return message;

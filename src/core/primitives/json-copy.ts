@@ -2,13 +2,16 @@ import { bytesIn } from './foreign-objects.js';
 import { isJsonObject, type JsonObject } from './json.js';
 import { describeName } from './redact.js';
 
-/** The bounds of an object that is kept as JSON. */
+/** The bounds of an object that is stored as JSON. */
 export interface JsonBounds {
   readonly maxLength: number;
   readonly maxDepth: number;
 }
 
-/** Says why an object cannot be kept as JSON, in words of ours and with nothing of its content but names of fields. */
+/**
+ * Reports why an object cannot be stored as JSON. The message is written by this library and shows nothing of the
+ * content but names of fields.
+ */
 class NotJson extends TypeError {}
 
 type Loss = (holder: unknown, key: string, member: unknown) => string | undefined;
@@ -16,10 +19,10 @@ type Loss = (holder: unknown, key: string, member: unknown) => string | undefine
 const EMPTY_INSTANCE = 'an instance of a class without fields of its own, such as a promise or a Map';
 
 /**
- * Returns a copy of an object as JSON keeps it. What JSON would turn into something else without a word is refused: a
- * promise that was not awaited, a `Map`, a `Set` and other instances without fields of their own become `{}`, functions
- * disappear, bytes become an object of numbers, holes of arrays, `NaN`, infinities and invalid dates become `null`. A valid
- * `Date` is kept as its text.
+ * Returns a copy of an object that has been converted to JSON and back. Values that JSON would silently change are
+ * rejected: a promise that was not awaited, a `Map`, a `Set` and other instances without fields of their own would
+ * become `{}`, functions would disappear, bytes would become an object of numbers, and holes of arrays, `NaN`,
+ * infinities and invalid dates would become `null`. A valid `Date` becomes its text.
  *
  * @param name - the name of the object in messages.
  * @throws TypeError naming the field.
@@ -37,7 +40,8 @@ export function jsonCopy(name: string, value: object, { maxLength, maxDepth }: J
 }
 
 /**
- * Returns an object as JSON text. Only instances that become `{}` and bytes are refused, since they are never what was meant.
+ * Returns an object as JSON text. Only bytes and instances that would become `{}` are rejected, since they are always a
+ * mistake.
  *
  * @throws TypeError naming the field.
  */
@@ -45,7 +49,7 @@ export function jsonTextOf(name: string, value: object): string {
   return jsonText(name, value, (_holder, _key, member) => (isEmptyInstance(member) ? EMPTY_INSTANCE : undefined));
 }
 
-/** Tells a promise, a `Map` and their like, which become `{}` in JSON, from an object with content, of any realm. */
+/** Returns whether a value is a promise, a `Map` or another instance of any realm that would become `{}` in JSON. */
 export function isEmptyInstance(value: unknown): boolean {
   if (!isJsonObject(value) || Object.keys(value).length > 0) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -77,7 +81,7 @@ function textOf(name: string, value: object, loss: Loss): string | undefined {
   }
 }
 
-/** Returns what a member is that JSON would turn into something else; `undefined` for one that it keeps. */
+/** Returns a description of a member that JSON would change; `undefined` for a member that JSON preserves. */
 function lostMember(holder: unknown, key: string, member: unknown): string | undefined {
   if (typeof member === 'function' || typeof member === 'symbol') return `a ${typeof member}`;
   if (typeof member === 'number' && !Number.isFinite(member)) return String(member);
@@ -86,7 +90,10 @@ function lostMember(holder: unknown, key: string, member: unknown): string | und
   return isEmptyInstance(member) ? EMPTY_INSTANCE : undefined;
 }
 
-/** Tells bytes, as a `Buffer` has become an object of its own before it comes as a member. No getter is called a second time. */
+/**
+ * Returns whether a member is bytes. The holder is inspected, because `toJSON` has already turned a `Buffer` into an
+ * object when the replacer receives it; the property descriptor is read, so that no getter is called a second time.
+ */
 function isBytesAt(holder: unknown, key: string): boolean {
   return bytesIn(Object.getOwnPropertyDescriptor(holder, key)?.value) !== undefined;
 }

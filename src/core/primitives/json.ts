@@ -14,7 +14,9 @@ export interface JsonObject {
   readonly [name: string]: JsonValue | undefined;
 }
 
-/** Tells an object from an array and from what is no object; a proxy that was revoked is none. It never throws. */
+/**
+ * Returns whether a value is an object and not an array. It never throws; a revoked proxy does not count as an object.
+ */
 export function isJsonObject(value: unknown): value is JsonObject {
   try {
     return typeof value === 'object' && value !== null && !Array.isArray(value);

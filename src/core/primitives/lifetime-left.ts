@@ -2,14 +2,14 @@ import { isJsonObject, type JsonObject, type JsonValue } from './json.js';
 
 const MS_PER_SECOND = 1_000;
 
-/** Returns the whole seconds until an instant, as `expires_in` counts them; 0 once it has passed. */
+/** Returns the whole seconds until an instant, the unit of `expires_in`; 0 once the instant has passed. */
 export function secondsLeft(expiresAt: number, now: number): number {
   return Math.max(0, Math.floor((expiresAt - now) / MS_PER_SECOND));
 }
 
 /**
- * Returns WeChat's answer with the seconds that are left in place of `expires_in`, which counts from when the answer came: at
- * its top level, and in each object below that holds the token.
+ * Returns WeChat's answer with `expires_in` replaced by the seconds that are left, because WeChat counts from the
+ * moment of its answer. The field is replaced at the top level, and in each nested object that contains the token.
  */
 export function withSecondsLeft(answer: JsonObject, token: string, left: number): JsonObject {
   const members = Object.entries(answer).map(([name, member]) => [
@@ -25,7 +25,10 @@ function withinMember(member: JsonValue | undefined, token: string, left: number
   return Object.fromEntries(Object.entries(member).map(([name, part]) => [name, withinMember(part, token, left)]));
 }
 
-/** Returns a lifetime in the form that WeChat gave it: a string where it was one. Anything else is no lifetime, and stays. */
+/**
+ * Returns the remaining lifetime in the form of WeChat's value: a string if that was a string. A value that is not a
+ * lifetime is returned unchanged.
+ */
 function lifetimeOf(stated: JsonValue | undefined, left: number): JsonValue | undefined {
   if (typeof stated === 'number') return left;
   return typeof stated === 'string' && /^\d+(\.\d+)?$/.test(stated) ? String(left) : stated;

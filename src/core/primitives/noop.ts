@@ -1,2 +1,2 @@
-/** Does nothing: what a promise has come to is handled elsewhere. */
+/** Does nothing. It ignores the outcome of a promise that is handled elsewhere. */
 export function noop(): void {}

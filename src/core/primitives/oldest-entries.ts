@@ -1,6 +1,7 @@
 /**
- * Deletes the entries of a map that were set first. Finding the first entry passes over all that were deleted before it, so that
- * deleting one at each insertion costs microseconds, and deleting many in one pass next to nothing.
+ * Deletes the entries of a map that were set first. The search for the first entry passes over all slots of earlier
+ * deletions, so that deleting one entry at each insertion costs microseconds, while deleting many in one pass costs
+ * next to nothing.
  */
 export function deleteOldest(entries: Map<string, unknown>, count: number): void {
   let left = count;

@@ -1,9 +1,9 @@
 import { isArray, isRevoked } from './foreign-objects.js';
 
-/** The key under which `util.inspect` and `console.log` look for an object's own way of being shown. */
+/** The key of the method that `util.inspect` and `console.log` call to show an object. */
 export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
 
-/** Returns what may be shown of a secret: its length. */
+/** Returns a text that stands for a secret and shows only its length. */
 export function redact(secret: string): string {
   return `[redacted, ${secret.length} characters]`;
 }
@@ -12,8 +12,8 @@ const SHOWN_LENGTH = 40;
 const LONGEST_WORD = 16;
 
 /**
- * Says what came instead of what was expected, on one line, for the message of a `TypeError`. Only for values that are
- * names or numbers, never for one that may be a secret.
+ * Describes an unexpected value on one line, for the message of a `TypeError`. It is meant for names and numbers, never
+ * for a value that may be a secret.
  */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string') {
@@ -24,18 +24,18 @@ export function describeValue(value: unknown): string {
   return describeKind(value);
 }
 
-/** Describes what should be a number or a switch: a string in its place may be a token and is not shown. */
+/** Describes a value in place of a number or a boolean. A string is not shown, because it may be a token. */
 export function describeNumber(value: unknown): string {
   return typeof value === 'string' ? describeKind(value) : describeValue(value);
 }
 
-/** Describes a name: a string that is too long for one may be a token, so that only its length is told. */
+/** Describes a value in place of a name. Only the length of a long string is shown, because it may be a token. */
 export function describeName(value: unknown): string {
   const isLong = typeof value === 'string' && value.length > SHOWN_LENGTH;
   return isLong ? `a string (${value.length} characters)` : describeValue(value);
 }
 
-/** Describes one of a few words: only strings so short that they are no secret are shown. */
+/** Describes a value in place of one of a few words. Only strings that are too short to be a secret are shown. */
 export function describeWord(value: unknown): string {
   return typeof value === 'string' && value.length > LONGEST_WORD ? describeKind(value) : describeValue(value);
 }
@@ -46,7 +46,7 @@ export function describeOption(name: unknown): string {
   return isLong ? `name of ${name.length} characters` : describeValue(name);
 }
 
-/** Says what kind of value came and nothing of its content: for values that may be secrets. It never throws. */
+/** Describes the kind of a value and shows nothing of its content, because it may be a secret. It never throws. */
 export function describeKind(value: unknown): string {
   if (value === '') return 'an empty string';
   if (value === null || value === undefined) return String(value);

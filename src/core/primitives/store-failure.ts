@@ -1,11 +1,11 @@
 /**
- * Reports a failure of a store of this package, in words of its own that hold nothing of a document, a command or a URL, so
- * that users may be told. Of any other error only its class and code are passed on.
+ * Reports a failure of a store of this package. Its message contains nothing of a document, a command or a URL, so it
+ * may be shown to users; of any other error only the class and the code are passed on.
  */
 export class StoreFailure extends Error {
   readonly #isOurs = true;
   override readonly name: string = 'StoreFailure';
-  /** The code that the server or the system gives the failure. */
+  /** The code of the failure, as the server or the operating system reports it. */
   readonly code: string | undefined;
 
   static is(error: unknown): error is StoreFailure {

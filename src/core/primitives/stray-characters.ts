@@ -1,27 +1,33 @@
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
-/** They are part of the printed character before them. At the end of a secret they come with a copied text. */
+/**
+ * Variation selectors are allowed inside a text, where they are part of the printed character before them, but not at
+ * the end of a secret, where they come from copying.
+ */
 const VARIATION_SELECTOR = /[\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/u;
-/** They stand between characters of scripts and emoji, where they show. */
+/** Zero-width joiners and non-joiners are allowed inside a text, where they change how neighbouring characters look. */
 const JOINER = /[\u200c\u200d]/;
 const WHITE_SPACE = /[\s\u0085]/;
 const CONTROL = /\p{Cc}/u;
 const LONE_SURROGATE = /\p{Cs}/u;
 
-/** The form of nearly all secrets: printable ASCII, with no space at an end and no quotation mark at its beginning. */
+/**
+ * The form of nearly all secrets: printable ASCII, with no space at either end and no quotation mark at the beginning.
+ */
 const PLAIN = /^[!#-&(-_a-~](?:[ -~]*[!-~])?$/;
 
-/** ASCII quotation marks count as quotes only when both ends have the same one: either may begin a random secret. */
+/** A text in ASCII quotation marks. Both ends must have the same mark, because a random secret may begin with one. */
 const ASCII_QUOTES = /^(["'`])[\s\S]*\1$/;
 const OTHER_QUOTES = '[\u00ab\u00bb\u2018-\u201f\u2039\u203a\u300a-\u300f\u301d-\u301f\uff02\uff07\uff62\uff63]';
 const TYPOGRAPHIC_QUOTES = new RegExp(`^${OTHER_QUOTES}[\\s\\S]*${OTHER_QUOTES}$`);
 
 /**
- * Returns what a text copied from a file, a page or a shell has too much, in words that follow "must not", such as
- * `end with white space (U+000A)`; `undefined` for a text without such. The words name the class, the code point and the
- * place of the character, and show nothing else of the text, which may be a secret.
+ * Describes the first stray character that copying from a file, a page or a shell has left in a text; returns
+ * `undefined` if there is none. The description follows "must not", such as `end with white space (U+000A)`. It names
+ * the class, the code point and the position of the character, and shows nothing else of the text, which may be a
+ * secret.
  *
- * At its ends a text may have neither white space nor control or invisible characters, nor stand in quotation marks.
- * Inside, printable characters and white space are allowed, since keys in PEM have line feeds.
+ * White space, control characters and invisible characters are not allowed at either end of a text, nor are quotation
+ * marks around it. Printable characters and white space are allowed inside, since keys in PEM contain line feeds.
  */
 function strayCharacter(text: string): string | undefined {
   if (PLAIN.test(text)) return undefined;
@@ -36,7 +42,9 @@ function strayCharacter(text: string): string | undefined {
 }
 
 /**
- * @throws TypeError naming what is wrong with the ends or the inside of the text, and nothing else of it.
+ * Rejects a text that contains a stray character.
+ *
+ * @throws TypeError that names the character and its position, and shows nothing else of the text.
  */
 export function assertNoStrayCharacter(name: string, text: string): void {
   const stray = strayCharacter(text);
@@ -52,7 +60,7 @@ function isAllowedInside(character: string): boolean {
   return name === undefined || name === 'white space' || JOINER.test(character) || VARIATION_SELECTOR.test(character);
 }
 
-/** Returns the class of a character that does not show, with its code point. */
+/** Returns the class of an unprintable character with its code point; `undefined` for a printable character. */
 function classOf(character: string): string | undefined {
   const name = nameOf(character);
   const code = character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0');
