@@ -1,4 +1,4 @@
-/** The one listener of a signal, and the calls that wait with that signal. */
+/** The single listener of a signal, and the callbacks that are called when the signal is aborted. */
 interface Listener {
   readonly waiting: Set<() => void>;
   readonly abort: () => void;
@@ -7,15 +7,15 @@ interface Listener {
 const listeners = new WeakMap<AbortSignal, Listener>();
 
 /**
- * Calls `aborted` when the signal is aborted. A signal gets one listener however many calls wait with it, because Node warns
- * of a leak at the eleventh.
+ * Calls `aborted` when the signal is aborted. A signal gets a single listener for all callbacks, because Node.js warns
+ * of a memory leak at the eleventh listener.
  *
- * @returns a function that takes the call back.
+ * @returns a function that cancels the registration.
  */
 export function onAbort(signal: AbortSignal, aborted: () => void): () => void {
   const listener = listeners.get(signal) ?? listenTo(signal);
   const { waiting, abort } = listener;
-  // A function of its own, so that one callback may wait twice.
+  // The callback is wrapped in a new function, so that the same callback may be registered twice in the set.
   const call = (): void => aborted();
   waiting.add(call);
   return () => {
@@ -26,7 +26,10 @@ export function onAbort(signal: AbortSignal, aborted: () => void): () => void {
   };
 }
 
-/** Returns what the signal was aborted with. Older polyfills keep no reason. */
+/**
+ * Returns the reason of an aborted signal. Older polyfills have no `reason`, so they get the error that Node.js uses by
+ * default.
+ */
 export function reasonOf(signal: AbortSignal): unknown {
   return signal.reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : signal.reason;
 }

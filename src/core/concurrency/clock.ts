@@ -49,7 +49,7 @@ export const systemClock: Clock = {
   random: Math.random,
 };
 
-/** Resolves after `delayMs`; rejects with the signal's reason when that is aborted first. */
+/** Resolves after `delayMs`; rejects with the signal's reason if the signal is aborted first. */
 export function wait(
   clock: Clock,
   delayMs: number,

@@ -1,8 +1,8 @@
 import FlatQueue from 'flatqueue';
 
-/** An item that can stand in a queue, in one at a time. */
+/** An item that can be in at most one queue at a time. */
 export interface Queued {
-  /** The item's place in its queue, which the queue alone sets; {@link NOT_QUEUED} when it is in none. */
+  /** The index of the item in its queue, which only the queue sets; {@link NOT_QUEUED} if the item is in no queue. */
   place: number;
 }
 
@@ -11,11 +11,14 @@ export const NOT_QUEUED = -1;
 const FIRST_CAPACITY = 64;
 
 /**
- * Items by the instant at which each is due. An item stands in it once; setting it again moves it. For a million items it is
- * two arrays and a heap of numbers, and no object for each.
+ * Orders items by the instant at which each is due. An item is in the queue at most once; setting it again moves it.
+ * For a million items the queue consists of two arrays and a heap of numbers, without an object for each item.
  */
 export class DueQueue<Item extends Queued> {
-  /** Places, also under instants that are no longer theirs: those are dropped when they come up. */
+  /**
+   * The indexes of items, ordered by instant. An item that was moved or deleted leaves an outdated entry behind, which
+   * is dropped when it reaches the front.
+   */
   readonly #queue = new FlatQueue<number>();
   readonly #items: (Item | undefined)[] = [];
   #dues = new Float64Array(FIRST_CAPACITY);
@@ -42,20 +45,20 @@ export class DueQueue<Item extends Queued> {
     this.#free.push(place);
   }
 
-  /** Returns the earliest instant, `undefined` when the queue is empty. */
+  /** Returns the earliest instant; `undefined` if the queue is empty. */
   nextAt(): number | undefined {
     this.#dropMoved();
     return this.#queue.peekValue();
   }
 
-  /** Returns the earliest item that is due at `now`. */
+  /** Returns the earliest item that is due at `now`; `undefined` if no item is due. */
   first(now: number): Item | undefined {
     const at = this.nextAt();
     if (at === undefined || at > now) return undefined;
     return this.#items[this.#queue.peek() as number];
   }
 
-  /** Takes out one item that is due at `now`, the earliest first. */
+  /** Removes and returns the earliest item that is due at `now`. */
   pop(now: number): Item | undefined {
     const item = this.first(now);
     if (item === undefined) return undefined;

@@ -3,8 +3,9 @@ import type { Clock, ClockTimer } from './clock.js';
 const LATE_MS = 1_000;
 
 /**
- * Ends the wait of a caller for an answer. When it comes late, the process itself was stopped or busy, and the
- * answer may have arrived meanwhile: then it gives a second more in which that can be read.
+ * Sets a timer that ends the wait for an answer. If the timer fires late, the process itself was suspended or busy, and
+ * the answer may have arrived meanwhile. So the callback is deferred by another second, in which the answer can be
+ * read.
  */
 export function setGraceTimer(clock: Clock, callback: () => void, delayMs: number): ClockTimer {
   const dueAt = clock.monotonic() + delayMs;

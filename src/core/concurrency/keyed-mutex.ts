@@ -1,10 +1,10 @@
 import { noop } from '../primitives/noop.js';
 
-/** Lets works of one name follow one another, and those of different names run side by side. */
+/** Runs work of the same name one after the other, and work of different names concurrently. */
 export class KeyedMutex {
   readonly #last = new Map<string, Promise<void>>();
 
-  /** Does the work when those of the same name that came before have ended, however they did. */
+  /** Runs the work as soon as all earlier work of the same name has settled, whether or not it succeeded. */
   run<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
     const turn = (this.#last.get(name) ?? Promise.resolve()).then(work);
     const settled = turn.then(noop, noop).then(() => {

@@ -1,34 +1,38 @@
-/** Noted in place of a version where a read has found no document. */
+/** The marker that is noted in place of a version if a read has found no document. */
 const ABSENT = Symbol('absent');
 
 /**
- * The relation of an answer to what became known while it was read: `news` is to be adopted, `old` says nothing new, and
- * `unclear` means that either may be newer, so that the document has to be read again.
+ * The relation of an answer to what became known while it was read: `news` has to be adopted, `old` contains nothing
+ * new, and `unclear` means that either may be newer, so that the document has to be read again.
  */
 export type Judgement = 'news' | 'old' | 'unclear';
 
-/** A read that is under way, and what has become known of its documents since it began. */
+/** A read in progress, and what has become known of its documents since it began. */
 export interface OpenRead {
   /**
    * Judges the answer for one document.
    *
-   * @param version - the version that the read shows; `undefined` where it shows no document.
+   * @param version - the version in the answer; `undefined` if the answer contains no document.
    */
   judge(id: string, version: number | undefined): Judgement;
-  /** Forgets that this version became known, which the read itself has shown: it shows each document once. */
+  /**
+   * Forgets that this version became known, because it was this read that reported it. A read reports each document
+   * once.
+   */
   forget(id: string, version: number): void;
   end(): void;
 }
 
 /**
- * Orders the answers of reads that overlap. An answer shows what was stored at some moment since its read began. Of two
- * versions the higher one is newer; an absence has no version, so beside a version it is unclear which of them came first.
+ * Orders the answers of overlapping reads. An answer shows what was stored at some moment after its read began. Of two
+ * versions the higher one is newer. An absent document has no version, so it is unclear whether an absence is older or
+ * newer than a version.
  */
 export class OpenReads {
   readonly #open = new Set<Map<string, number | typeof ABSENT>>();
   #histories = 0;
 
-  /** Begins to note what becomes known, until the read is ended. */
+  /** Begins to note for a read what becomes known, until the read is ended. */
   begin(): OpenRead {
     const known = new Map<string, number | typeof ABSENT>();
     const history = this.#histories;
@@ -44,17 +48,17 @@ export class OpenReads {
     };
   }
 
-  /** Notes that the store was replaced: versions of before and after say nothing of each other. */
+  /** Notes that the store was replaced. Versions from before and after a replacement cannot be compared. */
   noteReplacement(): void {
     this.#histories += 1;
   }
 
-  /** Notes for every read under way that a document was adopted, or that this version of it has been deleted. */
+  /** Notes for every read in progress that this version of a document was adopted or deleted. */
   noteVersion(id: string, version: number): void {
     for (const known of this.#open) known.set(id, version);
   }
 
-  /** Notes for every read under way that another one has found no document. */
+  /** Notes for every read in progress that another read has found no document. */
   noteAbsence(id: string): void {
     for (const known of this.#open) known.set(id, ABSENT);
   }

@@ -1,9 +1,10 @@
 /**
- * The kind of work that an item counts as: `steady` has done well, `fresh` has yet to, `slow` took long the last time.
+ * The kind of work that an item counts as: `steady` items have succeeded before, `fresh` items have not succeeded yet,
+ * and `slow` items took long the last time.
  */
 export type Room = 'steady' | 'fresh' | 'slow';
 
-/** Remembers which items took long: a `WeakSet`, or something with a bound. */
+/** The marks of items that took long: a `WeakSet`, or another set that is bounded. */
 export interface SlowMarks<Item> {
   has(item: Item): boolean;
   add(item: Item): unknown;
@@ -11,39 +12,43 @@ export interface SlowMarks<Item> {
 }
 
 export interface PlacesOptions<Item> {
-  /** The maximum number of items under way at once, not counting those that have become slow. */
+  /** The maximum number of items in progress at once, not counting those that have become slow. */
   readonly max: number;
-  /** Returns whether nothing good has come of an item so far. Default: never. */
+  /** Returns whether an item has not succeeded yet. By default, no item is fresh. */
   readonly isFresh?: (item: Item) => boolean;
   readonly slow: SlowMarks<Item>;
 }
 
-/** Something under way, from its beginning to its end. */
+/** The work on one item, from its beginning to its end. */
 export interface Place<Item> {
   readonly item: Item;
   readonly beganAt: number;
   isSlow: boolean;
-  /** Whether it has done well. */
+  /** Whether the work has succeeded. */
   hasSucceeded: boolean;
-  /** Whether it has used what the pace allowed it. */
+  /** Whether the work has used the permit of the rate limit that was reserved for it. */
   hasAsked: boolean;
-  /** Its neighbours among those that hold a place. */
+  /** The neighbours in the list of places that are held. */
   older: Place<Item> | undefined;
   newer: Place<Item> | undefined;
 }
 
-/** From then on work is slow: it waits for something, and holds its place no longer. */
+/** The time after which work counts as slow and gives up its place, since it is evidently waiting for something. */
 const SLOW_AFTER_MS = 3_000;
-/** Work that holds all places for so long is no burst that is over at once. */
+/** The time after which work that holds all places no longer counts as a short burst. */
 const CROWDED_AFTER_MS = 200;
-/** Fresh work leaves the rest to what has done well. */
+/** The share of the places that fresh work may hold; the rest is reserved for steady work. */
 const FRESH_SHARE = 3 / 4;
-/** With so many times the places that have become slow, further ones keep theirs: sockets and memory are bounded. */
+/**
+ * The maximum number of slow items, as a multiple of the places. Beyond it, work keeps its place even if it takes long,
+ * so that sockets and memory are bounded.
+ */
 const MAX_SLOW = 3;
 
 /**
- * Divides places, so that work which hangs keeps none from other work. Whatever has been under way for 3 s gives its place up
- * and is counted apart; the next time it begins only if few enough are slow, until it has succeeded in less.
+ * Assigns places to work so that work that hangs does not block other work. Work that has been in progress for 3 s
+ * gives up its place and is counted separately as slow. The next time, its item begins only if few enough items are
+ * slow, until it has succeeded in less than 3 s.
  */
 export class Places<Item> {
   readonly #monotonic: () => number;
@@ -51,7 +56,7 @@ export class Places<Item> {
   readonly #maxFresh: number;
   readonly #isFresh: ((item: Item) => boolean) | undefined;
   readonly #marks: SlowMarks<Item>;
-  /** The ends of the list of places held, in the order in which their items began. */
+  /** The ends of the list of places that are held, in the order in which the work began. */
   #oldest: Place<Item> | undefined;
   #newest: Place<Item> | undefined;
   #quick = 0;
@@ -65,12 +70,12 @@ export class Places<Item> {
     this.#marks = slow;
   }
 
-  /** Returns how many places are free for work that has done well. */
+  /** Returns the number of places that are free for steady work. */
   get free(): number {
     return this.#max - this.#quick;
   }
 
-  /** Returns how many are under way that have become slow, or were slow before they began. */
+  /** Returns the number of items in progress that have become slow or were slow when they began. */
   get slow(): number {
     return this.#slow;
   }
@@ -101,7 +106,10 @@ export class Places<Item> {
     return place;
   }
 
-  /** Ends what has begun. What was slow stays so when it fails quickly: it may have had no time to hang. */
+  /**
+   * Ends the work. A slow item that fails quickly remains slow, because it may have failed before the step at which it
+   * hangs.
+   */
   end(place: Place<Item>): void {
     if (place.isSlow) this.#slow--;
     else this.#leave(place);
@@ -109,7 +117,7 @@ export class Places<Item> {
     else if (place.hasSucceeded) this.#marks.delete(place.item);
   }
 
-  /** Takes the places from all that have become slow. */
+  /** Releases the places of all work that has become slow. */
   settle(): void {
     const before = this.#monotonic() - SLOW_AFTER_MS;
     while (this.#oldest !== undefined && this.#oldest.beganAt <= before && this.#mayBecomeSlow()) {
@@ -119,12 +127,18 @@ export class Places<Item> {
     }
   }
 
-  /** Returns how long it is until a place becomes free by itself: endless when one must end first. */
+  /**
+   * Returns the time until the oldest work becomes slow and so frees its place; infinity if a place becomes free only
+   * when work ends.
+   */
   untilSlowMs(): number {
     return this.#mayBecomeSlow() ? this.#untilAgeMs(SLOW_AFTER_MS) : Number.POSITIVE_INFINITY;
   }
 
-  /** Returns how long it is until what begins next is to be chosen fairly, since no place becomes free in a moment. */
+  /**
+   * Returns the time until all places have been held for so long that groups have to take turns; infinity if a place is
+   * free.
+   */
   untilCrowdedMs(): number {
     return this.free > 0 ? Number.POSITIVE_INFINITY : this.#untilAgeMs(CROWDED_AFTER_MS);
   }

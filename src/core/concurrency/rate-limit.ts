@@ -1,20 +1,20 @@
 import { boundedCache } from '../primitives/bounded-cache.js';
 
-/** The limits of refreshes that may be begun in a second without a caller waiting for them. */
+/** The maximum numbers of background refreshes that may begin in a second. */
 export interface RefreshRates {
   readonly perSecond: number;
   readonly perSecondOfApp: number;
 }
 
 const MAX_APPS = 10_000;
-/** The time within which steps that were not used may be made up for. */
+/** The time for which unused permits may be used later. */
 const BURST_MS = 50;
 
-/** Hands out steps one after the other, at even intervals. */
+/** Grants permits one after the other, at even intervals. */
 export class RateLimiter {
   readonly #stepMs: number;
   #freeAt = Number.NEGATIVE_INFINITY;
-  /** The instant at which the next refresh that finds no free step is to ask again. */
+  /** The earliest instant that the next refresh is told to ask again at, if it finds no free permit. */
   #askAgainAt = Number.NEGATIVE_INFINITY;
 
   constructor(perSecond: number) {
@@ -22,9 +22,9 @@ export class RateLimiter {
   }
 
   /**
-   * Takes a step if one is free at `now`.
+   * Reserves a permit if one is free at `now`.
    *
-   * @returns 0 when it was taken, else how many milliseconds to wait.
+   * @returns 0 if a permit was reserved, otherwise the milliseconds to wait before asking again.
    */
   reserve(now: number): number {
     if (this.#freeAt > now) return this.#freeAt - now;
@@ -33,8 +33,8 @@ export class RateLimiter {
   }
 
   /**
-   * Takes a step if one is free at `now`, like `take`. Those that find none are told to come one step after the other, since
-   * most of thousands that came back together would come in vain.
+   * Reserves a permit if one is free at `now`, like {@link reserve}. Callers that find none get consecutive times to
+   * ask again, since most of thousands that ask again at the same time would do so in vain.
    */
   reserveInLine(now: number): number {
     const waitMs = this.reserve(now);
@@ -44,18 +44,18 @@ export class RateLimiter {
     return at - now;
   }
 
-  /** Takes a step, free or not: those who come later wait for it. */
+  /** Uses a permit for work that does not wait, even if none is free; later reservations wait for longer instead. */
   charge(now: number): void {
     this.#freeAt = Math.max(this.#freeAt, now - BURST_MS) + this.#stepMs;
   }
 
-  /** Gives back a step that was not used. */
+  /** Refunds a permit that was not used. */
   refund(): void {
     this.#freeAt -= this.#stepMs;
   }
 }
 
-/** Keeps the pace of a process that has its schedule for itself. */
+/** Limits the rate of refreshes in a process that does not share its schedule with a fleet. */
 export class LocalRateLimit {
   readonly #steps: RateLimiter;
   readonly #ofApps = boundedCache<string, RateLimiter>(MAX_APPS);
@@ -68,12 +68,12 @@ export class LocalRateLimit {
     this.#monotonic = monotonic;
   }
 
-  /** Takes a step for the next refresh and returns 0, or returns how many milliseconds it has to wait. */
+  /** Reserves a permit for the next refresh and returns 0, or returns the milliseconds that the refresh has to wait. */
   reserve(): number {
     return this.#steps.reserve(this.#monotonic());
   }
 
-  /** Gives back what the last `take` allowed and was not begun. */
+  /** Refunds the permit of a refresh that did not use it. */
   refund(): void {
     this.#steps.refund();
   }
@@ -86,7 +86,7 @@ export class LocalRateLimit {
     this.#ofApp(appid).refund();
   }
 
-  /** Counts a refresh that a caller waits for, and that so does not wait itself. */
+  /** Charges for a refresh that a caller waits for and that therefore begins at once. */
   charge(appid: string): void {
     const now = this.#monotonic();
     this.#steps.charge(now);

@@ -1,17 +1,17 @@
 import { noop } from '../primitives/noop.js';
 
-/** Lets one read of a document be under way at a time: an earlier answer must not come after a later one. */
+/** Allows one read of a document at a time, so that an earlier answer cannot arrive after a later one. */
 export class ReadsInTurn {
   readonly #underWay = new Map<string, Promise<void>>();
-  /** The reads that follow those under way. */
+  /** The reads that follow those in progress. */
   readonly #next = new Map<string, Promise<void>>();
 
-  /** Returns the read of this document that is under way. */
+  /** Returns the read of this document that is in progress; `undefined` if there is none. */
   of(id: string): Promise<void> | undefined {
     return this.#underWay.get(id);
   }
 
-  /** Begins a read of these documents, of which none is being read. */
+  /** Begins a read of these documents. None of them may be being read already. */
   begin(ids: readonly string[], read: () => Promise<void>): Promise<void> {
     const reading = read().finally(() => {
       for (const id of ids) if (this.#underWay.get(id) === reading) this.#underWay.delete(id);
@@ -20,7 +20,7 @@ export class ReadsInTurn {
     return reading;
   }
 
-  /** Reads a document by a read that begins now or later; the one after that under way serves all who come meanwhile. */
+  /** Reads a document by a read that begins after the call. Calls during a read share the next one. */
   again(id: string, read: () => Promise<void>): Promise<void> {
     if (!this.#underWay.has(id)) return this.begin([id], read);
     let next = this.#next.get(id);

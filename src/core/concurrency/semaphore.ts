@@ -1,9 +1,9 @@
 import { onAbort } from './abort-listeners.js';
 
-/** Lets at most so many works run at once; the others wait in the order in which they came. */
+/** Bounds how much work is in progress at once. Further work waits, in the order of the calls. */
 export class Semaphore {
   #size: number;
-  /** Fewer than none while more run than the size allows that was set since they began. */
+  /** The number of free permits. It is negative while more work is in progress than a reduced size allows. */
   #free: number;
   readonly #waiting = new Set<() => void>();
 
@@ -12,7 +12,7 @@ export class Semaphore {
     this.#free = size;
   }
 
-  /** Sets how many run at once from now on. */
+  /** Sets the number of permits. */
   resize(size: number): void {
     this.#free += size - this.#size;
     this.#size = size;
@@ -23,10 +23,10 @@ export class Semaphore {
   }
 
   /**
-   * Waits for a slot.
+   * Acquires a permit, and waits until one is free.
    *
-   * @returns a function that gives the slot back; to be called once.
-   * @throws the signal's reason when that is aborted first.
+   * @returns a function that releases the permit; it must be called exactly once.
+   * @throws the signal's reason if the signal is aborted first.
    */
   async acquire(signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
@@ -35,7 +35,10 @@ export class Semaphore {
     return this.#giveBack;
   }
 
-  /** Does the work as soon as there is a slot for it: at once, if one is free. It is to throw nothing but by its promise. */
+  /**
+   * Runs the work as soon as a permit is free, which may be at once. The work must report failures by its promise only,
+   * never by throwing, or its permit would not be released.
+   */
   run<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#free <= 0) {
       return new Promise((resolve) => {

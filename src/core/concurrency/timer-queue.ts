@@ -5,18 +5,23 @@ import type { LocalRateLimit } from './rate-limit.js';
 import { CLOCK_JUMP_MS } from './time-limits.js';
 import { WaitingGroups } from './waiting-groups.js';
 
-/** Timers run late after the machine slept and cannot be set beyond 24 days, so none is longer than this. */
+/**
+ * The maximum delay of a timer. Timers fire late after the machine has slept, and cannot be set for more than 24 days.
+ */
 const MAX_TIMER_MS = 60_000;
 const MAX_RUNNING = 64;
-/** After so many others have their turn: what takes no time ends before the event loop goes on, and frees its place. */
+/**
+ * The maximum number of items that begin in one turn of the event loop. Items that end at once free their places
+ * immediately, and so would never let other work run.
+ */
 const MAX_IN_ONE_TURN = 500;
-/** The maximum number of due items without a place that are looked at, so that all of their groups have a turn. */
+/** The maximum number of due items that wait for a place outside the queue, so that their groups take turns. */
 const MAX_LOOKED_AT = 10_000;
 
 const STEADY_FIRST: readonly Room[] = ['steady', 'fresh', 'slow'];
 /**
- * The orders of rooms, turn by turn: work that has done well comes first three times out of four, so that other work
- * comes too where the pace is short.
+ * The orders in which rooms are considered, one for each item that begins. Steady work comes first three times out of
+ * four, so that fresh and slow work begins as well when the rate limit is reached.
  */
 const ORDERS: readonly (readonly Room[])[] = [
   ['slow', 'fresh', 'steady'],
@@ -30,45 +35,51 @@ const ORDERS: readonly (readonly Room[])[] = [
 ];
 
 export interface TimerQueueOptions<Item> {
-  /** The maximum number of items under way at once, not counting those that have become slow. */
+  /** The maximum number of items in progress at once, not counting those that have become slow. */
   readonly maxRunning?: number;
-  /** Asked before each call. Without it there is none. */
+  /** The rate limit at which a permit is reserved before each call. By default, the rate is not limited. */
   readonly pace?: Pick<LocalRateLimit, 'reserve' | 'refund'>;
-  /** Items of different groups take turns where there are not enough places. Default: all are one group. */
+  /**
+   * Returns the group of an item. Groups take turns while places are scarce. By default, all items are in one group.
+   */
   readonly groupOf?: (item: Item) => string;
-  /** Returns whether nothing good has come of an item so far. Default: never. */
+  /** Returns whether an item has not succeeded yet. By default, no item is fresh. */
   readonly isFresh?: (item: Item) => boolean;
 }
 
 /**
- * Calls `onDue` for each item when it is due, so many at a time, with one timer. It knows items and instants, not tokens.
- * Items that hang keep no places from the others, which {@link Places} sees to.
+ * Calls `onDue` for each item when it is due, with a single timer and a bound on the items in progress. It deals with
+ * items and instants, not with tokens. {@link Places} prevents items that hang from blocking the others.
  */
 export class TimerQueue<Item extends Queued> {
   readonly #queue = new DueQueue<Item>();
   readonly #places: Places<Item>;
-  /** Due, and taken out of the queue because there was no place. */
+  /** The due items that were taken out of the queue because there was no place for them. */
   readonly #waiting: Readonly<Record<Room, WaitingGroups<Item>>>;
   readonly #clock: Clock;
   readonly #onDue: (item: Item, place: Place<Item>) => Promise<void>;
   readonly #pace: TimerQueueOptions<Item>['pace'];
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
-  /** Whether the timer was set while there was no place, and looks whether there is one. */
+  /** Whether the timer was set while no place was free, in order to check whether one has become free. */
   #looksForPlace = false;
-  /** The number of items that have begun, or been looked at, since a timer last fired. */
+  /**
+   * The number of items that have begun, or have been moved from the queue to those waiting, since the timer last
+   * fired.
+   */
   #begun = 0;
-  /** Counts what begins, to tell which room comes first. */
+  /** The number of items that have begun, which determines the order of rooms for the next one. */
   #turn = 0;
   #stopped = true;
   /**
-   * The milliseconds by which the wall clock was ahead of the monotonic one when the instants in the queue were last in
-   * step with it.
+   * The milliseconds by which the wall clock was ahead of the monotonic clock when the instants in the queue were last
+   * adjusted to it.
    */
   #aheadMs: number;
 
   /**
-   * @param onDue - must not reject, and says in the place what came of it. An item is due again when it is set again.
+   * @param onDue - must not reject, and reports in the place whether the work has succeeded. An item is due again only
+   *   after it has been set again.
    */
   constructor(
     clock: Clock,
@@ -113,7 +124,9 @@ export class TimerQueue<Item extends Queued> {
     this.#cancelTimer();
   }
 
-  /** Looks at the clock now: timers are hints, and the wall clock may have moved. */
+  /**
+   * Begins what is due according to the clock. It does not rely on the timer, because the wall clock may have been set.
+   */
   check(): void {
     this.#followClock();
     this.#places.settle();
@@ -127,7 +140,8 @@ export class TimerQueue<Item extends Queued> {
       const item = this.#waiting[room].take() ?? (this.#queue.pop(now) as Item);
       this.#begin(item, room);
     }
-    // A burst that fills the places again and again needs no new timer each time.
+    // The timer that waits for a place is kept, since a burst that fills the places again and again would otherwise set
+    // a new one each time.
     const isTimerSet = this.#looksForPlace && this.#places.free === 0 && this.#countWaiting() === 0;
     if (!isTimerSet) this.#arm(pauseMs);
   }
@@ -144,7 +158,10 @@ export class TimerQueue<Item extends Queued> {
     });
   }
 
-  /** Returns the room of what is to begin next: the first that waits there or, where none does, the first in the queue. */
+  /**
+   * Returns the room from which the next item begins: the first item that waits there or, if none waits, the first in
+   * the queue. Returns `undefined` if no item may begin.
+   */
   #nextRoom(now: number): Room | undefined {
     const queued = this.#roomOfFirst(now);
     if (this.#countWaiting() === 0) return queued;
@@ -155,7 +172,10 @@ export class TimerQueue<Item extends Queued> {
     return undefined;
   }
 
-  /** Returns the room of the first in the queue that has a place there; those before it wait for theirs. */
+  /**
+   * Returns the room of the first due item in the queue for which there is a place. The items before it are moved to
+   * those waiting.
+   */
   #roomOfFirst(now: number): Room | undefined {
     for (;;) {
       const item = this.#queue.first(now);
@@ -170,7 +190,10 @@ export class TimerQueue<Item extends Queued> {
     }
   }
 
-  /** Tells whether those that wait for one of the common places are looked at, so that their groups take turns. */
+  /**
+   * Returns whether further steady items are taken out of the queue while no place is free, so that their groups take
+   * turns.
+   */
   #looksFarther(): boolean {
     return this.#waiting.steady.size < MAX_LOOKED_AT && this.#places.untilCrowdedMs() === 0;
   }
@@ -190,7 +213,7 @@ export class TimerQueue<Item extends Queued> {
     if (!steady.delete(item) && !fresh.delete(item)) slow.delete(item);
   }
 
-  /** Moves every instant back with a wall clock that was set back: no item waits for that clock to catch up. */
+  /** Moves every instant back if the wall clock was set back, so that no item waits for the clock to catch up. */
   #followClock(): void {
     const aheadMs = this.#measureAhead();
     const driftMs = aheadMs - this.#aheadMs;
@@ -221,7 +244,7 @@ export class TimerQueue<Item extends Queued> {
     );
   }
 
-  /** Returns how long it is until there is something to do, unless work ends before that and frees its place. */
+  /** Returns the time until there is something to do, unless work ends earlier and frees its place. */
   #untilNextMs(now: number): number {
     const queuedMs = (this.#queue.nextAt() ?? Number.POSITIVE_INFINITY) - now;
     const isFull = this.#places.free <= 0;
@@ -231,7 +254,10 @@ export class TimerQueue<Item extends Queued> {
     return isReady ? 0 : Math.min(dueMs, this.#places.untilSlowMs());
   }
 
-  /** Returns how long it is until one that is due has a place, or is looked at to wait for one. */
+  /**
+   * Returns the time until there is a place for a due item, or until due items are taken out of the queue to wait for
+   * one.
+   */
   #untilRoomMs(): number {
     const crowdedMs = this.#places.untilCrowdedMs();
     const hasLooked = crowdedMs === 0 && !this.#looksFarther();

@@ -1,7 +1,10 @@
-/** Items that are due and wait for a place, by group: the groups come in turn, so that a large one keeps none waiting. */
+/**
+ * Keeps due items that wait for a place, by group. The groups take turns, so that a large one does not hold up the
+ * others.
+ */
 export class WaitingGroups<Item> {
   readonly #groupOf: (item: Item) => string;
-  /** The group whose turn it is comes first. */
+  /** The groups in the order of their turns. */
   readonly #groups = new Map<string, Set<Item>>();
   #size = 0;
 
@@ -35,12 +38,12 @@ export class WaitingGroups<Item> {
     return true;
   }
 
-  /** Takes out the first item of the group whose turn it is. */
+  /** Removes and returns the first item of the group whose turn it is; `undefined` if no item waits. */
   take(): Item | undefined {
     for (const [name, group] of this.#groups) {
       for (const item of group) {
         this.delete(item);
-        // The others of the group wait until it is its turn again.
+        // The group moves to the end, so that its other items wait until all other groups have had a turn.
         if (this.#groups.delete(name)) this.#groups.set(name, group);
         return item;
       }
