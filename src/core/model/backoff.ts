@@ -2,33 +2,39 @@ import type { TokenError } from './errors.js';
 import type { FailureFacts } from './failure-facts.js';
 
 export interface BackoffInput {
-  /** The number of attempts that have failed in a row, this one included: 1 or more. */
+  /** The number of attempts that have failed in a row, including this one: at least 1. */
   readonly attempts: number;
-  /** The life of the token in force, in milliseconds; `undefined` without one. */
+  /** The lifetime of the current token, in milliseconds; `undefined` if there is none. */
   readonly lifeMs: number | undefined;
-  /** The remaining life of the token in force, in milliseconds; 0 or less when it has expired. */
+  /** The remaining life of the current token, in milliseconds; 0 or less if it has expired. */
   readonly leftMs: number;
-  /** At least 0 and below 1. */
+  /** A random number of at least 0 and below 1. */
   readonly random: number;
 }
 
 const MIN_DELAY_MS = 200;
 const MAX_DELAY_MS = 60_000;
 const MAX_EXPONENT = 30;
-/** While callers are turned away because of a passing failure, an attempt is made at least this often. */
+/** The maximum time between attempts while callers are rejected because of a temporary failure. */
 export const MAX_WAIT_OF_CALLERS_MS = 5_000;
 const SLOW_RETRY_MS = 600_000;
-/** No error keeps a key waiting for longer, whatever it says. */
+/** The maximum cool-down, whatever instant an error gives. */
 export const LONGEST_RETRY_MS: number = 24 * 3_600_000;
-/** While a token lives, refusals are at least this far apart: the lesser of this and a part of its life. */
+/**
+ * The upper bound of the minimum time between refused attempts while a token is unexpired, which is otherwise a
+ * fraction of its lifetime.
+ */
 const LONGEST_GAP_MS = 30_000;
 const GAPS_IN_A_LIFE = 240;
-/** A limit by the minute ends within this time: 60 s, and 5 s of spread. */
+/** The time within which WeChat's limits per minute end: 60 s and a spread of 5 s. */
 const MINUTE_LIMIT_MS = 65_000;
 const FIRST_CONFIRMATION = 89_501;
 const LAST_CONFIRMATION = 89_507;
 
-/** Returns the delay after a failed attempt, in milliseconds: exponential with full jitter, a function of its input alone. */
+/**
+ * Returns the delay after a failed attempt, in milliseconds. It grows exponentially, has full jitter, and depends on
+ * the input alone.
+ */
 export function backoffDelayMs(input: BackoffInput): number {
   const firstMs = input.lifeMs === undefined ? MIN_DELAY_MS : Math.min(1_000, input.lifeMs / 20);
   const delay = fullJitterMs(input, firstMs, MAX_DELAY_MS);
@@ -36,7 +42,10 @@ export function backoffDelayMs(input: BackoffInput): number {
   return Math.round(Math.max(MIN_DELAY_MS, beforeExpiry));
 }
 
-/** Returns a random delay of up to `firstMs`, of up to twice that after the second attempt, and so on up to `maxMs`. */
+/**
+ * Returns a random delay of at most `firstMs` after the first attempt, of at most twice that after the second, and so
+ * on up to `maxMs`.
+ */
 export function fullJitterMs(
   { attempts, random }: Pick<BackoffInput, 'attempts' | 'random'>,
   firstMs: number,
@@ -47,13 +56,13 @@ export function fullJitterMs(
 
 /** The state of a key when an attempt for it has failed. */
 export interface FailedAttempt extends BackoffInput {
-  /** The failure before this one, of the same input; `undefined` without one. */
+  /** The previous failure with the same input; `undefined` if there was none. */
   readonly before: Pick<FailureFacts, 'code' | 'errcode'> | undefined;
 }
 
 /**
- * Returns when to try again after `error`. While a token lives, a refusal is asked about again before that token ends; the
- * cool-downs begin with its end.
+ * Returns the instant of the next attempt after `error`. While the key has an unexpired token, a refused attempt is
+ * repeated before the token expires; full cool-downs apply only after that.
  */
 export function nextAttemptAt(error: TokenError, now: number, attempt: FailedAttempt): number {
   const coolDownAt = coolDownEnd(error, now, attempt);
@@ -81,7 +90,7 @@ function whileTokenLivesMs(error: TokenError, coolDownMs: number, attempt: Faile
       return isRepeated ? leftMs : leftMs / 2;
     case 'refusal': {
       const gapMs = Math.min(LONGEST_GAP_MS, (lifeMs ?? 0) / GAPS_IN_A_LIFE);
-      // Where there is no room for another attempt, the next one comes at the end.
+      // If the remaining life is too short for another attempt, the next one is made when the token expires.
       return Math.min(leftMs, Math.max(leftMs / 2, gapMs));
     }
     case 'other':
@@ -91,9 +100,9 @@ function whileTokenLivesMs(error: TokenError, coolDownMs: number, attempt: Faile
 
 type Kind = 'rate' | 'once' | 'refusal' | 'other';
 
-/** Tells what a living token changes about the next attempt. */
+/** Returns the rule for the next attempt while the key has an unexpired token. */
 function kindOf(error: TokenError, coolDownMs: number): Kind {
-  // An instant that a refresher gives of its own accord is kept.
+  // A `retryAt` without an `errcode` comes from the refresher itself and is respected.
   const isAnswer = error.errcode !== undefined;
   if (error.code === 'QUOTA_EXHAUSTED' && isAnswer) return coolDownMs <= MINUTE_LIMIT_MS ? 'rate' : 'once';
   if (error.code !== 'UPSTREAM_REJECTED' || !isRefusal(error)) return 'other';
@@ -101,22 +110,22 @@ function kindOf(error: TokenError, coolDownMs: number): Kind {
   return isAnswer || error.retryAt === undefined ? 'refusal' : 'other';
 }
 
-/** Returns whether each request makes WeChat ask the administrator once more. */
+/** Returns whether every further request makes WeChat ask the administrator for confirmation again. */
 function asksAdministrator(errcode: number): boolean {
   return errcode >= FIRST_CONFIRMATION && errcode <= LAST_CONFIRMATION;
 }
 
-/** Returns whether the same attempt fails again until something is changed. */
+/** Returns whether the same attempt will fail until something is changed. */
 function isRefusal(error: TokenError): boolean {
   return !error.retryable && error.code !== 'UPSTREAM_UNAVAILABLE';
 }
 
-/** Returns whether the next attempt comes from the back-off of a passing failure. */
+/** Returns whether the time of the next attempt comes from the back-off after a temporary failure. */
 export function isBackingOff(error: TokenError, now: number): boolean {
   return !saysWhen(error, now) && !isRefusal(error);
 }
 
-/** Returns whether the error tells when to try again: a sensible instant that is to come. */
+/** Returns whether the error gives a valid instant in the future for the next attempt. */
 function saysWhen(error: TokenError, now: number): error is TokenError & { readonly retryAt: number } {
   return error.retryAt !== undefined && Number.isFinite(error.retryAt) && error.retryAt > now;
 }

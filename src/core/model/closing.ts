@@ -1,11 +1,14 @@
 import { closedError } from './errors.js';
 
-/** Ends a manager: what waits is ended at once, and work that must not be left half done is awaited. */
+/**
+ * Coordinates the closing of a manager: calls that wait are ended at once, and work that must not be interrupted is
+ * awaited.
+ */
 export class Closing {
   readonly #controller = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
 
-  /** Returns the signal that is aborted with a `TokenError` with code `CLOSED` when the closing begins. */
+  /** Returns a signal that is aborted when the closing begins. Its reason is a `TokenError` with code `CLOSED`. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -19,14 +22,16 @@ export class Closing {
   }
 
   /**
-   * @throws a `TokenError` with code `CLOSED` once the closing has begun.
+   * Rejects further work once the closing has begun.
+   *
+   * @throws a `TokenError` with code `CLOSED`.
    */
   assertOpen(): void {
     if (this.hasBegun) throw closedError();
   }
 
   /**
-   * Does a work for which the closing waits.
+   * Runs work that the closing waits for.
    *
    * @throws what the work throws; a `TokenError` with code `CLOSED` once the closing has begun.
    */
@@ -41,7 +46,7 @@ export class Closing {
     }
   }
 
-  /** Resolves when every work that is waited for has settled. */
+  /** Resolves when all work that the closing waits for has settled. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#underWay);
   }

@@ -2,7 +2,7 @@ import { onAbort, reasonOf } from '../concurrency/abort-listeners.js';
 import type { Clock } from '../concurrency/clock.js';
 import { TokenError } from './errors.js';
 
-/** Ends the waiting of one call: after a time, or when its caller aborts a signal. */
+/** Ends the wait of one call, after a timeout or when its caller aborts a signal. */
 export class Deadline {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
@@ -21,7 +21,7 @@ export class Deadline {
   }
 
   /**
-   * Returns the outcome of `promise`, which goes on whatever happens here.
+   * Returns the outcome of `promise`, whose work goes on if the wait ends earlier.
    *
    * @throws the signal's reason, or a `TokenError` with code `TIMEOUT`, whichever comes first.
    */
@@ -29,7 +29,7 @@ export class Deadline {
     return this.#race(promise, this.leftMs(), (_resolve, reject) => reject(this.#timeout()));
   }
 
-  /** Returns what `race` does, but `undefined` when `promise` rejects or takes longer than `maxMs` or the deadline. */
+  /** Returns the result of `promise`, or `undefined` if it rejects or takes longer than `maxMs` or the deadline. */
   settles<Result>(promise: Promise<Result>, maxMs: number): Promise<Result | undefined> {
     const settled = promise.catch(() => undefined);
     return this.#race(settled, Math.min(maxMs, this.leftMs()), (resolve) => resolve(undefined));

@@ -5,25 +5,28 @@ import { assertAppid, assertSubject, assertTypeName, keyId, type TokenKey, token
 
 type RefresherOf = (type: string) => Refresher | undefined;
 
-/** Longer than the chain of any token. A chain that is longer has no end: each dependency names another one. */
+/**
+ * The maximum length of a chain of dependencies, which exceeds that of any real token. A longer chain is taken for an
+ * endless one, in which each dependency names another.
+ */
 const MAX_DEPTH = 16;
 const MAX_DEPENDENCIES = 64;
 const MAX_KEYS = 256;
 
 /**
- * Checks what a key depends on, and what that depends on.
+ * Checks the direct and indirect dependencies of a key.
  *
- * @throws TypeError when that leads back to itself, through more than 16 keys or to more than 256, and what
- *   {@link dependenciesOf} throws.
+ * @throws TypeError if a key depends on itself, if a chain has more than 16 keys, or if there are more than 256 keys in
+ *   all; also throws what {@link dependenciesOf} throws.
  */
 export function assertNoCycle(key: TokenKey, refresherOf: RefresherOf): void {
   walk(key, refresherOf, [], new Set());
 }
 
 /**
- * Returns the keys that a refresher names for a key, checked and copied.
+ * Returns checked copies of the keys that a refresher names as dependencies of a key.
  *
- * @throws TypeError when `dependsOn` fails, or returns anything but an array of at most 64 keys.
+ * @throws TypeError if `dependsOn` throws, or returns anything but an array of at most 64 keys.
  */
 export function dependenciesOf(key: TokenKey, refresher: Refresher | undefined): readonly TokenKey[] {
   const named = namedBy(key, refresher);
@@ -54,7 +57,11 @@ function namedBy(key: TokenKey, refresher: Refresher | undefined): unknown {
   }
 }
 
-/** @param seen - keys that have been followed: what many depend on is followed once. */
+/**
+ * Follows the dependencies of a key.
+ *
+ * @param seen - the ids of keys that have been followed, so that a shared dependency is followed only once.
+ */
 function walk(key: TokenKey, refresherOf: RefresherOf, path: readonly string[], seen: Set<string>): void {
   const id = keyId(key);
   if (path.includes(id)) throw new TypeError(`dependsOn goes in a circle: ${[...path, id].join(' -> ')}`);

@@ -124,7 +124,7 @@ export class TokenError extends Error {
   }
 }
 
-/** The facts that a `TokenError` has besides code and message, in the order of its fields. */
+/** The names of the facts that a `TokenError` has besides code and message, in the order of its fields. */
 const FACTS = [
   'appid',
   'type',
@@ -149,7 +149,7 @@ export function closedError(): TokenError {
   return new TokenError('CLOSED', 'the manager has been closed');
 }
 
-/** Returns the same error with more facts; an error that is not ours becomes the `cause` of one with `code`. */
+/** Returns a copy of a `TokenError` with more facts. Any other error becomes the `cause` of a new one with `code`. */
 export function toTokenError(
   error: unknown,
   code: TokenErrorCode,
@@ -164,15 +164,18 @@ export function toTokenError(
   return new TokenError(code, message, { ...facts, cause: safeCause(error) });
 }
 
-/** Returns a copy of the error in which `facts` replace its own. */
+/** Returns a copy of the error in which `facts` replace those of the error. */
 export function withFacts(error: TokenError, facts: TokenErrorFacts): TokenError {
   const copy = new TokenError(error.code, error.message, { ...definedFacts(error), ...facts });
-  // It is a value and no accessor: to define one, Node.js 20 formats the stack of the copy as well.
+  // The stack is assigned as a value: defining an accessor would make Node.js 20 format the stack of the copy as well.
   if (error.stack !== undefined) copy.stack = error.stack;
   return copy;
 }
 
-/** Recognizes a `TokenError` by shape and not by class, so that errors of another copy of this package count. It never throws. */
+/**
+ * Returns whether a value is a `TokenError`, judged by its shape and not by its class, so that errors of another copy
+ * of this package count as well. It never throws.
+ */
 export function isTokenError(error: unknown): error is TokenError {
   try {
     if (!isError(error) || error.name !== 'TokenError') return false;
@@ -183,9 +186,9 @@ export function isTokenError(error: unknown): error is TokenError {
 }
 
 /**
- * Returns what may be kept of a foreign error: network and file errors carry URLs, headers and requests in fields and
- * messages, and a query string with a secret among them, so only its class, code and place survive. The error of a store of
- * this package is kept as it is: its message has been cleared of them.
+ * Returns a copy of a foreign error that is safe to keep. Network and file errors contain URLs, headers and requests in
+ * their fields and messages, including query strings with secrets, so only the class, the code and the stack frames are
+ * copied. An error of a store of this package is returned unchanged, as its message contains none of these.
  */
 export function safeCause(error: unknown): Error {
   try {
@@ -216,7 +219,8 @@ function isFrame(line: string): boolean {
 }
 
 function definedFacts(error: TokenError): TokenErrorFacts {
-  // It may be of another copy of this package, or only look like one.
+  // The error may come from another copy of this package, or only have the shape of a `TokenError`, so its fields are
+  // read with care.
   const facts = FACTS.map((name) => [name, memberOf(error, name)] as const);
   return Object.fromEntries(facts.filter(([, value]) => value !== undefined));
 }

@@ -193,7 +193,9 @@ const NAMES: readonly (keyof TokenManagerEvents)[] = [
   'listenerFailed',
 ];
 
-/** Returns the part of an event that names its token; `subject` is there even where there is none. */
+/**
+ * Returns the part of an event that names its token. The field `subject` is present even if the token has no subject.
+ */
 export function tokenEvent({ appid, type, subject }: TokenKey): TokenEvent {
   return { appid, type, subject };
 }
@@ -203,7 +205,10 @@ interface Guarded {
   readonly call: (event: unknown) => void;
 }
 
-/** Emits events to listeners that can disturb nothing: what one throws or rejects with becomes `listenerFailed`. */
+/**
+ * Emits events, and isolates the manager from failures of listeners: a listener that throws or rejects causes a
+ * `listenerFailed` event.
+ */
 export class Events {
   readonly #emitter = new EventEmitter<Record<string, [unknown]>>();
   readonly #guarded = new Map<string, Guarded[]>();

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../primitives/json.js';
 import { TokenError, type TokenErrorFacts } from './errors.js';
 
-/** The facts of an error that are worth storing. None of them is a secret. */
+/** The facts of an error that are stored. None of them is a secret. */
 export interface FailureFacts extends JsonObject {
   readonly code: string;
   readonly message: string;
@@ -15,7 +15,7 @@ export function failureFacts(error: TokenError): FailureFacts {
   return { code, message, retryable, ...Object.fromEntries(optional) };
 }
 
-/** Returns the error that stored facts stand for. */
+/** Restores an error from stored facts. */
 export function failureError({ code, message, ...stored }: FailureFacts, facts: TokenErrorFacts): TokenError {
   return new TokenError(code, message, { ...(stored as TokenErrorFacts), ...facts });
 }

@@ -1,14 +1,17 @@
-/** The state when a refresh was forced: only a fetch that began later answers it. */
+/** The state of a key when a refresh was forced. Only a token that was requested later satisfies it. */
 export interface Force {
   /** The instant at which the refresh was forced, in epoch milliseconds. */
   readonly at: number;
-  /** The version of the record then, in the store. */
+  /** The version of the stored record at that time. */
   readonly version: number;
-  /** The value that is to be replaced. */
+  /** The value of the token that has to be replaced. */
   readonly value: string | undefined;
 }
 
-/** Returns whether a record was fetched after the refresh was forced, by any process, and replaces what was current then. */
+/**
+ * Returns whether a record, from any process, was requested after the refresh was forced and replaces the token that
+ * was current then.
+ */
 export function isAnswerTo(
   force: Force,
   version: number,

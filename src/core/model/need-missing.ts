@@ -1,11 +1,14 @@
 import type { TokenError } from './errors.js';
 
-/** Reports that something a refresh needs could not be had, which is never a failure of the key itself. */
+/** Reports that an input of a refresh is missing. It never counts as a failure of the key itself. */
 export class NeedMissing extends Error {
   readonly #isOurs = true;
   readonly error: TokenError;
 
-  /** Tells whether this is such an error: unlike `instanceof`, it cannot be misled by what a refresher throws. */
+  /**
+   * Returns whether a thrown value is an error of this class. Unlike `instanceof`, the check cannot be deceived by a
+   * value that a refresher throws.
+   */
   static is(thrown: unknown): thrown is NeedMissing {
     return typeof thrown === 'object' && thrown !== null && #isOurs in thrown;
   }

@@ -163,7 +163,7 @@ export interface TokenManagerOptions<Custom extends string = never> {
   readonly clock?: Clock;
 }
 
-/** The options that concern the core, checked and with their defaults. */
+/** The checked options of the core, with defaults in place of absent ones. */
 export interface ResolvedOptions {
   readonly refreshers: readonly Refresher[];
   readonly times: RefreshTimes;
@@ -180,7 +180,7 @@ export const MAX_TIMEOUT_MS: number = 2 ** 31 - 1;
 const MAX_DURATION_MS = 31_536_000_000;
 const DEFAULT_TIMEOUT_MS = 25_000;
 const DEFAULT_MAX_CACHED_RECORDS = 10_000;
-/** WeChat's own limit for stable tokens of an app is 10,000 in a minute. */
+/** The default rate of an app. It stays below WeChat's own limit of 10,000 stable tokens of an app in a minute. */
 const DEFAULT_PER_SECOND_OF_APP = 160;
 const DEFAULT_PER_SECOND = 300;
 const MAX_PER_SECOND = 100_000;
@@ -198,9 +198,9 @@ const NAMES = [
 ] as const satisfies readonly (keyof TokenManagerOptions)[];
 
 /**
- * Returns the options with each field read once, so that what is checked is what is used.
+ * Returns a copy of the options. Each field is read once, so that the value that is checked is the value that is used.
  *
- * @throws TypeError for what is no object of options, and for names that are not known.
+ * @throws TypeError for a value that is not an object of options, and for unknown names.
  */
 export function readOptions(options: TokenManagerOptions<string>): TokenManagerOptions<string> {
   const fields = readFields<TokenManagerOptions<string>>(options, NAMES, 'the options of TokenManager');
@@ -218,9 +218,9 @@ function readRefresh(refresh: RefreshOptions): RefreshOptions {
 }
 
 /**
- * Checks the options that concern the core, and fills in their defaults.
+ * Checks the options of the core, and fills in their defaults.
  *
- * @throws TypeError naming the option, what it must be and what came.
+ * @throws TypeError that names the option, the expected value and the one that was passed.
  */
 export function resolveOptions(given: TokenManagerOptions<string>): ResolvedOptions {
   const options = readOptions(given);
@@ -256,7 +256,7 @@ export function resolveOptions(given: TokenManagerOptions<string>): ResolvedOpti
   return { refreshers, times, refreshes, pace, accessToken, fetchesWithoutStore, timeoutMs, maxCachedRecords, clock };
 }
 
-/** Returns a copy of the list, which a caller may change afterwards. */
+/** Returns a checked copy of the list, because the caller may change the list afterwards. */
 function checkedRefreshers(refreshers: unknown): readonly Refresher[] {
   const seen = new Set<string>();
   return mapMembers(refreshers, 'refreshers', (refresher) => {

@@ -1,4 +1,7 @@
-/** The times, in milliseconds, by which a token is refreshed ahead of its end. Those not set depend on the token's life. */
+/**
+ * The times, in milliseconds, by which a token is refreshed before it expires. The defaults depend on the token's
+ * lifetime.
+ */
 export interface RefreshTimes {
   readonly marginMs: number | undefined;
   readonly jitterMs: number | undefined;
@@ -13,7 +16,10 @@ export interface Lifetime {
 const DEFAULT_MARGIN_MS = 300_000;
 const DEFAULT_JITTER_MS = 600_000;
 const DEFAULT_MIN_VALIDITY_MS = 10_000;
-/** A token that claims to have been obtained this much later than now was obtained by a clock that has moved. */
+/**
+ * The maximum time by which an instant in the past may be later than now. A larger difference means that the clock has
+ * been set back since.
+ */
 export const FUTURE_TOLERANCE_MS = 5_000;
 
 export function isFromTheFuture({ obtainedAt }: Lifetime, now: number): boolean {
@@ -24,7 +30,10 @@ export function lifeMs(lifetime: Lifetime): number {
   return lifetime.expiresAt - lifetime.obtainedAt;
 }
 
-/** Returns how long before its end, in milliseconds, a token is no longer handed out without trying for a new one first. */
+/**
+ * Returns the time before its expiry, in milliseconds, from which on a token is returned only if no new one can be
+ * obtained.
+ */
 export function minValidityMs(lifetime: Lifetime, times: RefreshTimes): number {
   const life = lifeMs(lifetime);
   return times.minValidityMs === undefined
@@ -32,7 +41,7 @@ export function minValidityMs(lifetime: Lifetime, times: RefreshTimes): number {
     : Math.min(times.minValidityMs, life / 2);
 }
 
-/** Returns the instant at which a new token is to be refreshed. `random` is at least 0 and below 1, drawn once for each token. */
+/** Returns the due of a new token. `random` is at least 0 and below 1, and is chosen once for each token. */
 export function dueAt(lifetime: Lifetime, times: RefreshTimes, random: number): number {
   const life = lifeMs(lifetime);
   const margin = capped(times.marginMs, DEFAULT_MARGIN_MS, life);
@@ -44,22 +53,28 @@ function capped(set: number | undefined, byDefault: number, life: number): numbe
   return set === undefined ? Math.min(byDefault, life / 5) : Math.min(set, life / 2);
 }
 
-/** Returns when a stored token is due: at once where a clock that has moved since says that it comes from the future. */
+/** Returns the due of a stored token: now, if the clock has been set back since it was obtained. */
 export function dueOf(stored: Lifetime & { readonly dueAt: number }, now: number): number {
   return isFromTheFuture(stored, now) ? now : stored.dueAt;
 }
 
-/** Returns when to ask again after an answer that did not extend the token in force, of which `leftMs` are left. */
+/** Returns the next due after an answer that did not extend the current token, which has `leftMs` left. */
 export function dueAgainAt(lifetime: Lifetime, now: number, leftMs: number): number {
   return Math.round(now + Math.max(leftMs / 3, Math.min(1_000, lifeMs(lifetime) / 20)));
 }
 
-/** Returns when a token is due whose fetch overlapped with another one, so that WeChat may hold either for the current one. */
+/**
+ * Returns the due of a token whose request overlapped with another one, so that WeChat may consider either of the two
+ * tokens current.
+ */
 export function dueAfterOverlapAt(lifetime: Lifetime, now: number): number {
   return Math.round(now + Math.min(240_000, lifeMs(lifetime) / 4));
 }
 
-/** Returns whether an answer only repeats the token in force: whole seconds on the wire make its end waver. */
+/**
+ * Returns whether an answer only repeats the current token. Its expiry may differ a little, because WeChat gives
+ * lifetimes in whole seconds.
+ */
 export function repeats(current: Lifetime & { value: string }, answer: Lifetime & { value: string }): boolean {
   const waverMs = Math.min(Math.max(2_000, Math.min(5_000, lifeMs(current) / 100)), lifeMs(current) / 2);
   return answer.value === current.value && answer.expiresAt - current.expiresAt <= waverMs;

@@ -30,18 +30,21 @@ export interface Refresher<Type extends string = string> {
   refresh(context: RefreshContext): Promise<Grant>;
 }
 
-/** A refresher that comes with this library, and what else the core knows of its type. */
+/** A refresher of this library, with further facts about its type that the core needs. */
 export interface BuiltInRefresher<Type extends string = string> extends Refresher<Type> {
-  /** WeChat pushes it and it cannot be asked for: `put` stores it, and it cannot be a task. */
+  /** Whether WeChat pushes the token, so that it cannot be requested: it is stored with `put`, and cannot be a task. */
   readonly pushed?: true;
-  /** The param in which a task offers what `spend` takes, so that a key without any fails before the lease is taken. */
+  /**
+   * The name of the param in which a task offers the refresh token for `spend`, so that a key without one fails before
+   * a lease is acquired.
+   */
   readonly spends?: string;
   /**
-   * Whether it uses nothing but its context, so that it never waits for another refresh of its own manager. Only such a
-   * refresher keeps its place among those under a lease while it runs.
+   * Whether the refresher uses nothing but its context, so that it never waits for another refresh of its own manager.
+   * Only such a refresher keeps its permit of the bounded number of leases while it runs.
    */
   readonly asksThroughContext?: true;
-  /** Returns whether it cannot do without the params, whatever the store holds. */
+  /** Returns whether a refresh needs the params regardless of the contents of the store. */
   needsParams?(key: TokenKey): boolean;
 }
 
@@ -104,13 +107,13 @@ export interface Grant {
   readonly result?: JsonObject;
 }
 
-/** A grant as a built-in refresher reads it out of an answer. */
+/** A grant that a built-in refresher has read from an answer. */
 export interface AnswerGrant extends Grant {
   readonly result: JsonObject;
   readonly fieldNames: FieldNames;
 }
 
-/** The names that an answer gives to the fields of a grant, so that an error says what stood there. */
+/** The names of the fields of an answer from which a grant was read, for error messages. */
 export interface FieldNames {
   readonly value: string;
   readonly expiresInSeconds: string;
@@ -268,13 +271,15 @@ export interface WeChatRequest {
   readonly body?: JsonValue;
 }
 
-/** The client that sends the requests of refreshers. Implemented in `wechat`, handed to `core`. */
+/** The client that sends the requests of refreshers. It is implemented in `wechat` and passed to `core`. */
 export interface Upstream {
   /**
-   * @param options - `withToken`: the request carries a token that was handed out by `context.token`, so that an answer
-   *   "invalid credential" (40001) speaks of that token; otherwise it speaks of the app's secret. `secret`: the app's,
-   *   which an answer might repeat although the request did not carry it. `user`: what is asked for, so that requests which
-   *   get no answer hold up no others.
+   * Sends one request and returns its JSON answer.
+   *
+   * @param options - `withToken`: whether the request contains a token from `context.token`, so that the answer
+   *   "invalid credential" (40001) is about that token; otherwise it is about the app's secret. `secret`: the secret of
+   *   the app, which an answer might repeat although the request did not contain it. `user`: the type and the app of
+   *   the request, by which connections are shared, so that requests without an answer do not block others.
    */
   request(
     request: WeChatRequest,

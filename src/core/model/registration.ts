@@ -92,7 +92,7 @@ export interface Registration<Type extends string = string> {
   readonly tasks?: readonly (Type | TaskRegistration<Type>)[];
 }
 
-/** A registration that has been checked. */
+/** A checked registration. */
 export interface RegistrationPlan {
   readonly appid: string;
   readonly secret: string | undefined;
@@ -106,10 +106,10 @@ export interface TaskPlan {
   readonly notify: string | undefined;
 }
 
-/** An object, a function, or a URL. */
+/** The params of a task: an object, a function, or a URL. */
 export type TaskParams = JsonObject | ParamsFunction | string;
 
-/** Returns whether a function or URL has to be asked for them. */
+/** Returns whether the params have to be requested from a function or a URL. */
 export function haveToBeAskedFor(params: TaskParams | undefined): params is ParamsFunction | string {
   return typeof params === 'function' || typeof params === 'string';
 }
@@ -121,9 +121,9 @@ type RegistrationFields = Record<'appid' | 'secret' | 'accessToken' | 'tasks', u
 type TaskFields = Record<'type' | 'subject' | 'params' | 'notify', unknown>;
 
 /**
- * Turns a registration into a plan. Each field is read once.
+ * Checks a registration and returns a copy of it. Each field is read once.
  *
- * @throws TypeError for anything that is not a registration, naming the field.
+ * @throws TypeError that names the field, for a value that is not a registration.
  */
 export function planRegistration(
   input: unknown,
@@ -143,7 +143,10 @@ export function planRegistration(
   return { appid, secret, accessToken, tasks: planned };
 }
 
-/** Refuses a secret that is there and `undefined`: that of a variable that is not set. */
+/**
+ * Checks the secret. A field that is present but `undefined` is rejected, because it usually comes from an environment
+ * variable that is not set.
+ */
 function checkedSecret(fields: Partial<RegistrationFields>): string | undefined {
   if (!('secret' in fields)) return undefined;
   const { secret } = fields;
