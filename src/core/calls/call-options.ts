@@ -101,25 +101,25 @@ export interface CallOptions extends WaitOptions {
 const WHAT = 'the options of this call';
 
 /**
- * Returns the subject, read once.
+ * Returns a copy of options that contain only a subject, which is read once.
  *
- * @throws TypeError for other options.
+ * @throws TypeError for any other option.
  */
 export function readSubject(options: SubjectOptions): SubjectOptions {
   return readFields<SubjectOptions>(options, ['subject'], WHAT);
 }
 
 /**
- * Returns the options of `get`, each read once.
+ * Returns a copy of the options of `get`. Each is read once.
  *
- * @throws TypeError naming an option that is not known, or that cannot be read.
+ * @throws TypeError that names an option that is unknown or cannot be read.
  */
 export function readGetOptions(options: GetOptions): GetOptions {
   return readFields<GetOptions>(options, ['subject', 'minValidityMs', 'timeoutMs', 'signal'], WHAT);
 }
 
 /**
- * Returns the options of `call`, each read once.
+ * Returns a copy of the options of `call`. Each is read once.
  *
  * @throws TypeError naming the option.
  */
@@ -131,9 +131,9 @@ export function readCallOptions(options: CallOptions): CallOptions {
 }
 
 /**
- * Returns the options of `refresh`, each read once.
+ * Returns a copy of the options of `refresh`. Each is read once.
  *
- * @throws TypeError unless exactly one of `stale` and `force` is given, and is what it must be.
+ * @throws TypeError unless exactly one of `stale` and `force` is given, with a valid value.
  */
 export function readRefreshOptions(options: RefreshCallOptions): RefreshCallOptions {
   type Fields = WaitOptions & { readonly stale?: string; readonly force?: true };
@@ -155,7 +155,9 @@ function assertStaleOrForce({ stale, force }: { readonly stale?: unknown; readon
 }
 
 /**
- * @throws TypeError naming the option.
+ * Checks the options that limit the wait of a call.
+ *
+ * @throws TypeError that names the option.
  */
 export function assertWait(timeoutMs: unknown, signal: unknown): void {
   if (timeoutMs !== undefined) assertNumber('timeoutMs', timeoutMs, 0, MAX_TIMEOUT_MS);

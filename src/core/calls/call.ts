@@ -11,14 +11,14 @@ export type IsStale = (outcome: CallOutcome) => boolean | Promise<boolean>;
 export interface CallParts<Result> {
   readonly token: string;
   readonly run: (token: string) => Result | Promise<Result>;
-  /** Replaces {@link isStaleAnswer}. */
+  /** The rule that the caller has given in place of {@link isStaleAnswer}. */
   readonly isStale: IsStale | undefined;
   readonly reading: ResponseReading;
-  /** Reports the token and returns the one in force. */
+  /** Reports the token as stale and returns the current one. */
   readonly replace: (stale: string) => Promise<string>;
 }
 
-/** Runs the call, and once more with another token when the answer says that the first was stale. */
+/** Runs the call, and repeats it once with another token if its outcome means that the first one was stale. */
 export async function callWithToken<Result>({
   token,
   run,

@@ -1,6 +1,6 @@
 import { bytesIn, hasMethods, memberOf } from '../primitives/foreign-objects.js';
 
-/** The members of a `Readable` of `node:stream` that are used. */
+/** The members of a `Readable` of `node:stream` that are used here. */
 export interface NodeStream {
   readonly readableLength: number;
   readonly readableHighWaterMark: number;
@@ -10,7 +10,7 @@ export interface NodeStream {
   off(event: string, listener: () => void): void;
 }
 
-/** Tells whether nothing has been read from a stream, and no reader has begun to. */
+/** Returns whether a value is a Node.js stream from which nothing has been read and to which no reader is attached. */
 export function isUnreadNodeStream(value: unknown): value is NodeStream {
   return (
     hasMethods(value, 'read', 'unshift', 'on', 'off') &&
@@ -25,8 +25,8 @@ export function isUnreadNodeStream(value: unknown): value is NodeStream {
 const ENDS: readonly string[] = ['end', 'error', 'close'];
 
 /**
- * Returns the beginning of a stream and puts it back: so much that `isEnough`, or as much as the stream buffers, which is
- * 16 KiB with node-fetch. Aborting the signal ends it, too.
+ * Reads the beginning of a stream and puts it back. It reads until `isEnough` returns `true`, the signal is aborted, or
+ * the buffer of the stream is full, which is at 16 KiB with node-fetch.
  */
 export function peekNodeStream(
   stream: NodeStream,
@@ -44,12 +44,12 @@ export function peekNodeStream(
     };
     const look = (): void => {
       const length = stream.readableLength;
-      // Putting chunks back makes the stream readable once more, with nothing new.
+      // Putting chunks back emits `readable` again, although there is nothing new.
       if (length > 0 && length === seenLength) return;
       if (length > 0) text = readAndPutBack(stream);
       seenLength = stream.readableLength;
       const isFull = seenLength >= stream.readableHighWaterMark;
-      // A stream that is readable but holds nothing has ended.
+      // A stream that emits `readable` with an empty buffer has ended.
       if (length === 0 || isFull || isEnough(text)) stop();
     };
     for (const end of ENDS) stream.on(end, stop);

@@ -5,26 +5,26 @@ import { bytesIn, hasMethods, memberOf } from '../primitives/foreign-objects.js'
 import { isUnreadNodeStream, peekNodeStream } from './node-stream-peek.js';
 
 const MAX_BYTES = 65_536;
-/** A body that stalls must not hold up the call that it is the result of. */
+/** The maximum wait for a body, so that a body that stalls does not hold up the call whose result it is. */
 const MAX_WAIT_MS = 5_000;
-/** The types of streams whose first part may be long in coming. */
+/** The content types of event streams, whose first part may take long to arrive. */
 const OF_EVENTS = /^\s*(?:text\/event-stream|multipart\/)/i;
 
-/** The clock by which a body is waited for, and the signals that end the waiting early. */
+/** The clock that limits the wait for a body, and the signals that end it early. */
 export interface ResponseReading {
   readonly clock: Clock;
   /** The signal of the call. */
   readonly signal?: AbortSignal | undefined;
-  /** The signal of the manager, which is being closed. */
+  /** The signal that is aborted when the manager is closed. */
   readonly closing?: AbortSignal | undefined;
 }
 
-/** The members of a `Response`, of any realm or package, that are used. */
+/** The members of a `Response` of any realm or package that are used here. */
 export interface ForeignResponse {
   readonly status: number;
   readonly bodyUsed: boolean;
   readonly headers: { get(name: string): string | null };
-  /** A stream of the Web or, with node-fetch, of Node. */
+  /** The body as a web stream or, with node-fetch, a Node.js stream. */
   readonly body?: unknown;
   clone(): ForeignResponse;
   text(): Promise<string>;
@@ -39,7 +39,7 @@ export function isResponse(value: unknown): value is ForeignResponse {
   );
 }
 
-/** The members of a `Blob`, of any realm or package, that are used. */
+/** The members of a `Blob` of any realm or package that are used here. */
 export interface ForeignBlob {
   readonly size: number;
   text(): Promise<string>;
@@ -53,15 +53,18 @@ export function isBlob(value: unknown): value is ForeignBlob {
   );
 }
 
-/** Returns the text of a blob; an empty one where it is longer than 64 KiB, cannot be read, or does not come within 5 s. */
+/**
+ * Returns the text of a blob, or an empty text if the blob is longer than 64 KiB, cannot be read, or takes longer than
+ * 5 s.
+ */
 export async function readBlob(blob: ForeignBlob, reading: ResponseReading): Promise<string> {
   return withinTime(reading, async () => (blob.size > MAX_BYTES ? '' : blob.text()));
 }
 
 /**
- * Returns the beginning of a body, so much of it that `isEnough`, and leaves the response unread. The beginning is empty
- * where there is nothing to read: the body is a stream of events, was used, is longer than 64 KiB, or does not come within
- * 5 s. The type says nothing else: servers and proxies label JSON as anything.
+ * Returns the beginning of a body, read until `isEnough` returns `true`, and leaves the response unread. The text is
+ * empty if the body is an event stream, was used, is longer than 64 KiB, or takes longer than 5 s. Other content types
+ * are ignored, because servers and proxies label JSON with all kinds of types.
  */
 export async function readBeginning(
   response: ForeignResponse,
@@ -73,7 +76,7 @@ export async function readBeginning(
   );
 }
 
-/** Returns what is read within 5 s; an empty text where that fails or is stopped. */
+/** Returns the text that is read within 5 s, or an empty text if reading fails or is stopped. */
 async function withinTime(
   { clock, signal, closing }: ResponseReading,
   work: (stopping: AbortSignal) => Promise<string>,
@@ -86,7 +89,7 @@ async function withinTime(
     const reading = work(stopping.signal);
     return (await new Deadline(clock, MAX_WAIT_MS, stopping.signal).settles(reading, MAX_WAIT_MS)) ?? '';
   } catch {
-    // A body that cannot be read is left to the caller, as is one whose call was aborted.
+    // The caller handles a body that cannot be read, and one whose call was aborted.
     return '';
   } finally {
     for (const end of forget) end();
@@ -106,12 +109,13 @@ async function read(
 ): Promise<string> {
   const { body } = response;
   if (body === null) return '';
-  // The clones of node-fetch share the stream by `pipe`, which hides a broken connection from the original.
+  // A Node.js stream is read directly, because a clone by node-fetch shares it through `pipe`, which hides a broken
+  // connection from the original.
   if (hasMethods(body, 'pipe', 'read', 'unshift')) {
     return isUnreadNodeStream(body) ? peekNodeStream(body, isEnough, signal) : '';
   }
   const copy = response.clone();
-  // A polyfill without streams holds the whole body in memory.
+  // Polyfills without streams have the whole body in memory.
   if (!hasMethods(copy.body, 'getReader')) return copy.text();
   return readWebStream(copy.body as ReadableStream<unknown>, isEnough, signal);
 }

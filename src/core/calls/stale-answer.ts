@@ -15,8 +15,8 @@ export type CallOutcome =
   | { readonly result?: undefined; readonly error: unknown };
 
 /**
- * Tells whether WeChat says in this outcome that the token was stale, in any of the shapes that HTTP clients give to its
- * answers. A shape that cannot be read is not stale.
+ * Returns whether this outcome means that WeChat rejected the token as stale. It recognizes the answer in all forms in
+ * which HTTP clients return it; an outcome that cannot be read does not count as stale.
  */
 export async function isStaleAnswer(outcome: CallOutcome, reading: ResponseReading): Promise<boolean> {
   const { result, error } = outcome;
@@ -24,12 +24,12 @@ export async function isStaleAnswer(outcome: CallOutcome, reading: ResponseReadi
   return isStaleBody(result) || isStaleReply(result, reading);
 }
 
-/** Tells whether a refresher's error says that the token it used was stale. */
+/** Returns whether the error of a refresher means that the token that it used was stale. */
 export function isStaleTokenError(error: unknown): boolean {
   return isTokenError(error) && isStaleCode(error.errcode);
 }
 
-/** Looks at the error and at what it was caused by. */
+/** Returns whether an error, or one of its causes, contains the answer for a stale token. */
 async function isStaleError(error: unknown, reading: ResponseReading): Promise<boolean> {
   let cause = error;
   for (let depth = 0; depth <= MAX_CAUSES && cause !== undefined; depth += 1) {
@@ -41,12 +41,17 @@ async function isStaleError(error: unknown, reading: ResponseReading): Promise<b
   return false;
 }
 
-/** Returns whether an error is a database's: 40001 is also an SQLSTATE, which PostgreSQL's drivers have in `code`. */
+/**
+ * Returns whether an error comes from a database: 40001 is also an SQLSTATE, which PostgreSQL drivers put in `code`.
+ */
 function isDatabaseError(error: unknown): boolean {
   return typeof memberOf(error, 'severity') === 'string' || typeof memberOf(error, 'sqlState') === 'string';
 }
 
-/** Looks at the body of a `Response`, or of what an HTTP client hands out with the body in one of its members. */
+/**
+ * Returns whether the body of a `Response`, or of an HTTP client's result that has the body in one of its members, is
+ * the answer for a stale token.
+ */
 async function isStaleReply(reply: unknown, reading: ResponseReading): Promise<boolean> {
   if (isResponse(reply)) return staleVerdict(await readBeginning(reply, isDecided, reading)) === true;
   for (const body of [reply, memberOf(reply, 'data'), memberOf(reply, 'body')]) {
@@ -60,7 +65,10 @@ function isDecided(beginning: string): boolean {
   return staleVerdict(beginning) !== undefined;
 }
 
-/** Tells responses of superagent, which parses only what is labelled as JSON: WeChat's answers are often in `text`. */
+/**
+ * Returns whether a reply is a response of superagent. That parses only bodies labelled as JSON, so WeChat's answers
+ * are often in `text`.
+ */
 function isSuperagentResponse(reply: unknown): boolean {
   const hasObjects = ['header', 'links', 'body'].every((name) => typeof memberOf(reply, name) === 'object');
   return hasObjects && typeof memberOf(reply, 'statusType') === 'number';

@@ -2,9 +2,9 @@ import { bytesIn, memberOf } from '../primitives/foreign-objects.js';
 
 const MAX_LENGTH = 65_536;
 const OPENING_BRACE = 0x7b;
-/** The byte order mark of UTF-8, and the white space of JSON. */
+/** The bytes of the UTF-8 byte order mark and of JSON white space. */
 const SKIPPED: ReadonlySet<number | undefined> = new Set([0xef, 0xbb, 0xbf, 0x20, 0x09, 0x0a, 0x0d]);
-/** WeChat's codes for "this token is not, or no longer, the current one". */
+/** WeChat's codes for a token that is invalid or has expired. */
 const STALE_ERRCODES: ReadonlySet<number> = new Set([40001, 40014, 42001]);
 
 export function isStaleCode(code: unknown): boolean {
@@ -12,7 +12,10 @@ export function isStaleCode(code: unknown): boolean {
   return typeof code === 'number' && STALE_ERRCODES.has(code);
 }
 
-/** Tells whether a body, as an HTTP client gives it (parsed, as text or as bytes), has the errcode of a stale token. */
+/**
+ * Returns whether a body that an HTTP client has returned (parsed, as text or as bytes) has the errcode of a stale
+ * token.
+ */
 export function isStaleBody(body: unknown): boolean {
   if (typeof body === 'string') return staleVerdict(body) === true;
   const bytes = bytesIn(body);
@@ -22,8 +25,8 @@ export function isStaleBody(body: unknown): boolean {
 }
 
 /**
- * Tells whether the beginning of a body, after a byte order mark and white space, is that of a stale answer;
- * `undefined` while more of the body has to be read.
+ * Returns whether the beginning of a body is an answer for a stale token; `undefined` if more of the body has to be
+ * read. A byte order mark and white space before it are skipped.
  */
 export function staleVerdict(beginning: string): boolean | undefined {
   if (beginning.length > MAX_LENGTH) return false;

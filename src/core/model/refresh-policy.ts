@@ -17,8 +17,8 @@ const DEFAULT_MARGIN_MS = 300_000;
 const DEFAULT_JITTER_MS = 600_000;
 const DEFAULT_MIN_VALIDITY_MS = 10_000;
 /**
- * The maximum time by which an instant in the past may be later than now. A larger difference means that the clock has
- * been set back since.
+ * The tolerance for past instants that appear to be later than now. A token that seems to have been obtained later than
+ * this was obtained before a clock was set back.
  */
 export const FUTURE_TOLERANCE_MS = 5_000;
 

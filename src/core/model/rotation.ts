@@ -1,34 +1,51 @@
 import { secretHash } from '../primitives/secret-hash.js';
 import type { FailureFacts } from './failure-facts.js';
 
-/** The inputs that refreshes use up, refresh tokens mostly, as far as a key's document remembers them. */
+/** The inputs of a key that refreshes use up, mostly refresh tokens, as the key's document stores them. */
 export interface Rotation {
-  /** The newest refresh token; absent where the inputs are held by others, as verify tickets are. */
+  /** The newest refresh token; absent if the inputs are stored elsewhere, as verify tickets are. */
   readonly token?: string;
-  /** The end of `token`, in epoch milliseconds; absent: not known. */
+  /** The expiry of `token`, in epoch milliseconds; absent if it is unknown. */
   readonly expiresAt?: number;
-  /** Refresh tokens of other authorizations, of which one may be the only good one: sent when `token` is of no more use. */
+  /**
+   * Refresh tokens of other authorizations, one of which may be the only valid one. They are sent once `token` is
+   * rejected or expired.
+   */
   readonly reserve?: readonly ReservedToken[];
-  /** Hashes of refresh tokens: the first of the present chain, then the last ones of any. */
+  /** Hashes of refresh tokens: the first one of the present chain, then the latest ones of all chains. */
   readonly known?: readonly string[];
-  /** Hashes of the first ones of earlier chains, and of what the params still offer: the one used last stands last. */
+  /**
+   * Hashes of the first refresh tokens of earlier chains, and of the one that the params still offer; the latest used
+   * is last.
+   */
   readonly firsts?: readonly string[];
   /** The announced refresh token whose outcome has not been recorded yet. */
   readonly intent?: Intent;
-  /** The inputs that WeChat has refused, the latest last. */
+  /** The inputs that WeChat has refused, in the order of the refusals. */
   readonly refused?: readonly Refused[];
-  /** Hashes of the refresh tokens whose end has been told: the user is asked to authorize again once for each. */
+  /**
+   * Hashes of the unusable refresh tokens for which `reauthorizationRequired` was emitted, which happens once for each.
+   */
   readonly told?: readonly string[];
-  /** The mark of a `token` that was put and has not been answered for. Void where an earlier release has replaced it since. */
+  /**
+   * The mark of a `token` that was put and that WeChat has not accepted or refused yet. It is void if its hash is not
+   * that of `token`, which an earlier release may have replaced without removing the mark.
+   */
   readonly put?: PutToken;
-  /** Hashes of what was on offer when a token that had been put was answered for: they are sent after the stored one. */
+  /**
+   * Hashes of refresh tokens that the params offered while WeChat answered for a token that had been put. They are sent
+   * after the stored one.
+   */
   readonly deferred?: readonly string[];
 }
 
-/** A refresh token that was put. */
+/** The mark of a refresh token that was put. */
 export interface PutToken {
   readonly hash: string;
-  /** Hash of the params that the task had then; absent where they have to be asked for, or there were none. */
+  /**
+   * The hash of the params that the task had at that time; absent if there were none, or if they come from a function
+   * or a URL.
+   */
   readonly params?: string;
 }
 
@@ -44,31 +61,31 @@ export interface Intent {
 
 export interface Refused {
   readonly hash: string;
-  /** Until then a process that sent it earlier may still store the outcome. */
+  /** The instant until which a process that sent the input earlier may still store an outcome. */
   readonly deadAt: number;
   readonly error: FailureFacts;
 }
 
-/** The input that is sent first when there are two. */
+/** The input that is sent first if there is both an offered and a stored one. */
 export type Preference = 'offered' | 'stored';
 
-/** The input that a refresh has sent. */
+/** The input that an attempt has sent. */
 export interface Spent {
   readonly hash: string;
-  /** Hash of the refresh token that was stored then, `undefined` without one. */
+  /** The hash of the refresh token that was stored at that time; `undefined` if there was none. */
   readonly base: string | undefined;
-  /** Hashes of those before it. */
+  /** The hashes of the refresh tokens before it. */
   readonly known: readonly string[];
-  /** Hash of what the params offered where another one was sent. */
+  /** The hash of the refresh token that the params offered, if another one was sent. */
   readonly onOffer?: string | undefined;
 }
 
 /** A refresh token that came with a grant. */
 export interface ReceivedToken {
   readonly value: string;
-  /** `undefined`: the grant does not say. */
+  /** The expiry of the refresh token; `undefined` if the grant does not state it. */
   readonly expiresAt: number | undefined;
-  /** The put that it came from; absent where it came from WeChat. */
+  /** The mark of the put that the token came from; absent if it came from WeChat. */
   readonly put?: Omit<PutToken, 'hash'>;
 }
 
@@ -82,15 +99,19 @@ const MAX_KNOWN = 16;
 const MAX_FIRSTS = 16;
 const MAX_DEFERRED = 4;
 const MAX_RESERVED = 4;
-/** More than there can be on hand at once, so that none of them is sent twice. */
+/**
+ * The maximum number of refusals that are remembered. It exceeds the number of candidates at any time, so that none of
+ * these is sent twice.
+ */
 const MAX_REFUSED = 8;
 
 /**
- * Chooses what to send. An offered refresh token that is known is an old one, so that a restart with the params of the
- * first day sends the stored one; what was refused is not sent again. One that may be older than a token that was put since is
- * sent after that.
+ * Chooses the input to send. An offered refresh token that is known is an old one, so a restart with the original
+ * params sends the stored one instead. Inputs that WeChat has refused are not sent again. An offered refresh token that
+ * may be older than one that was put since is sent after that one.
  *
- * @param params - returns a hash of the params that offer it; `undefined` where they had to be asked for.
+ * @param params - returns the hash of the params that contain `offered`; `undefined` if they come from a function or a
+ *   URL.
  */
 export function chooseInput(
   rotation: Rotation | undefined,
@@ -117,7 +138,10 @@ export function chooseInput(
   return isExpired ? { kind: 'expired', expiredAt: expiresAt } : { kind: 'none' };
 }
 
-/** Returns whether what is offered may be older than the stored token: that was put while, as far as is known, it was on offer. */
+/**
+ * Returns whether the offered refresh token may be older than the stored one, which was put while the params may
+ * already have offered it.
+ */
 function yieldsToStored(
   rotation: Rotation | undefined,
   offered: string | undefined,
@@ -135,7 +159,7 @@ export function withIntent(rotation: Rotation | undefined, intent: Intent): Rota
   return { ...rotation, intent };
 }
 
-/** Notes that WeChat has answered for what was sent. */
+/** Returns the rotation without the announced refresh token, once WeChat has answered for it. */
 export function withoutIntent(rotation: Rotation | undefined): Rotation | undefined {
   const { intent: _intent, ...rest } = rotation ?? {};
   return Object.keys(rest).length === 0 ? undefined : rest;
@@ -147,19 +171,25 @@ export function withRefusal(rotation: Rotation | undefined, refusal: Refused): R
   return { ...answered, refused: [...others, refusal].slice(-MAX_REFUSED) };
 }
 
-/** Returns the hashes of the refresh tokens that are of no more use: those that were refused, and a stored one past its end. */
+/**
+ * Returns the hashes of the refresh tokens that are no longer usable: those that were refused, and the stored one if it
+ * has expired.
+ */
 export function endsOf(rotation: Rotation | undefined, now: number): readonly string[] {
   const { token, refused = [] } = rotation ?? {};
   const expired = token !== undefined && hasEnded(rotation ?? {}, now) ? [secretHash(token)] : [];
   return [...new Set([...refused.map(({ hash }) => hash), ...expired])];
 }
 
-/** Notes that the user has been asked to authorize again because of these. */
+/** Returns the rotation with a note that the user has been asked to authorize again because of these refresh tokens. */
 export function withEndsTold(rotation: Rotation | undefined, ends: readonly string[]): Rotation | undefined {
   return ends.length === 0 ? rotation : { ...rotation, told: ends };
 }
 
-/** Forgets the refusal of a refresh token that a caller puts: it is said to be good now, so that another refusal is news. */
+/**
+ * Returns the rotation without the refusal of a refresh token that a caller puts. The caller states that the token is
+ * valid, so another refusal has to be reported again.
+ */
 function withoutRefusal(rotation: Rotation | undefined, hash: string): Rotation | undefined {
   if (rotation?.refused === undefined && rotation?.told === undefined) return rotation;
   const { refused, told } = rotation;
@@ -171,8 +201,9 @@ function withoutRefusal(rotation: Rotation | undefined, hash: string): Rotation 
 }
 
 /**
- * Returns the rotation after a grant: with its refresh token if it brought one, else with the one before, which then is still
- * good. Only the answer to what was sent ends the intent: a put says nothing of an attempt that is under way.
+ * Returns the rotation after a grant: with the refresh token of the grant or, if it has none, with the previous one,
+ * which is then still valid. Only the answer to an attempt removes the announced refresh token, because a put says
+ * nothing about an attempt in progress.
  */
 export function afterGrant(
   rotation: Rotation | undefined,
@@ -186,17 +217,20 @@ export function afterGrant(
   const { value, expiresAt } = received;
   const settled = isPut ? withoutRefusal(answered, secretHash(value)) : answered;
   if (value === settled?.token) return expiresAt === undefined ? settled : { ...settled, expiresAt };
-  // A put of a refresh token that was replaced long ago comes late; but any is better than one of no more use.
+  // A put of a refresh token that has been replaced since comes too late, and is ignored unless the stored token is
+  // unusable.
   if (isPut && isKnown(settled, value) && !isOfNoMoreUse(settled, now)) return settled;
   const continues = spent !== undefined && spent.hash === spent.base;
   const { expiresAt: before, known: earlier = [], firsts: _firsts, reserve = [], ...others } = settled ?? {};
   const hash = secretHash(value);
   const sent = continues ? before : reserve.find(({ token }) => secretHash(token) === spent?.hash)?.expiresAt;
   const deadline = expiresAt ?? sent;
-  // A put begins an authorization, which replaces those before it, unless it comes late: see `withReserve`.
+  // A put begins a new authorization, which replaces the earlier ones; `withReserve` handles grants whose order is
+  // unknown.
   const rest = withoutReserved({ ...others, reserve: isPut ? [] : reserve }, [hash, spent?.hash]);
   const first = (continues ? earlier[0] : spent?.hash) ?? hash;
-  // A put is newer than what is under way, which must not be taken for a new offer afterwards.
+  // A put is newer than the attempt in progress, whose refresh token is noted as known so that it is not taken for a
+  // new offer later.
   const used = isPut ? rotation?.intent?.hash : spent.hash;
   const later = [...earlier, ...(used === undefined ? [] : [used]), hash].filter((known) => known !== first);
   const firsts = firstsOf(settled, first, spent?.onOffer);
@@ -211,7 +245,10 @@ export function afterGrant(
   };
 }
 
-/** Notes that WeChat has answered for what was sent: of two that were there, what was on offer is sent after the stored one from now on. */
+/**
+ * Returns the rotation without the mark of a put, once WeChat has answered. If the attempt sent the token that was put,
+ * the token that the params offered at the same time is sent after the stored one from now on.
+ */
 function withoutPut(rotation: Rotation | undefined, { hash, onOffer }: Spent): Rotation | undefined {
   if (rotation?.put === undefined) return rotation;
   const { put, deferred = [], ...rest } = rotation;
@@ -221,8 +258,8 @@ function withoutPut(rotation: Rotation | undefined, { hash, onOffer }: Spent): R
 }
 
 /**
- * Returns the hashes that are to be remembered although their chain has ended. What a task offers stays the newest of them as
- * long as it is offered, so that the params of the first day are never sent again, however often the user logs in.
+ * Returns the hashes to remember of chains that have ended. The refresh token that a task offers remains the newest of
+ * them while it is offered, so that the original params are never sent again, however often the user authorizes again.
  */
 function firstsOf(before: Rotation | undefined, first: string, onOffer: string | undefined): readonly string[] {
   const { known = [], firsts = [] } = before ?? {};
@@ -234,14 +271,17 @@ function firstsOf(before: Rotation | undefined, first: string, onOffer: string |
     .slice(-MAX_FIRSTS);
 }
 
-/** Moves what is still on offer to the end, so that it is not forgotten before what is on offer no longer. */
+/**
+ * Moves the refusal of the refresh token that is still offered to the end, so that it is forgotten after those of
+ * others.
+ */
 function lastOnOffer(refused: readonly Refused[], onOffer: string | undefined): readonly Refused[] {
   return refused.toSorted((one, other) => Number(one.hash === onOffer) - Number(other.hash === onOffer));
 }
 
 /**
- * Returns whether what came of `spent` may be stored: the stored refresh token is the one that was there when it was sent,
- * or an older one that a failover has brought back.
+ * Returns whether the outcome of `spent` may be stored: the stored refresh token is the one of the time of sending, or
+ * an older one that a failover of the store has brought back.
  */
 export function continuesFrom(rotation: Rotation | undefined, spent: Spent): boolean {
   if (rotation?.token === undefined) return true;
@@ -249,7 +289,7 @@ export function continuesFrom(rotation: Rotation | undefined, spent: Spent): boo
   return stored === spent.base || spent.known.includes(stored);
 }
 
-/** Returns whether there is a refresh token and nothing can come of it: WeChat has refused it, or it has reached its end. */
+/** Returns whether there is a refresh token that is no longer usable: WeChat has refused it, or it has expired. */
 export function isOfNoMoreUse(rotation: Rotation | undefined, now: number): boolean {
   const { token, refused = [] } = rotation ?? {};
   if (rotation === undefined || token === undefined) return false;
@@ -257,8 +297,8 @@ export function isOfNoMoreUse(rotation: Rotation | undefined, now: number): bool
 }
 
 /**
- * Adds the refresh tokens of one rotation to another that goes on in its place although nothing tells which of them belongs to
- * the newer authorization. Those that are of no more use are left out.
+ * Adds the refresh tokens of one rotation as a reserve to another one that replaces it, although it is unknown which of
+ * the two belongs to the newer authorization. Refresh tokens that are no longer usable are omitted.
  */
 export function withReserve(rotation: Rotation, other: Rotation | undefined, now: number): Rotation {
   const { token, expiresAt } = other ?? {};

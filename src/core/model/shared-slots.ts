@@ -6,46 +6,52 @@ import type { TokenKey } from './token-key.js';
 export type SlotUser = Pick<TokenKey, 'appid' | 'type'>;
 
 /**
- * Gives a slot back, if that has not been done.
+ * A function that releases a slot. Further calls have no effect.
  *
- * @param wasAnswered - whether the work has got an answer; `undefined` where that says nothing of what is asked.
+ * @param wasAnswered - whether the work has received an answer; `undefined` if the outcome says nothing about the
+ *   server.
  */
 export type GiveBack = (wasAnswered?: boolean) => void;
 
-/** The slots that one app has or waits for, for one type. */
+/** The slots that one app holds or waits for, for one type. */
 interface AppShare {
   readonly id: string;
   readonly appid: string;
   running: number;
-  /** Whether its last work got no answer. */
+  /** Whether the last work of the app received no answer. */
   isSilent: boolean;
   readonly waiting: Set<(asSilent: boolean) => void>;
 }
 
-/** The slots that all apps have or wait for, for one type. */
+/** The slots that all apps hold or wait for, for one type. */
 interface TypeShare {
   running: number;
-  /** The number of these that were begun for apps that were silent. */
+  /** The number of these slots that were acquired for silent apps, whose last work received no answer. */
   runningSilent: number;
   readonly apps: Map<string, AppShare>;
-  /** The apps that wait and have none, in the order in which they came, those that wait for more, and the silent ones. */
+  /**
+   * The apps that wait: those that hold no slot, those that hold some and wait for more, and the silent ones, each in
+   * order.
+   */
   readonly first: Set<AppShare>;
   readonly more: Set<AppShare>;
   readonly silent: Set<AppShare>;
 }
 
 /**
- * A type has at most so many times as many slots as it leaves free, and an app of it so many times as many as it leaves of that.
- * So there are slots left for the others, the fewer the more of them have some.
+ * The maximum ratio of the slots that a type holds to those that it leaves free, and of the slots that an app of it
+ * holds to those that it leaves of the type's share. So some slots always remain for others, and fewer the more of the
+ * others hold some.
  */
 const TIMES_WHAT_IS_LEFT = 3;
 const MAX_REMEMBERED = 10_000;
 
 /**
- * Lets at most so many works run at once, and divides these slots by type and app, so that one whose work hangs keeps none from
- * the others: with 96 in all, a type has at most 72 and one app of it 67. Where more wait, those come first that have fewest.
- * The apps of a type that got no answer the last time come last, in turn, and have together at most what one app may have:
- * however many they are, they keep no slots from the others.
+ * Bounds how much work is in progress at once, and divides the slots by type and app, so that work that hangs does not
+ * block other types and apps: of 96 slots, a type holds at most 72 and one app of it at most 67. Among those that wait,
+ * the ones with the fewest slots come first. Silent apps, which received no answer the last time, come last and take
+ * turns. Together they may hold as many slots as a single app, so that even a large number of them does not block
+ * others.
  */
 export class SharedSlots {
   readonly #types = new Map<string, TypeShare>();
@@ -57,9 +63,9 @@ export class SharedSlots {
   }
 
   /**
-   * Waits for a slot.
+   * Acquires a slot, and waits until there is one for this type and app.
    *
-   * @throws the signal's reason when that is aborted first.
+   * @throws the signal's reason if the signal is aborted first.
    */
   async take({ type, appid }: SlotUser, signal?: AbortSignal): Promise<GiveBack> {
     signal?.throwIfAborted();
@@ -106,7 +112,7 @@ export class SharedSlots {
     else if (this.#silent.size > 0) this.#silent.delete(app.id);
   }
 
-  /** Returns how many more slots a type may have. */
+  /** Returns the number of further slots that a type may acquire. */
   #roomOf({ running }: TypeShare): number {
     return this.#free === 0 ? 0 : TIMES_WHAT_IS_LEFT * this.#free - running;
   }
@@ -116,7 +122,7 @@ export class SharedSlots {
     return running < TIMES_WHAT_IS_LEFT * this.#roomOf(ofType);
   }
 
-  /** Returns whether what begins counts with the silent ones until its end. */
+  /** Begins work in a slot, and returns whether the work counts as that of a silent app until it ends. */
   #begin(ofType: TypeShare, app: AppShare): boolean {
     this.#free -= 1;
     ofType.running += 1;
@@ -143,7 +149,7 @@ export class SharedSlots {
     });
   }
 
-  /** Sees to it that an app stands where it belongs among those that wait. */
+  /** Moves an app to the list of waiting apps in which it belongs. */
   #order({ first, more, silent }: TypeShare, app: AppShare): void {
     const place = app.waiting.size === 0 ? undefined : app.isSilent ? silent : app.running === 0 ? first : more;
     for (const other of [first, more, silent]) if (other !== place) other.delete(app);
@@ -156,7 +162,7 @@ export class SharedSlots {
     if (ofType.apps.size === 0) this.#types.delete(type);
   }
 
-  /** Begins what waits, as far as there is room for it. */
+  /** Begins waiting work as far as there are slots for it. */
   #beginNext(): void {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       const [ofType, app] = next;
@@ -164,14 +170,17 @@ export class SharedSlots {
       if (enter === undefined) return;
       app.waiting.delete(enter);
       const asSilent = this.#begin(ofType, app);
-      // It stands at the end of the silent ones again.
+      // The app moves to the end of the silent ones, which take turns.
       ofType.silent.delete(app);
       this.#order(ofType, app);
       enter(asSilent);
     }
   }
 
-  /** Returns whose turn it is: of the types that have room the one with the fewest slots, and of its apps likewise. */
+  /**
+   * Returns the type and the app that get the next slot: the type with the fewest slots among those that may have more,
+   * and among its apps likewise.
+   */
   #next(): [TypeShare, AppShare] | undefined {
     if (this.#free === 0) return undefined;
     const waiting = [...this.#types.values()].filter(isWaitedFor);

@@ -113,12 +113,15 @@ export interface TokenStore {
   close(): Promise<void>;
 }
 
-/** A listener to which the stores of this package also pass the version, where they know it: it spares reads of what is known. */
+/**
+ * A listener to which the stores of this package also pass the version if they know it, which saves reads of documents
+ * that are known already.
+ */
 export type ChangeListener = (id: string | undefined, version?: number) => void;
 
 /**
- * Options of `list` as the core gives them. `progressed` is called by stores of this package while they pass over what is
- * deleted, since nothing is handed out meanwhile: it shows that the store is at work. Other stores ignore it.
+ * The options of `list` as the core passes them. Stores of this package call `progressed` while they skip deleted
+ * documents, to show that they are at work although they yield nothing meanwhile. Other stores ignore it.
  */
 export interface ListOptions {
   readonly after?: string;

@@ -41,20 +41,23 @@ export function tokenKey(appid: string, type: string, subject: string | undefine
   return subject === undefined ? { appid, type } : { appid, type, subject };
 }
 
-/** The kinds of documents; the first segment of their ids. */
+/** The kinds of documents, which are the first segments of their ids. */
 export const DOCUMENT_KINDS = ['app', 'task', 'key', 'delivery', 'limit', 'quarantine', 'store'] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 
-/** Returns `appid/type`, or `appid/type/subject`: unique among keys, and the tail of their document ids. */
+/**
+ * Returns the id of a key, `appid/type` or `appid/type/subject`. It is unique among keys, and is the tail of their
+ * document ids.
+ */
 export function keyId(key: TokenKey): string {
   return key.subject === undefined
     ? `${key.appid}/${key.type}`
     : `${key.appid}/${key.type}/${subjectSegment(key.subject)}`;
 }
 
-/** Returns the subject as a segment of an id, which has no `/`. */
+/** Returns the subject as a segment of an id, with `/` escaped, because that separates segments. */
 export function subjectSegment(subject: string): string {
-  // Almost no subject has one, and each refresh makes many ids.
+  // The common case is fast, because almost no subject contains these characters, and each refresh builds many ids.
   if (!subject.includes('/') && !subject.includes('%')) return subject;
   return subject.replace(/[%/]/g, escapeCharacter);
 }
@@ -75,17 +78,20 @@ export function appidOf(id: string): string {
   return id.split('/')[1] as string;
 }
 
-/** Returns the ids of what is registered for a key: of its app, and of its task. */
+/** Returns the ids of the documents of the app and the task of a key. */
 export function registrationIds(key: TokenKey): [app: string, task: string] {
   return [appDocumentId(key.appid), documentId('task', key)];
 }
 
-/** Returns the key of a task's or a key's id, as the inverse of {@link documentId}; `undefined` for any other id. */
+/**
+ * Returns the key in the id of a task or key document, as the inverse of {@link documentId}; `undefined` for any other
+ * id.
+ */
 export function parseKey(id: string): TokenKey | undefined {
   return keyIn('task', id) ?? keyIn('key', id);
 }
 
-/** Returns the key that a document of this kind belongs to; `undefined` for one of another kind. */
+/** Returns the key in the id of a document of this kind; `undefined` for an id of another kind. */
 export function keyIn(kind: DocumentKind, id: string): TokenKey | undefined {
   if (!id.startsWith(kind)) return undefined;
   const [found, appid, type, subject] = id.split('/');

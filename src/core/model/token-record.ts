@@ -2,7 +2,7 @@ import type { JsonObject } from '../primitives/json.js';
 import { INSPECT, redact } from '../primitives/redact.js';
 import type { TokenKey } from './token-key.js';
 
-/** Reads WeChat's answer behind a record from the store. */
+/** The function that reads WeChat's answer for a record from the store. */
 export type ReadResult = (key: TokenKey, version: number) => Promise<JsonObject | undefined>;
 
 export interface TokenRecordFields {

@@ -13,13 +13,13 @@ export type WaitingFor = 'push' | 'refresh_token' | 'dependency' | 'params' | 's
 
 export const WAITING_FOR: readonly WaitingFor[] = ['push', 'refresh_token', 'dependency', 'params', 'store', 'process'];
 
-/** The reason why nothing is asked for a key that has no usable token. */
+/** The reason why no attempt is made for a key without a usable token. */
 export interface Waiting {
   readonly waitingFor: WaitingFor;
   readonly reason: string;
   /** The action that has to be taken. */
   readonly remedy: string;
-  /** The key that lacks something itself; others depend on it. */
+  /** The key that itself lacks something; it differs from the key in question if that depends on it. */
   readonly root: TokenKey;
 }
 
@@ -46,7 +46,11 @@ function pushRemedy({ type }: TokenKey, ticket: TokenKey): string {
   return `Check that the pushes of WeChat, one every ten minutes, arrive and are stored with put.${use}`;
 }
 
-/** @param name - the name of the refresh token in the params. */
+/**
+ * Describes a missing or unusable refresh token.
+ *
+ * @param name - the name of the refresh token in the params.
+ */
 export function refreshTokenIsMissing(
   key: TokenKey,
   name: string | undefined,
@@ -68,7 +72,11 @@ export function refreshTokenIsMissing(
   };
 }
 
-/** @param root - the key that the dependency lacks something of; the dependency itself where that has failed. */
+/**
+ * Describes a dependency without a usable token.
+ *
+ * @param root - the key that itself lacks something; by default the dependency.
+ */
 export function dependencyIsMissing(
   key: TokenKey,
   dependency: TokenKey,
@@ -159,11 +167,14 @@ export function documentIsUnreadable(key: TokenKey, why: string): Waiting {
 const WAITING_BY_CODE: ReadonlyMap<string, WaitingFor> = new Map([
   ['STORE_UNAVAILABLE', 'store'],
   ['NOT_REGISTERED', 'process'],
-  // It took too long to get what the key depends on.
+  // A timeout means that obtaining a token that the key depends on took too long.
   ['TIMEOUT', 'dependency'],
 ]);
 
-/** Tells what an attempt of this process could not be made without, where nothing that is known of the key does. */
+/**
+ * Describes the missing input from the error of an attempt of this process, if the state of the key does not explain
+ * it.
+ */
 export function attemptLacked(key: TokenKey, { code, message, ...error }: TokenError): Waiting {
   const { appid = key.appid, type = key.type, subject } = error;
   const root = tokenKey(appid, type, error.appid === undefined ? key.subject : subject);
