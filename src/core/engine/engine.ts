@@ -20,7 +20,7 @@ import { storedResult } from '../records/stored-result.js';
 import { CallbackRelay } from '../refresh/callback-relay.js';
 import { Flights } from '../refresh/flights.js';
 import { FollowerFlight } from '../refresh/follower-flight.js';
-import { Prerequisites } from '../refresh/prerequisites.js';
+import { RegistrationLoader } from '../refresh/prerequisites.js';
 import { Refresh } from '../refresh/refresh.js';
 import type { State } from '../refresh/state.js';
 import { OwnRegistrations } from '../registry/own-registrations.js';
@@ -129,7 +129,7 @@ export class Engine implements Storage, State {
     const recordReader = new RecordReader({ ...base, restorer, changes });
 
     const callbacks = (this.callbacks = new CallbackRelay(store, closing));
-    const prerequisites = new Prerequisites(registry, pushed, recordReader);
+    const prerequisites = new RegistrationLoader(registry, pushed, recordReader);
     const claimed = { types: types.filter((type) => !isPushed(type)), callbacks, prerequisites, recordReader };
     const scheduler = isShared
       ? new FleetScheduler({ ...base, ...claimed, pace })

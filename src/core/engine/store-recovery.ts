@@ -163,7 +163,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
   }
 
   /** Checks which history the store has, and puts back what it still lacks. */
-  async look(): Promise<void> {
+  async check(): Promise<void> {
     await this.history.check();
     if (this.#isIncomplete) await this.#recoverSoon();
   }
@@ -172,7 +172,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
    * Puts back cached tokens of an app that was read, or whose task was, since another process may have put back their
    * registration.
    */
-  async showed(appid: string): Promise<void> {
+  async registrationRead(appid: string): Promise<void> {
     if (this.#isIncomplete) await this.#parts.recordReader.loadAll(this.#displaced(appid));
   }
 

@@ -15,9 +15,9 @@ import type { SupervisedStore } from '../store/supervised-store.js';
 export interface Recovery {
   readonly history: StoreHistory;
   /** Checks which history the store has. */
-  look(): Promise<void>;
+  check(): Promise<void>;
   /** Handles an app, or a task of it, that was read again. */
-  showed(appid: string): Promise<void>;
+  registrationRead(appid: string): Promise<void>;
 }
 
 const LOOK_EVERY_MS = 60_000;
@@ -62,7 +62,7 @@ export class StoreWatch {
     // Everything that is read from now on belongs to this history or a later one. A failing store is reported by the
     // reads below. Its history is checked again soon: documents that it loses before it has shown its history would
     // count as deleted.
-    await recovery.history.check().catch(() => this.#lookLater(HISTORY_ID));
+    await recovery.history.check().catch(() => this.#readLater(HISTORY_ID));
     if (store.canWatch) {
       this.#endWatch ??= await store.watch((id, version) => {
         this.#follow(id, version);
@@ -70,7 +70,7 @@ export class StoreWatch {
       // A watch that begins after the stop would never be ended.
       if (closing.hasBegun) await this.stop();
     }
-    this.#lookAround();
+    this.#checkEachMinute();
     await registry.loadAll(closing);
   }
 
@@ -86,16 +86,16 @@ export class StoreWatch {
    * Checks regularly whether the store is still the same, and, if it sends no change notifications, everything that is
    * cached.
    */
-  #lookAround(): void {
+  #checkEachMinute(): void {
     this.#look?.cancel();
     if (this.#parts.closing.hasBegun) return;
     this.#look = this.#parts.clock.setTimer(() => {
-      this.#lookAround();
+      this.#checkEachMinute();
       const { store, recovery } = this.#parts;
       if (!store.canWatch) this.#follow(undefined);
       else if (!store.failsToRead) {
         recovery
-          .look()
+          .check()
           .then(() => this.#spotCheck())
           .catch(() => {});
       }
@@ -122,18 +122,18 @@ export class StoreWatch {
 
   #follow(id: string | undefined, version?: number): void {
     if (this.#parts.closing.hasBegun) return;
-    this.#onChange(id, version).catch(() => this.#lookLater(id));
+    this.#onChange(id, version).catch(() => this.#readLater(id));
   }
 
   /** Schedules another read of a document that could not be read, since its notification is not repeated. */
-  #lookLater(id: string | undefined): void {
+  #readLater(id: string | undefined): void {
     const { closing, clock } = this.#parts;
     if (closing.hasBegun) return;
     this.#missed.add(id);
-    this.#retry ??= clock.setTimer(() => this.#lookAtMissed(), RETRY_MS);
+    this.#retry ??= clock.setTimer(() => this.#readMissed(), RETRY_MS);
   }
 
-  #lookAtMissed(): void {
+  #readMissed(): void {
     const missed = [...this.#missed];
     this.#missed.clear();
     this.#retry = undefined;
@@ -143,11 +143,11 @@ export class StoreWatch {
   async #onChange(id: string | undefined, version: number | undefined): Promise<void> {
     const { registry, records, writer, recovery, recordReader, closing } = this.#parts;
     if (id === HISTORY_ID) {
-      if (version === undefined || !(await recovery.history.isSeen(version))) await recovery.look();
+      if (version === undefined || !(await recovery.history.isSeen(version))) await recovery.check();
       return;
     }
     if (id === undefined) {
-      await recovery.look();
+      await recovery.check();
       await registry.loadAll(closing);
       await recordReader.loadAll([...records.cache.records()].map(({ key }) => key));
       return;
@@ -155,7 +155,7 @@ export class StoreWatch {
     const key = parseKey(id);
     if (id.startsWith('app/') || id.startsWith('task/')) {
       if (registry.isRelevant(id)) await registry.reload(id);
-      await recovery.showed(appidOf(id));
+      await recovery.registrationRead(appidOf(id));
     } else if (key !== undefined && this.#concernsUs(key)) {
       await writer.idle(key);
       if (version !== undefined && version === writer.lastVersion(key)) return;

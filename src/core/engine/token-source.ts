@@ -2,7 +2,7 @@ import { MAX_WAIT_OF_CALLERS_MS } from '../model/backoff.js';
 import { Deadline } from '../model/deadline.js';
 import { isTokenError, TokenError } from '../model/errors.js';
 import type { Force } from '../model/force.js';
-import { NeedMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/need-missing.js';
 import type { ResolvedOptions } from '../model/options.js';
 import type { RefreshReason } from '../model/refresher.js';
 import type { TokenKey } from '../model/token-key.js';
@@ -232,7 +232,7 @@ export class TokenSource implements TokenGetter {
       if (force !== undefined) flight.force = force;
       return await deadline.race(flight.promise);
     } catch (error) {
-      throw error instanceof NeedMissing ? error.error : error;
+      throw error instanceof InputMissing ? error.error : error;
     }
   }
 

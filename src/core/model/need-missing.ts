@@ -1,7 +1,7 @@
 import type { TokenError } from './errors.js';
 
 /** Reports that an input of a refresh is missing. It never counts as a failure of the key itself. */
-export class NeedMissing extends Error {
+export class InputMissing extends Error {
   readonly #isOurs = true;
   readonly error: TokenError;
 
@@ -9,7 +9,7 @@ export class NeedMissing extends Error {
    * Returns whether a thrown value is an error of this class. Unlike `instanceof`, the check cannot be deceived by a
    * value that a refresher throws.
    */
-  static is(thrown: unknown): thrown is NeedMissing {
+  static is(thrown: unknown): thrown is InputMissing {
     return typeof thrown === 'object' && thrown !== null && #isOurs in thrown;
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../concurrency/clock.js';
 import { backoffDelayMs } from '../model/backoff.js';
 import { TokenError, type TokenErrorCode, type TokenErrorFacts } from '../model/errors.js';
-import { NeedMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/need-missing.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
 
@@ -105,7 +105,7 @@ export class BackgroundCoolDowns {
   }
 
   #delayMs(attempts: number, leftMs: number, error: unknown): number {
-    if (error instanceof NeedMissing) {
+    if (error instanceof InputMissing) {
       const { retryAt, retryable } = error.error;
       // The dependency has a cool-down of its own, and is not requested before that ends.
       if (retryAt !== undefined) {
@@ -119,7 +119,7 @@ export class BackgroundCoolDowns {
 }
 
 function lackIn(error: unknown): Lack | undefined {
-  if (!(error instanceof NeedMissing)) return undefined;
+  if (!(error instanceof InputMissing)) return undefined;
   const { code, message, appid, type, subject, retryable, retryAt } = error.error;
   const facts = Object.entries({ appid, type, subject, retryable, retryAt }).filter(([, value]) => value !== undefined);
   return { code, message, facts: Object.fromEntries(facts) };
@@ -127,7 +127,7 @@ function lackIn(error: unknown): Lack | undefined {
 
 /** Returns the id of the key whose token was missing; `undefined` if something else was. */
 function dependencyOf(key: TokenKey, error: unknown): string | undefined {
-  if (!(error instanceof NeedMissing)) return undefined;
+  if (!(error instanceof InputMissing)) return undefined;
   const { appid, type, subject } = error.error;
   if (appid === undefined || type === undefined) return undefined;
   const id = keyId(subject === undefined ? { appid, type } : { appid, type, subject });

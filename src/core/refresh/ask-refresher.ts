@@ -2,7 +2,7 @@ import { isStaleTokenError } from '../calls/stale-answer.js';
 import { setGraceTimer } from '../concurrency/grace-timer.js';
 import { ATTEMPT_TIMEOUT_MS, SHORTEST_REQUEST_MS } from '../concurrency/time-limits.js';
 import { TokenError, toTokenError } from '../model/errors.js';
-import { NeedMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/need-missing.js';
 import type {
   AppCredentials,
   Grant,
@@ -22,7 +22,7 @@ import type { Restart } from './outcome.js';
 import type { InputToken, RefreshInputs } from './refresh-inputs.js';
 import { Interrupted, type Spending } from './spending.js';
 
-export interface AttemptInput {
+export interface AskParts {
   readonly key: TokenKey;
   readonly app: AppCredentials;
   readonly refresher: Refresher;
@@ -57,7 +57,7 @@ export type Asked =
  *
  * @throws NeedMissing, or a `TokenError`.
  */
-export async function askRefresher(input: AttemptInput): Promise<Asked> {
+export async function askRefresher(input: AskParts): Promise<Asked> {
   const { key, refresher, clock, spending } = input;
   const startedAt = clock.monotonic();
   const controller = new AbortController();
@@ -71,7 +71,7 @@ export async function askRefresher(input: AttemptInput): Promise<Asked> {
     const { interruption } = spending;
     if (interruption instanceof Interrupted) return interruption.restart;
     if (interruption !== undefined) throw interruption;
-    if (NeedMissing.is(error)) throw error;
+    if (InputMissing.is(error)) throw error;
     const failure = toTokenError(error, 'UPSTREAM_UNAVAILABLE', `the refresher of ${key.type} failed`, {
       ...key,
       retryable: true,
@@ -85,7 +85,7 @@ export async function askRefresher(input: AttemptInput): Promise<Asked> {
 }
 
 function contextOf(
-  input: AttemptInput,
+  input: AskParts,
   startedAt: number,
   handedOut: Map<string, InputToken>,
   signal: AbortSignal,

@@ -2,7 +2,7 @@ import { Semaphore } from '../concurrency/semaphore.js';
 import type { Closing } from '../model/closing.js';
 import { type Enrolment, enrolmentOf, marksOf } from '../model/enrolment.js';
 import { isTokenError, TokenError } from '../model/errors.js';
-import { NeedMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/need-missing.js';
 import type { RefreshTimes } from '../model/refresh-policy.js';
 import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from '../model/refresher.js';
 import { haveToBeAskedFor } from '../model/registration.js';
@@ -27,7 +27,7 @@ import { mayBeginAgain } from '../store/registration-check.js';
 import type { Storage } from '../store/storage.js';
 import { type Asked, askRefresher } from './ask-refresher.js';
 import { isBudgeted } from './first-attempts.js';
-import { DOCUMENT_CHANGED, done, type Outcome, type Restart } from './outcome.js';
+import { START_AGAIN, done, type Outcome, type Restart } from './outcome.js';
 import type { RefreshInputs } from './refresh-inputs.js';
 import type { Flight } from './single-flight.js';
 import { Spending } from './spending.js';
@@ -89,8 +89,8 @@ const MAX_ANNOUNCING = 4;
  * The time after a refusal until params from a function or URL are requested again, which may offer another refresh
  * token. Any other change of the input is noticed by itself.
  */
-const ASK_AGAIN_EVERY_MS = 600_000;
-const LOOK_AGAIN_EVERY_MS = 24 * 3_600_000;
+const RETRY_WITH_ASKED_PARAMS_MS = 600_000;
+const RETRY_WITH_FIXED_PARAMS_MS = 24 * 3_600_000;
 
 /** Makes the one request that a lease is acquired for, and stores the result, be it a grant or a failure. */
 export class Attempt {
@@ -120,13 +120,13 @@ export class Attempt {
     const app = registry.app(key.appid);
     if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
     // The inputs were gathered before the lease was acquired, perhaps for a task that has been unregistered since.
-    if (!failures.fingerprint(key).hasSameInput(progress.fingerprint)) return DOCUMENT_CHANGED;
+    if (!failures.fingerprint(key).hasSameInput(progress.fingerprint)) return START_AGAIN;
     const task = registry.task(key);
     const enrolment = enrolmentOf(app, task);
     const { hadTask } = enrolment;
     // The task object is updated with new params, so the params that the offered input comes from are captured here.
     const params = task?.params;
-    const looksAgainMs = haveToBeAskedFor(params) ? ASK_AGAIN_EVERY_MS : LOOK_AGAIN_EVERY_MS;
+    const looksAgainMs = haveToBeAskedFor(params) ? RETRY_WITH_ASKED_PARAMS_MS : RETRY_WITH_FIXED_PARAMS_MS;
     const { urlNotAsked, tokens } = needs;
     const spending = new Spending({
       key,
@@ -137,7 +137,7 @@ export class Attempt {
       urlNotAsked,
       isPushed: (value) => [...tokens.values()].some((token) => token.pushed && token.value === value),
       params: () => paramsHashOf(params),
-      looksAgainMs,
+      retryAfterRefusalMs: looksAgainMs,
       isOutdated: () => this.hasNewInput(key, progress),
       documents,
       clock,
@@ -151,7 +151,7 @@ export class Attempt {
     try {
       answer = await this.#ask(flight, progress, needs, attempt);
     } catch (error) {
-      if (error instanceof NeedMissing) throw error;
+      if (error instanceof InputMissing) throw error;
       return this.#fail(key, error as TokenError, attempt, progress);
     }
     if (answer.kind === 'restart') return answer;
@@ -167,7 +167,7 @@ export class Attempt {
     } catch (error) {
       if (!isTokenError(error)) throw error;
       if (error.code === 'NOT_REGISTERED' && (await mayBeginAgain(registry, key, enrolment, flight.urgent)))
-        return DOCUMENT_CHANGED;
+        return START_AGAIN;
       if (error.code !== 'STORE_UNAVAILABLE') throw error;
       if (received !== undefined) throw unwritten.withhold(key, grant, options, error);
       void store.release(lease);
@@ -205,7 +205,7 @@ export class Attempt {
     const awaitedUntil = tokenAwaitedUntil(document, records.replacedMsAgo, clock.now());
     const certain = awaitedUntil === 0 ? settled : unsettledRefusal(key, settled, awaitedUntil);
     const recorded = await failures.record(key, spending.document, lease, certain, attempted);
-    if (recorded === undefined) return DOCUMENT_CHANGED;
+    if (recorded === undefined) return START_AGAIN;
     const { failure, isStored } = recorded;
     const { kept: received, spent } = spending;
     if (!isStored && received !== undefined)

@@ -2,7 +2,7 @@ import type { Place } from '../concurrency/places.js';
 import type { Closing } from '../model/closing.js';
 import { isTokenError } from '../model/errors.js';
 import { type Events, tokenEvent } from '../model/events.js';
-import { NeedMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/need-missing.js';
 import type { RefreshReason } from '../model/refresher.js';
 import { appDocumentId, documentId, type TokenKey } from '../model/token-key.js';
 import type { CoolDownEnd } from '../records/background-cool-downs.js';
@@ -65,18 +65,18 @@ export class Flights implements DueHandler {
     if (closing.hasBegun || registry.task(key) !== task || !registry.hasApp(key.appid)) return;
     const held = records.cache.get(key);
     if (held !== undefined && !records.isDue(held)) return this.reschedule(key);
-    const pauseMs = scheduler.pauseOfApp(key.appid);
+    const pauseMs = scheduler.reserveForApp(key.appid);
     if (pauseMs > 0) {
       scheduler.set(task, clock.now() + pauseMs);
       return;
     }
     const flight = this.fly(key, 'due', undefined);
-    place.hasSucceeded = await flight.hasLanded();
+    place.hasSucceeded = await flight.broughtRecord();
     place.hasAsked = flight.hasAsked;
     if (!flight.hasAsked) scheduler.refundApp(key.appid);
   }
 
-  flyClaimed(
+  refreshClaimed(
     key: TokenKey,
     reason: RefreshReason,
     stale: string | undefined,
@@ -190,7 +190,7 @@ export class Flights implements DueHandler {
     const { failures, events, clock } = this.#parts;
     if (reason === 'stale' || reason === 'forced' || failures.retryAt(key) !== undefined) return;
     const { attempts, delayMs } = this.#setBack(key, error);
-    if (!(error instanceof NeedMissing)) return;
+    if (!(error instanceof InputMissing)) return;
     const retryAt = clock.now() + delayMs;
     events.emit('refreshFailed', { ...tokenEvent(key), error: error.error, attempt: attempts, retryAt });
   }

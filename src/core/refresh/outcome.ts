@@ -20,7 +20,7 @@ export type Restart =
   | { readonly kind: 'restart'; readonly because: 'staleDependency'; readonly dependencies: readonly InputToken[] };
 
 export const COOLS_DOWN: Restart = { kind: 'restart', because: 'coolsDown' };
-export const DOCUMENT_CHANGED: Restart = { kind: 'restart', because: 'documentChanged' };
+export const START_AGAIN: Restart = { kind: 'restart', because: 'documentChanged' };
 export const PARAMS_WANTED: Restart = { kind: 'restart', because: 'paramsWanted' };
 
 export function done(record: CachedRecord): Done {

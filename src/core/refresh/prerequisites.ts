@@ -4,7 +4,7 @@ import type { PushedTokens } from '../registry/pushed-tokens.js';
 import type { Registry } from '../registry/registry.js';
 
 /** Reads the registrations that have to be known before keys are refreshed. */
-export class Prerequisites {
+export class RegistrationLoader {
   readonly #registry: Registry;
   readonly #pushed: PushedTokens;
   readonly #recordReader: RecordReader;

@@ -4,7 +4,7 @@ import type { Closing } from '../model/closing.js';
 import { Deadline } from '../model/deadline.js';
 import { assertNoCycle, dependenciesOf } from '../model/dependencies.js';
 import { isTokenError, safeCause, TokenError, toTokenError, withFacts } from '../model/errors.js';
-import { NeedMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/need-missing.js';
 import { assertParamSecrets } from '../model/param-secrets.js';
 import type { BuiltInRefresher } from '../model/refresher.js';
 import { haveToBeAskedFor, type ParamsFunction } from '../model/registration.js';
@@ -70,7 +70,7 @@ export function assertDependencies(key: TokenKey, refresherOf: (type: string) =>
     assertNoCycle(key, refresherOf);
   } catch (error) {
     const message = `${key.type} lacks what it depends on: ${(error as TypeError).message}`;
-    throw new NeedMissing(new TokenError('INPUT_MISSING', message, key));
+    throw new InputMissing(new TokenError('INPUT_MISSING', message, key));
   }
 }
 
@@ -101,7 +101,7 @@ export async function gatherInputs(
     return { params, tokens: new Map(await Promise.all(needed)), urlNotAsked };
   } catch (error) {
     sources.closing.assertOpen();
-    throw new NeedMissing(toTokenError(error, 'INPUT_MISSING', `${key.type} lacks what it depends on`, key));
+    throw new InputMissing(toTokenError(error, 'INPUT_MISSING', `${key.type} lacks what it depends on`, key));
   }
 }
 

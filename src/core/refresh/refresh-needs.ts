@@ -1,7 +1,7 @@
 import type { CallbackPort } from '../model/callback-port.js';
 import type { Closing } from '../model/closing.js';
 import { TokenError } from '../model/errors.js';
-import { NeedMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/need-missing.js';
 import type { BuiltInRefresher } from '../model/refresher.js';
 import { haveToBeAskedFor } from '../model/registration.js';
 import { type Choice, chooseInput } from '../model/rotation.js';
@@ -20,7 +20,7 @@ export interface RefreshNeedsParts extends Pick<Storage, 'documents' | 'clock'>,
 }
 
 /** Gathers the inputs of a refresh, considering which of them the store has in place of params. */
-export class RefreshNeeds {
+export class InputGatherer {
   readonly #parts: RefreshNeedsParts;
 
   constructor(parts: RefreshNeedsParts) {
@@ -58,7 +58,7 @@ export class RefreshNeeds {
     if (refresher.spends === undefined || stored.kind !== 'none') return needs;
     if (needs.params[refresher.spends] !== undefined) return needs;
     const message = `${key.type} needs ${refresher.spends}: put one with a grant, or register it in the params of the task`;
-    throw new NeedMissing(new TokenError('INPUT_MISSING', message, key));
+    throw new InputMissing(new TokenError('INPUT_MISSING', message, key));
   }
 
   #wasPushed(key: TokenKey): boolean {

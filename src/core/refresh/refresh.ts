@@ -2,7 +2,7 @@ import { MAX_WAIT_OF_CALLERS_MS } from '../model/backoff.js';
 import type { CallbackPort } from '../model/callback-port.js';
 import type { Closing } from '../model/closing.js';
 import { isTokenError, type TokenError } from '../model/errors.js';
-import { NeedMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/need-missing.js';
 import type { ResolvedOptions } from '../model/options.js';
 import type { BuiltInRefresher, Upstream } from '../model/refresher.js';
 import type { TokenKey } from '../model/token-key.js';
@@ -20,11 +20,11 @@ import { coolingDependency } from './cooling-dependency.js';
 import { FirstAttempts } from './first-attempts.js';
 import { pauseFlight } from './flight-pause.js';
 import type { FlightWork } from './flights.js';
-import { DOCUMENT_CHANGED, type Outcome, type Restart } from './outcome.js';
-import type { Prerequisites } from './prerequisites.js';
+import { START_AGAIN, type Outcome, type Restart } from './outcome.js';
+import type { RegistrationLoader } from './prerequisites.js';
 import { areOutdated, type RefreshInputs } from './refresh-inputs.js';
 import { RefreshLeases, type TakenLease } from './refresh-leases.js';
-import { RefreshNeeds } from './refresh-needs.js';
+import { InputGatherer } from './refresh-needs.js';
 import { ReportLimit } from './report-limit.js';
 import type { Flight } from './single-flight.js';
 import type { State } from './state.js';
@@ -40,7 +40,7 @@ export interface RefreshParts extends Storage, State {
   readonly unwritten: PendingGrants;
   readonly recordReader: RecordReader;
   readonly restorer: RecordRestorer;
-  readonly prerequisites: Prerequisites;
+  readonly prerequisites: RegistrationLoader;
   readonly callbacks: Pick<CallbackPort, 'askParams'>;
   readonly tokens: TokenGetter;
   /** The counter of leases that were held by another process. */
@@ -62,7 +62,7 @@ export class Refresh implements FlightWork {
   readonly #parts: RefreshParts;
   readonly #answers: StoredAnswers;
   readonly #leases: RefreshLeases;
-  readonly #needs: RefreshNeeds;
+  readonly #needs: InputGatherer;
   readonly #firstAttempts: FirstAttempts;
   readonly #reports: ReportLimit;
   readonly #attempts: Attempt;
@@ -75,7 +75,7 @@ export class Refresh implements FlightWork {
     this.#parts = parts;
     this.#answers = new StoredAnswers(parts);
     this.#leases = new RefreshLeases({ ...parts, answers: this.#answers, fetchesWithoutStore });
-    this.#needs = new RefreshNeeds(parts);
+    this.#needs = new InputGatherer(parts);
     this.#firstAttempts = new FirstAttempts({ ...parts, budget, accessToken });
     this.#reports = new ReportLimit(allowances, records);
     this.#attempts = new Attempt({ ...parts, times, accessToken, allowances, budget });
@@ -156,12 +156,12 @@ export class Refresh implements FlightWork {
       if (taken.kind !== 'lease') return taken;
       // Tokens that the key depends on may have expired while the flight waited for the lease.
       const isOutdated = progress.changes === 0 && areOutdated(needs, registry, records);
-      if (isOutdated) return await this.#giveUp(taken);
+      if (isOutdated) return await this.#releaseAndRestart(taken);
       return await this.#underLease(taken, flight, knownVersion, needs, progress);
     } catch (error) {
       if (!isTokenError(error) || !this.#hasNewInput(flight.key, progress)) throw error;
       // The input that arrived during the attempt has not failed yet.
-      return DOCUMENT_CHANGED;
+      return START_AGAIN;
     }
   }
 
@@ -188,7 +188,7 @@ export class Refresh implements FlightWork {
     try {
       const document = await documents.decode(flight.key, lease.document, decoded);
       let outcome: Outcome | undefined = (await restorer.restoreNewer(flight.key, document))
-        ? DOCUMENT_CHANGED
+        ? START_AGAIN
         : this.#answers.settledBy(document, flight, knownVersion);
       outcome ??= await this.#reports.draw(flight, document, progress);
       if (outcome === undefined) {
@@ -220,10 +220,10 @@ export class Refresh implements FlightWork {
     return reason === 'forced' ? (this.#parts.records.cache.get(key)?.version ?? 0) : 0;
   }
 
-  async #giveUp({ lease, giveBack }: TakenLease): Promise<Restart> {
+  async #releaseAndRestart({ lease, giveBack }: TakenLease): Promise<Restart> {
     giveBack();
     await this.#parts.store.release(lease);
-    return DOCUMENT_CHANGED;
+    return START_AGAIN;
   }
 
   /**
@@ -234,7 +234,7 @@ export class Refresh implements FlightWork {
   async #assertNothingCools(flight: Flight<CachedRecord>): Promise<void> {
     const cooling = await coolingDependency(flight.key, this.#parts);
     // If a caller waits by now, its request for the dependency follows the rules for callers.
-    if (cooling !== undefined && !flight.urgent) throw new NeedMissing(cooling);
+    if (cooling !== undefined && !flight.urgent) throw new InputMissing(cooling);
   }
 
   /**

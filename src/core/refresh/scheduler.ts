@@ -11,7 +11,7 @@ export interface DueHandler {
   /** Refreshes a key that is due. Never rejects; whatever happens, the key is due again later. */
   onDue(task: TaskEntry, place: Place<TaskEntry>): Promise<void>;
   /** Refreshes a key with a lease that the schedule has acquired for it. */
-  flyClaimed(key: TokenKey, reason: RefreshReason, stale: string | undefined, claim: OpenedClaim): Flight<CachedRecord>;
+  refreshClaimed(key: TokenKey, reason: RefreshReason, stale: string | undefined, claim: OpenedClaim): Flight<CachedRecord>;
   /** Returns whether only a caller may cause an attempt now. */
   isHeldBack(key: TokenKey): boolean;
   /** Sets when a key with a task is due next, by what is known of the key now. */
@@ -40,7 +40,7 @@ export interface Scheduler {
   /** Charges a refresh that a caller waits for, which begins without waiting. */
   charge(appid: string): void;
   /** Returns how many milliseconds a background refresh of this app has to wait; at 0 it may begin. */
-  pauseOfApp(appid: string): number;
+  reserveForApp(appid: string): number;
   /** Refunds the permit that `pauseOfApp` granted to a refresh that has made no request. */
   refundApp(appid: string): void;
   /**

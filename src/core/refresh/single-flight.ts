@@ -67,7 +67,7 @@ export class Flight<Result> {
   }
 
   /** Resolves when the flight has ended, with whether it brought a record. */
-  hasLanded(): Promise<boolean> {
+  broughtRecord(): Promise<boolean> {
     return this.promise.then(
       () => true,
       () => false,

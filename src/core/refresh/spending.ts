@@ -2,7 +2,7 @@ import type { Semaphore } from '../concurrency/semaphore.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
 import { TokenError, withFacts } from '../model/errors.js';
 import { failureError, failureFacts } from '../model/failure-facts.js';
-import { NeedMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/need-missing.js';
 import { FUTURE_TOLERANCE_MS } from '../model/refresh-policy.js';
 import {
   afterGrant,
@@ -23,7 +23,7 @@ import { secretHash } from '../primitives/secret-hash.js';
 import { type KeyDocument, nextDueAt } from '../store/key-document.js';
 import type { KeyDocuments } from '../store/key-documents.js';
 import type { StoreClock } from '../store/store-clock.js';
-import { DOCUMENT_CHANGED, PARAMS_WANTED, type Restart } from './outcome.js';
+import { START_AGAIN, PARAMS_WANTED, type Restart } from './outcome.js';
 
 /** Reports that the refresh has to start again. It is thrown through the refresher. */
 export class Interrupted extends Error {
@@ -35,7 +35,7 @@ export class Interrupted extends Error {
   }
 }
 
-export interface SpendingInput {
+export interface SpendingParts {
   readonly key: TokenKey;
   /** The key's document as it was when the lease was granted. */
   readonly document: KeyDocument;
@@ -49,7 +49,7 @@ export interface SpendingInput {
   /** Returns a hash of the params of the task; `undefined` if the params have to be requested. */
   readonly params?: () => string | undefined;
   /** The time for which a refused input is not sent again before the params are checked once more. */
-  readonly looksAgainMs: number;
+  readonly retryAfterRefusalMs: number;
   /** Returns whether another input has been registered or pushed since the inputs were gathered. */
   readonly isOutdated?: () => boolean;
   readonly documents: KeyDocuments;
@@ -63,18 +63,18 @@ export interface SpendingInput {
  * them afterwards.
  */
 export class Spending {
-  readonly #input: SpendingInput;
+  readonly #input: SpendingParts;
   #document: KeyDocument;
   #intent: Intent | undefined;
   #spent: Spent | undefined;
   #kept: ReceivedToken | undefined;
   /** Whether the sent input is a refresh token. */
   #isRefreshToken = true;
-  #rival: Intent | undefined;
-  #interruption: NeedMissing | Interrupted | undefined;
+  #unansweredIntent: Intent | undefined;
+  #interruption: InputMissing | Interrupted | undefined;
   #next: () => Choice = () => ({ kind: 'none' });
 
-  constructor(input: SpendingInput) {
+  constructor(input: SpendingParts) {
     this.#input = input;
     this.#document = input.document;
   }
@@ -97,7 +97,7 @@ export class Spending {
   }
 
   /** Returns why the attempt has to end without having failed, regardless of how the refresher handles that. */
-  get interruption(): NeedMissing | Interrupted | undefined {
+  get interruption(): InputMissing | Interrupted | undefined {
     return this.#interruption;
   }
 
@@ -116,17 +116,17 @@ export class Spending {
     if (choice.kind !== 'send' && this.#input.urlNotAsked) throw this.#interrupt(new Interrupted(PARAMS_WANTED));
     if (choice.kind === 'none' && offered !== undefined) {
       const message = `what ${key.type} is refreshed with must be a non-empty string, got ${describeKind(offered)}`;
-      throw this.#interrupt(new NeedMissing(new TokenError('INPUT_MISSING', message, key)));
+      throw this.#interrupt(new InputMissing(new TokenError('INPUT_MISSING', message, key)));
     }
     if (choice.kind !== 'send') throw this.#nothingToSend(choice);
     const { rotation } = this.#document;
     const before = rotation?.intent;
     const isRival = before?.hash === choice.hash && !answered.some(({ at }) => at === before.at);
-    this.#rival = isRival ? before : undefined;
+    this.#unansweredIntent = isRival ? before : undefined;
     this.#intent = { hash: choice.hash, at: clock.now() };
     const announced = { ...this.#document, rotation: withIntent(rotation, this.#intent) };
     const version = await this.#input.announcing.run(() => this.#write(announced));
-    if (version === undefined) throw this.#interrupt(new Interrupted(DOCUMENT_CHANGED));
+    if (version === undefined) throw this.#interrupt(new Interrupted(START_AGAIN));
     this.#document = { ...announced, version };
     const base = rotation?.token === undefined ? undefined : secretHash(rotation.token);
     const onOffer = offer === undefined || offer === choice.value ? undefined : secretHash(offer);
@@ -158,13 +158,13 @@ export class Spending {
       return error;
     }
     const now = this.#input.clock.now();
-    const deadAt = this.#rival === undefined ? now : now + LEASE_MS;
+    const deadAt = this.#unansweredIntent === undefined ? now : now + LEASE_MS;
     const refused: Refused = { hash: this.#spent.hash, deadAt, error: failureFacts(error) };
     this.#setRotation(withRefusal(this.#document.rotation, refused));
     const hasNext = this.#next().kind === 'send' || this.#input.isOutdated?.() === true;
     if (!hasNext && !this.#input.urlNotAsked) return this.#refusal(refused, error);
     await this.#write(this.#document);
-    return hasNext ? DOCUMENT_CHANGED : PARAMS_WANTED;
+    return hasNext ? START_AGAIN : PARAMS_WANTED;
   }
 
   /** Writes the document without changing its retry state. */
@@ -173,7 +173,7 @@ export class Spending {
     return documents.save(key, document, { hadTask, dueAt: nextDueAt(document, clock.now()) });
   }
 
-  #interrupt<Interruption extends NeedMissing | Interrupted>(interruption: Interruption): Interruption {
+  #interrupt<Interruption extends InputMissing | Interrupted>(interruption: Interruption): Interruption {
     this.#interruption = interruption;
     return interruption;
   }
@@ -183,10 +183,10 @@ export class Spending {
   }
 
   #nothingToSend(choice: Exclude<Choice, { kind: 'send' }>): Error {
-    const { key, clock, looksAgainMs } = this.#input;
+    const { key, clock, retryAfterRefusalMs: looksAgainMs } = this.#input;
     if (choice.kind === 'none') {
       const message = `${key.type} needs something to be refreshed with, and neither the store nor its params have it`;
-      return this.#interrupt(new NeedMissing(new TokenError('INPUT_MISSING', message, key)));
+      return this.#interrupt(new InputMissing(new TokenError('INPUT_MISSING', message, key)));
     }
     if (choice.kind === 'refused') return this.#refusal(choice.refused, failureError(choice.refused.error, key));
     const message = `the refresh token has reached its end (${new Date(choice.expiredAt).toISOString()})`;
@@ -198,7 +198,7 @@ export class Spending {
     const now = this.#input.clock.now();
     // An instant farther ahead than the duration of a lease was recorded before the clock was set back.
     if (deadAt <= now || deadAt > now + LEASE_MS + FUTURE_TOLERANCE_MS)
-      return withFacts(error, { retryAt: now + this.#input.looksAgainMs });
+      return withFacts(error, { retryAt: now + this.#input.retryAfterRefusalMs });
     const { errcode, errmsg, rid } = error;
     const message = `${error.message}; who sent it before may still store what came of it`;
     return new TokenError('UPSTREAM_UNAVAILABLE', message, { errcode, errmsg, rid, retryAt: deadAt, retryable: true });

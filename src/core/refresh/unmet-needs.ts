@@ -1,23 +1,23 @@
 import { TokenError } from '../model/errors.js';
-import { NeedMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/need-missing.js';
 import type { TokenKey } from '../model/token-key.js';
 import { contended } from '../store/write-errors.js';
 
-export function inputIsContended(key: TokenKey): NeedMissing {
-  return new NeedMissing(contended(`what ${key.type} is refreshed with`, key));
+export function inputIsContended(key: TokenKey): InputMissing {
+  return new InputMissing(contended(`what ${key.type} is refreshed with`, key));
 }
 
-export function hasNoRefresher(key: TokenKey): NeedMissing {
+export function hasNoRefresher(key: TokenKey): InputMissing {
   const message = `this process has no refresher of ${key.type}, as the one that registered the task had`;
-  return new NeedMissing(new TokenError('INPUT_MISSING', message, key));
+  return new InputMissing(new TokenError('INPUT_MISSING', message, key));
 }
 
-export function isOnlyPushed(key: TokenKey): NeedMissing {
+export function isOnlyPushed(key: TokenKey): InputMissing {
   const message = `no unexpired ${key.type} has been put, and none can be asked for: WeChat pushes it`;
-  return new NeedMissing(new TokenError('INPUT_MISSING', message, key));
+  return new InputMissing(new TokenError('INPUT_MISSING', message, key));
 }
 
-export function isOfAnotherStore(key: TokenKey): NeedMissing {
+export function isOfAnotherStore(key: TokenKey): InputMissing {
   const message = `the store has lost the registration of ${key.type} of ${key.appid}, and no process has put it back`;
-  return new NeedMissing(new TokenError('NOT_REGISTERED', message, key));
+  return new InputMissing(new TokenError('NOT_REGISTERED', message, key));
 }

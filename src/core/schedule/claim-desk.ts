@@ -1,27 +1,27 @@
 import { keyIn, parseKey, type TokenKey } from '../model/token-key.js';
 import type { CallbackRelay } from '../refresh/callback-relay.js';
 import type { Claim } from '../refresh/claim.js';
-import type { Prerequisites } from '../refresh/prerequisites.js';
+import type { RegistrationLoader } from '../refresh/prerequisites.js';
 import type { DueHandler } from '../refresh/scheduler.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { ClaimedKeys } from './claimed-keys.js';
 
-export interface ClaimDeskParts {
+export interface ClaimDispatcherParts {
   readonly store: SupervisedStore;
-  readonly prerequisites: Prerequisites;
+  readonly prerequisites: RegistrationLoader;
   readonly callbacks: CallbackRelay;
 }
 
 /** Passes claims on to the parts that refresh keys or make deliveries. */
-export class ClaimDesk {
-  readonly #parts: ClaimDeskParts;
+export class ClaimDispatcher {
+  readonly #parts: ClaimDispatcherParts;
   readonly #claimedKeys: ClaimedKeys;
   /** The abort controllers of claims in progress, one for each, since a single signal would collect listeners. */
   readonly #underWay = new Set<AbortController>();
   #isStopped = false;
   #handler: DueHandler | undefined;
 
-  constructor(parts: ClaimDeskParts, claimedKeys: ClaimedKeys) {
+  constructor(parts: ClaimDispatcherParts, claimedKeys: ClaimedKeys) {
     this.#parts = parts;
     this.#claimedKeys = claimedKeys;
   }
@@ -36,7 +36,7 @@ export class ClaimDesk {
    *
    * @returns a promise for each claim, which never rejects and resolves when the lease has been used or released.
    */
-  take(claims: readonly Claim[]): readonly Promise<void>[] {
+  dispatch(claims: readonly Claim[]): readonly Promise<void>[] {
     const keys = claims.flatMap(({ lease: { id } }) => parseKey(id) ?? keyIn('delivery', id) ?? []);
     const looked = keys.length === 0 ? Promise.resolve() : this.#parts.prerequisites.load(keys);
     return claims.map((claim) => this.#take(claim, looked));
@@ -69,7 +69,7 @@ export class ClaimDesk {
     const stopping = new AbortController();
     if (this.#isStopped) stopping.abort();
     this.#underWay.add(stopping);
-    await this.#claimedKeys.take(key, claim, handler, stopping.signal);
+    await this.#claimedKeys.handle(key, claim, handler, stopping.signal);
     this.#underWay.delete(stopping);
   }
 }

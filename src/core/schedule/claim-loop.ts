@@ -4,7 +4,7 @@ import { LEASE_MS } from '../concurrency/time-limits.js';
 import type { Claim } from '../refresh/claim.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
-import type { ClaimDesk } from './claim-desk.js';
+import type { ClaimDispatcher } from './claim-desk.js';
 import type { FleetRateLimit } from './fleet-rate-limit.js';
 
 export interface ClaimLoopParts {
@@ -13,7 +13,7 @@ export interface ClaimLoopParts {
   readonly pace: FleetRateLimit;
   /** Returns the lanes that this process can serve. */
   readonly lanes: () => readonly string[];
-  readonly desk: Pick<ClaimDesk, 'take'>;
+  readonly desk: Pick<ClaimDispatcher, 'dispatch'>;
 }
 
 /**
@@ -167,7 +167,7 @@ export class ClaimLoop {
     const claims = leases.map((lease, index) => {
       return { lease, askedAtMonotonic, beginsAtMonotonic: claimedAtMonotonic + index * pace.stepMs };
     });
-    for (const [index, claimed] of desk.take(claims).entries()) this.#follow(claims[index] as Claim, claimed);
+    for (const [index, claimed] of desk.dispatch(claims).entries()) this.#follow(claims[index] as Claim, claimed);
     return leases.length;
   }
 

@@ -86,7 +86,7 @@ export class ClaimedKeys {
    * Refreshes a key. It never rejects; afterwards the key is due later, and the lease is released. If a document is
    * unreadable or the store fails, the lease is kept until it expires, so that no process claims the key again at once.
    */
-  async take(key: TokenKey, claim: Claim, handler: DueHandler, signal: AbortSignal): Promise<void> {
+  async handle(key: TokenKey, claim: Claim, handler: DueHandler, signal: AbortSignal): Promise<void> {
     let unused: Lease | undefined = claim.lease;
     try {
       const done = await this.#work(key, claim, handler, signal);
@@ -152,8 +152,8 @@ export class ClaimedKeys {
       return { outcome: left ?? 'crowded', unused: claim.lease, hasAsked: false };
     }
     const place = this.#places.begin(keyId(key), room);
-    const flight = handler.flyClaimed(key, reason, stale, claim);
-    place.hasSucceeded = await flight.hasLanded();
+    const flight = handler.refreshClaimed(key, reason, stale, claim);
+    place.hasSucceeded = await flight.broughtRecord();
     this.#places.end(place);
     const { hasAsked } = flight;
     if (!hasAsked) pace.refundApp(key.appid);

@@ -14,7 +14,7 @@ const MAX_AHEAD_MS = 10_000;
 /** The longest single wait. Longer waits are split so that an abort is noticed. */
 const ASKS_AGAIN_AFTER_MS = 10_000;
 /** The longest time that the holder of a lease waits for a permit. */
-const MAX_WAIT_MS = 700;
+const MAX_WAIT_WITH_LEASE_MS = 700;
 const MAX_AT_ONCE = 16;
 /**
  * The time for which the next claim may use permits that were not used. If they were kept longer, the refreshes of many
@@ -136,7 +136,7 @@ export class FleetRateLimit {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   tryReserve(signal: AbortSignal): Promise<boolean> {
-    return this.#takeOfFleet(1, MAX_WAIT_MS, signal);
+    return this.#takeOfFleet(1, MAX_WAIT_WITH_LEASE_MS, signal);
   }
 
   /**
@@ -161,7 +161,7 @@ export class FleetRateLimit {
     const { perSecondOfApp } = this.#limits;
     permits.batch = Math.min(atOnce(perSecondOfApp), batch * 2);
     const forMs = (batch * 1_000) / perSecondOfApp;
-    if (!(await this.#payAndReserve(`limit/${appid}/~pace`, debt, forMs, MAX_WAIT_MS, signal))) return false;
+    if (!(await this.#payAndReserve(`limit/${appid}/~pace`, debt, forMs, MAX_WAIT_WITH_LEASE_MS, signal))) return false;
     permits.left += batch - 1;
     return true;
   }

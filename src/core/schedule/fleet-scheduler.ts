@@ -4,12 +4,12 @@ import { noop } from '../primitives/noop.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { CallbackRelay } from '../refresh/callback-relay.js';
-import type { Prerequisites } from '../refresh/prerequisites.js';
+import type { RegistrationLoader } from '../refresh/prerequisites.js';
 import type { DueHandler, Scheduler } from '../refresh/scheduler.js';
 import type { State } from '../refresh/state.js';
 import { hasParamsFunction, type TaskEntry } from '../registry/task-entry.js';
 import type { Storage } from '../store/storage.js';
-import { ClaimDesk } from './claim-desk.js';
+import { ClaimDispatcher } from './claim-desk.js';
 import { ClaimLoop } from './claim-loop.js';
 import { ClaimedKeys } from './claimed-keys.js';
 import { DueRepair } from './due-repair.js';
@@ -23,7 +23,7 @@ export interface FleetSchedulerParts extends Storage, Pick<State, 'registry' | '
   /** The types that this process can refresh. */
   readonly types: readonly string[];
   readonly callbacks: CallbackRelay;
-  readonly prerequisites: Prerequisites;
+  readonly prerequisites: RegistrationLoader;
   readonly recordReader: RecordReader;
 }
 
@@ -33,8 +33,8 @@ export class FleetScheduler implements Scheduler {
   readonly #parts: FleetSchedulerParts;
   readonly #pace: FleetRateLimit;
   readonly #dueTimes: StoredDues;
-  readonly #desk: ClaimDesk;
-  readonly #shared: ClaimLoop;
+  readonly #desk: ClaimDispatcher;
+  readonly #claimLoop: ClaimLoop;
   readonly #functionTasks: FunctionTasks;
   readonly #repair: DueRepair;
   readonly #rounds: ScheduleRounds;
@@ -45,18 +45,18 @@ export class FleetScheduler implements Scheduler {
     this.#pace = new FleetRateLimit(store, reader, clock, pace);
     this.#dueTimes = new StoredDues(parts);
     const keys = new ClaimedKeys({ ...parts, pace: this.#pace, dueTimes: this.#dueTimes });
-    this.#desk = new ClaimDesk(parts, keys);
+    this.#desk = new ClaimDispatcher(parts, keys);
     const served = { pace: this.#pace, desk: this.#desk };
     // Only a process with callbacks attached can make deliveries.
     const lanes = (): readonly string[] => (callbacks.attached === undefined ? types : [...types, DELIVERY_LANE]);
-    this.#shared = new ClaimLoop({ store, clock, lanes, ...served });
+    this.#claimLoop = new ClaimLoop({ store, clock, lanes, ...served });
     this.#functionTasks = new FunctionTasks({ ...parts, ...served });
-    this.#repair = new DueRepair(store, reader, clock, this.#shared);
+    this.#repair = new DueRepair(store, reader, clock, this.#claimLoop);
     this.#rounds = new ScheduleRounds(store, reader, clock, this.#repair);
   }
 
   set(task: TaskEntry, at: number): void {
-    this.#shared.set(at);
+    this.#claimLoop.set(at);
     if (hasParamsFunction(task)) this.#functionTasks.set(task, at);
     else this.#functionTasks.delete(task);
   }
@@ -67,18 +67,18 @@ export class FleetScheduler implements Scheduler {
 
   start(handler: DueHandler): void {
     this.#desk.start(handler);
-    this.#shared.start();
+    this.#claimLoop.start();
     this.#functionTasks.start(handler);
     this.#rounds.start();
   }
 
   async stop(): Promise<void> {
     this.#desk.stop();
-    await Promise.all([this.#shared, this.#functionTasks, this.#rounds].map((one) => one.stop()));
+    await Promise.all([this.#claimLoop, this.#functionTasks, this.#rounds].map((one) => one.stop()));
   }
 
   check(): void {
-    this.#shared.check();
+    this.#claimLoop.check();
     this.#functionTasks.check();
   }
 
@@ -87,7 +87,7 @@ export class FleetScheduler implements Scheduler {
   }
 
   /** Returns 0, since a claimed key has its permit already. */
-  pauseOfApp(): number {
+  reserveForApp(): number {
     return 0;
   }
 

@@ -7,7 +7,7 @@ import type { DueHandler } from '../refresh/scheduler.js';
 import type { TaskEntry } from '../registry/task-entry.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
-import type { ClaimDesk } from './claim-desk.js';
+import type { ClaimDispatcher } from './claim-desk.js';
 import type { FleetRateLimit } from './fleet-rate-limit.js';
 
 export interface FunctionTasksParts {
@@ -16,7 +16,7 @@ export interface FunctionTasksParts {
   readonly records: Records;
   readonly pace: FleetRateLimit;
   readonly recordReader: RecordReader;
-  readonly desk: ClaimDesk;
+  readonly desk: ClaimDispatcher;
 }
 
 /** The number of polls for which a due task is left to the fleet's schedule first. */
@@ -94,6 +94,6 @@ export class FunctionTasks {
     const askedAtMonotonic = clock.monotonic();
     const lease = await store.lease(documentId('key', key), LEASE_MS);
     if (lease !== undefined)
-      await Promise.all(desk.take([{ lease, askedAtMonotonic, beginsAtMonotonic: askedAtMonotonic }]));
+      await Promise.all(desk.dispatch([{ lease, askedAtMonotonic, beginsAtMonotonic: askedAtMonotonic }]));
   }
 }

@@ -9,12 +9,12 @@ import type { TaskEntry } from '../registry/task-entry.js';
 export class LocalScheduler implements Scheduler {
   readonly isShared = false;
   readonly #pace: LocalRateLimit;
-  readonly #schedule: TimerQueue<TaskEntry>;
+  readonly #timerQueue: TimerQueue<TaskEntry>;
   #handler: DueHandler | undefined;
 
   constructor(clock: Clock, limits: RefreshRates, records: Records) {
     this.#pace = new LocalRateLimit(limits, () => clock.monotonic());
-    this.#schedule = new TimerQueue<TaskEntry>(
+    this.#timerQueue = new TimerQueue<TaskEntry>(
       clock,
       (task, place) => this.#handler?.onDue(task, place) ?? Promise.resolve(),
       {
@@ -29,31 +29,31 @@ export class LocalScheduler implements Scheduler {
   }
 
   set(task: TaskEntry, at: number): void {
-    this.#schedule.set(task, at);
+    this.#timerQueue.set(task, at);
   }
 
   delete(task: TaskEntry): void {
-    this.#schedule.delete(task);
+    this.#timerQueue.delete(task);
   }
 
   start(handler: DueHandler): void {
     this.#handler = handler;
-    this.#schedule.start();
+    this.#timerQueue.start();
   }
 
   stop(): void {
-    this.#schedule.stop();
+    this.#timerQueue.stop();
   }
 
   check(): void {
-    this.#schedule.check();
+    this.#timerQueue.check();
   }
 
   charge(appid: string): void {
     this.#pace.charge(appid);
   }
 
-  pauseOfApp(appid: string): number {
+  reserveForApp(appid: string): number {
     return this.#pace.reserveForApp(appid);
   }
 

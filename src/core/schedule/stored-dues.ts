@@ -45,7 +45,7 @@ export class StoredDues {
 
   /** Makes a key due now that has failed or was deferred, because the obstacle to its attempts is gone. */
   async makeDueNow(key: TokenKey): Promise<void> {
-    await this.#hurryIfHeldBack(key, await this.#stored(key));
+    await this.#makeDueIfHeldBack(key, await this.#stored(key));
   }
 
   /**
@@ -72,7 +72,7 @@ export class StoredDues {
   async makeAllDueNow(appid: string): Promise<void> {
     for await (const stored of this.#store.list(`key/${appid}`)) {
       const key = parseKey(stored.id);
-      if (key !== undefined) await this.#hurryIfHeldBack(key, stored);
+      if (key !== undefined) await this.#makeDueIfHeldBack(key, stored);
     }
   }
 
@@ -98,7 +98,7 @@ export class StoredDues {
     return true;
   }
 
-  async #hurryIfHeldBack(key: TokenKey, stored: StoredDocument | undefined): Promise<void> {
+  async #makeDueIfHeldBack(key: TokenKey, stored: StoredDocument | undefined): Promise<void> {
     const now = this.#clock.now();
     if (stored?.due === undefined || stored.due.at <= now) return;
     const document = await this.#reader.read(stored, readKeyDocument);

@@ -74,7 +74,7 @@ export class SupervisedStore {
   readonly #availability: StoreAvailability;
   /** The commands that fail now, by kind: reading may work while writing does not. */
   readonly #failing = new Map<Kind, FailedCommand>();
-  readonly #gates: Readonly<Record<Kind, CircuitBreaker>>;
+  readonly #breakers: Readonly<Record<Kind, CircuitBreaker>>;
   readonly #queues: ReadonlyMap<Command, Semaphore>;
   /** Ends the waiting for each command that has been sent. */
   readonly #sent = new Set<() => void>();
@@ -98,7 +98,7 @@ export class SupervisedStore {
     this.#store = store;
     this.#clock = clock;
     this.#availability = availability;
-    this.#gates = { read: new CircuitBreaker(clock), write: new CircuitBreaker(clock) };
+    this.#breakers = { read: new CircuitBreaker(clock), write: new CircuitBreaker(clock) };
     const reads = new Semaphore(MOST_READS);
     const writes = new Semaphore(MOST_WRITES);
     // A holder that writes does not queue behind callers that want a lease.
@@ -265,7 +265,7 @@ export class SupervisedStore {
 
   #send<Result>(command: Command, run: () => Promise<Result>, progress?: Progress): Promise<Result> {
     if (this.#isRefused(command)) return Promise.reject(closedError());
-    const gate = this.#gates[kindOf(command)];
+    const gate = this.#breakers[kindOf(command)];
     if (!ALWAYS_TRIED.includes(command) && !gate.allows()) return Promise.reject(hangs(gate.openForMs));
     const sent = gate.send();
     return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
 import { TokenError } from '../../core/model/errors.js';
-import { NeedMissing } from '../../core/model/need-missing.js';
+import { InputMissing } from '../../core/model/need-missing.js';
 import type { BuiltInRefresher, RefreshContext } from '../../core/model/refresher.js';
 import { type TokenKey, tokenKey } from '../../core/model/token-key.js';
 import { assertHolder, grantFromAnswer, refreshTokenFromAnswer } from './grant-from-answer.js';
@@ -36,7 +36,7 @@ function authorizerOf({ key, params }: RefreshContext): string {
   const given = params['authorizer_appid'];
   if (typeof given === 'string' && given !== '') return given;
   const message = `${key.type} needs a subject, or authorizer_appid in the params of the task`;
-  throw new NeedMissing(new TokenError('INPUT_MISSING', message, key));
+  throw new InputMissing(new TokenError('INPUT_MISSING', message, key));
 }
 
 function componentTokenKey(appid: string): TokenKey {

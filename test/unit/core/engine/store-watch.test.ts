@@ -56,7 +56,7 @@ beforeEach(() => {
     ...world,
     recordReader: reader,
     closing,
-    recovery: { history, look: async () => {}, showed: async () => {} },
+    recovery: { history, check: async () => {}, registrationRead: async () => {} },
     pushed: { isPushed: () => false },
   });
 });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TokenError } from '../../../../src/core/model/errors.js';
-import { NeedMissing } from '../../../../src/core/model/need-missing.js';
+import { InputMissing } from '../../../../src/core/model/need-missing.js';
 import { BackgroundCoolDowns } from '../../../../src/core/records/background-cool-downs.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 
@@ -16,13 +16,13 @@ beforeEach(() => {
   setbacks = new BackgroundCoolDowns(clock);
 });
 
-function missing(facts: object): NeedMissing {
-  return new NeedMissing(new TokenError('INPUT_MISSING', 'missing', facts));
+function missing(facts: object): InputMissing {
+  return new InputMissing(new TokenError('INPUT_MISSING', 'missing', facts));
 }
 
 describe('the wait of the background', () => {
   const away = new TokenError('STORE_UNAVAILABLE', 'away', { retryable: true });
-  const inMs = (ms: number): NeedMissing =>
+  const inMs = (ms: number): InputMissing =>
     missing({ ...DEPENDENCY, retryable: true, retryAt: new FakeClock().now() + ms });
 
   test.each<[string, unknown, number, number, number]>([

@@ -2,11 +2,11 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Semaphore } from '../../../../src/core/concurrency/semaphore.js';
 import { Closing } from '../../../../src/core/model/closing.js';
 import { TokenError } from '../../../../src/core/model/errors.js';
-import { NeedMissing } from '../../../../src/core/model/need-missing.js';
+import { InputMissing } from '../../../../src/core/model/need-missing.js';
 import type { Grant, RefreshContext, Refresher, WeChatRequest } from '../../../../src/core/model/refresher.js';
 import type { ParamsFunction } from '../../../../src/core/model/registration.js';
 import { keyId, type TokenKey } from '../../../../src/core/model/token-key.js';
-import { type AttemptInput, askRefresher as askOnce } from '../../../../src/core/refresh/ask-refresher.js';
+import { type AskParts, askRefresher as askOnce } from '../../../../src/core/refresh/ask-refresher.js';
 import { CallbackRelay } from '../../../../src/core/refresh/callback-relay.js';
 import { gatherInputs } from '../../../../src/core/refresh/refresh-inputs.js';
 import { Spending } from '../../../../src/core/refresh/spending.js';
@@ -114,8 +114,8 @@ describe('gatherNeeds', () => {
 
   test('a missing params function is a missing need', async () => {
     const error = await failure(gather(task(undefined, true)));
-    expect(error).toBeInstanceOf(NeedMissing);
-    expect((error as unknown as NeedMissing).error).toMatchObject({ code: 'INPUT_MISSING', ...KEY });
+    expect(error).toBeInstanceOf(InputMissing);
+    expect((error as unknown as InputMissing).error).toMatchObject({ code: 'INPUT_MISSING', ...KEY });
     expect(error.message).toBe('the params function of this task is not registered in this process');
   });
 
@@ -130,8 +130,8 @@ describe('gatherNeeds', () => {
     ['throws what is no error', () => Promise.reject('CANARY')],
     ['times out of itself', () => Promise.reject(new TokenError('TIMEOUT', 'CANARY'))],
   ])('a params function that %s is a missing need without its words', async (_, params) => {
-    const error = (await failure(gather(task(params as ParamsFunction)))) as unknown as NeedMissing;
-    expect(error).toBeInstanceOf(NeedMissing);
+    const error = (await failure(gather(task(params as ParamsFunction)))) as unknown as InputMissing;
+    expect(error).toBeInstanceOf(InputMissing);
     expect(error.error).toMatchObject({ code: 'INPUT_MISSING', message: 'the params function failed', ...KEY });
     expect(error.error.cause).toBeInstanceOf(Error);
     expect(everythingShown(error)).not.toContain('CANARY');
@@ -139,7 +139,7 @@ describe('gatherNeeds', () => {
 
   test('a TokenError of the params function is passed on', async () => {
     const given = new TokenError('REAUTHORIZATION_REQUIRED', 'ask the user');
-    const error = (await failure(gather(task(() => Promise.reject(given))))) as unknown as NeedMissing;
+    const error = (await failure(gather(task(() => Promise.reject(given))))) as unknown as InputMissing;
     expect(error.error).toMatchObject({ code: 'REAUTHORIZATION_REQUIRED', message: 'ask the user', ...KEY });
   });
 
@@ -156,7 +156,7 @@ describe('gatherNeeds', () => {
     ],
   ])('a params function that answers an object %s cannot be read is a missing need', async (_what, answer, message) => {
     const error = await failure(gather(task((() => answer) as unknown as ParamsFunction)));
-    expect(error).toBeInstanceOf(NeedMissing);
+    expect(error).toBeInstanceOf(InputMissing);
     expect(error.message).toBe(message);
   });
 
@@ -167,7 +167,7 @@ describe('gatherNeeds', () => {
     [['CANARY'], 'an array'],
   ])('a params function that answers %j is a missing need', async (answer, got) => {
     const error = await failure(gather(task((() => answer) as unknown as ParamsFunction)));
-    expect(error).toBeInstanceOf(NeedMissing);
+    expect(error).toBeInstanceOf(InputMissing);
     expect(error.message).toBe(`the params function must return an object, got ${got}`);
   });
 
@@ -186,14 +186,14 @@ describe('gatherNeeds', () => {
   test('a dependency that is not available is a missing need with its own error', async () => {
     const given = new TokenError('UPSTREAM_REJECTED', 'no', { appid: 'wx1', type: 'access_token', errcode: 40_164 });
     const error = await failure(gather(undefined, [TOKEN], [], () => Promise.reject(given)));
-    expect(error).toBeInstanceOf(NeedMissing);
-    expect((error as unknown as NeedMissing).error).toMatchObject({
+    expect(error).toBeInstanceOf(InputMissing);
+    expect((error as unknown as InputMissing).error).toMatchObject({
       code: 'UPSTREAM_REJECTED',
       type: 'access_token',
       errcode: 40_164,
     });
     const odd = await failure(gather(undefined, [TOKEN], [], () => Promise.reject(new Error('CANARY'))));
-    expect((odd as unknown as NeedMissing).error).toMatchObject({
+    expect((odd as unknown as InputMissing).error).toMatchObject({
       code: 'INPUT_MISSING',
       message: 'jsapi_ticket lacks what it depends on',
       ...KEY,
@@ -209,7 +209,7 @@ describe('ask', () => {
     requests.length = 0;
   });
 
-  function input(refresh: (context: RefreshContext) => unknown, more: Partial<AttemptInput> = {}): AttemptInput {
+  function input(refresh: (context: RefreshContext) => unknown, more: Partial<AskParts> = {}): AskParts {
     const { store, reader, documents } = storage;
     return {
       key: KEY,
@@ -238,7 +238,7 @@ describe('ask', () => {
         hadTask: false,
         urlNotAsked: false,
         answered: [],
-        looksAgainMs: 1,
+        retryAfterRefusalMs: 1,
         documents,
         clock,
         announcing: new Semaphore(1),
@@ -248,7 +248,7 @@ describe('ask', () => {
   }
 
   /** Asks once, and returns the grant that came of it. */
-  async function ask(given: AttemptInput): Promise<Grant> {
+  async function ask(given: AskParts): Promise<Grant> {
     const asked = await askOnce(given);
     if (asked.kind !== 'granted') throw new Error(`the attempt ended with ${asked.kind}`);
     return asked.grant;

@@ -2,11 +2,11 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Semaphore } from '../../../../src/core/concurrency/semaphore.js';
 import { TokenError } from '../../../../src/core/model/errors.js';
 import { failureFacts } from '../../../../src/core/model/failure-facts.js';
-import { NeedMissing } from '../../../../src/core/model/need-missing.js';
+import { InputMissing } from '../../../../src/core/model/need-missing.js';
 import type { Rotation } from '../../../../src/core/model/rotation.js';
 import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
-import { DOCUMENT_CHANGED } from '../../../../src/core/refresh/outcome.js';
-import { Interrupted, Spending, type SpendingInput } from '../../../../src/core/refresh/spending.js';
+import { START_AGAIN } from '../../../../src/core/refresh/outcome.js';
+import { Interrupted, Spending, type SpendingParts } from '../../../../src/core/refresh/spending.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import {
   contentWithRetryState,
@@ -46,14 +46,14 @@ async function read(): Promise<KeyDocument> {
   return readKeyDocument((await memory.get([ID]))[0]);
 }
 
-function spending(document: KeyDocument, more: Partial<SpendingInput> = {}): Spending {
+function spending(document: KeyDocument, more: Partial<SpendingParts> = {}): Spending {
   return new Spending({
     key: KEY,
     document,
     hadTask: true,
     answered: [],
     urlNotAsked: false,
-    looksAgainMs: LOOKS_AGAIN_MS,
+    retryAfterRefusalMs: LOOKS_AGAIN_MS,
     documents: storage.documents,
     clock: storage.clock,
     announcing: new Semaphore(1),
@@ -111,8 +111,8 @@ describe('spend', () => {
     'spend with %j where nothing is stored ends the attempt without a failure of the key',
     async (offered, message) => {
       const attempt = spending(NO_KEY_DOCUMENT);
-      const error = (await rejection(attempt.spend(offered, 'offered'))) as NeedMissing;
-      expect(error).toBeInstanceOf(NeedMissing);
+      const error = (await rejection(attempt.spend(offered, 'offered'))) as InputMissing;
+      expect(error).toBeInstanceOf(InputMissing);
       expect(error.error).toMatchObject({ code: 'INPUT_MISSING', message, appid: 'wx1' });
       expect(attempt.interruption).toBe(error);
       expect(await memory.get([ID])).toEqual([undefined]);
@@ -129,7 +129,7 @@ describe('spend', () => {
     const attempt = spending(document);
     const interrupted = await rejection(attempt.spend(undefined, 'offered'));
     expect(interrupted).toBeInstanceOf(Interrupted);
-    expect(interrupted).toMatchObject({ restart: DOCUMENT_CHANGED });
+    expect(interrupted).toMatchObject({ restart: START_AGAIN });
     expect(attempt.interruption).toBe(interrupted);
     expect(attempt.spent).toBeUndefined();
     expect((await read()).rotation).toEqual({ token: 'B' });
@@ -217,7 +217,7 @@ describe('settle', () => {
   test('settle stores the rejection and the refresh starts again where another token is offered', async () => {
     const attempt = spending(await stored({ token: 'A' }));
     await attempt.spend('B', 'stored');
-    expect(await attempt.settle(REFUSED)).toBe(DOCUMENT_CHANGED);
+    expect(await attempt.settle(REFUSED)).toBe(START_AGAIN);
     expect((await read()).rotation).toMatchObject({ token: 'A', refused: [{ hash: secretHash('A') }] });
     expect((await read()).rotation).not.toHaveProperty('intent');
   });
@@ -226,7 +226,7 @@ describe('settle', () => {
 test('settle stores a rejection after which another input was registered, and the refresh starts again', async () => {
   const attempt = spending(await stored({ token: 'A' }), { isOutdated: () => true });
   await attempt.spend(undefined, 'offered');
-  expect(await attempt.settle(REFUSED)).toBe(DOCUMENT_CHANGED);
+  expect(await attempt.settle(REFUSED)).toBe(START_AGAIN);
   expect((await read()).rotation).toMatchObject({ token: 'A', refused: [{ hash: secretHash('A') }] });
 });
 

@@ -54,7 +54,7 @@ beforeEach(() => {
       },
     } as never,
     lanes: () => ['a'],
-    desk: { take: (given) => given.map((claim) => work(claim)) },
+    desk: { dispatch: (given) => given.map((claim) => work(claim)) },
   });
 });
 

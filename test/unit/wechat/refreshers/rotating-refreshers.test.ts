@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { NeedMissing } from '../../../../src/core/model/need-missing.js';
+import type { InputMissing } from '../../../../src/core/model/need-missing.js';
 import type { RefreshContext, SpentToken, WeChatRequest } from '../../../../src/core/model/refresher.js';
 import { keyId, type TokenKey, tokenKey } from '../../../../src/core/model/token-key.js';
 import type { JsonObject } from '../../../../src/core/primitives/json.js';
@@ -160,7 +160,7 @@ describe('authorizer_access_token', () => {
     await authorizerAccessTokenRefresher.refresh(context);
     expect(context.requests).toEqual([request]);
     const error = await failure(authorizerAccessTokenRefresher.refresh(contextOf(key, answer, { stored: 'R1' })));
-    expect((error as unknown as NeedMissing).error).toMatchObject({
+    expect((error as unknown as InputMissing).error).toMatchObject({
       code: 'INPUT_MISSING',
       type: 'authorizer_access_token',
     });

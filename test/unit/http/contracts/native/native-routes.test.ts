@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { wait } from '../../../../../src/core/concurrency/clock.js';
 import { TokenError } from '../../../../../src/index.js';
 import { HttpWorld } from '../../../../support/worlds/http-world.js';
@@ -302,6 +302,7 @@ describe('GET /tokens', () => {
     await using world = await registered();
     let underWay = 0;
     let most = 0;
+    onTestFinished(() => void vi.restoreAllMocks());
     vi.spyOn(world.tokens, 'status').mockImplementation(async function* () {
       underWay += 1;
       most = Math.max(most, underWay);
