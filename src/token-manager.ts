@@ -385,8 +385,8 @@ export class TokenManager<Custom extends string = never> {
     assertNoCycle(key, (name) => this.#refreshers.get(name));
     this.#engine.records.checkForClockStep();
     if (this.#engine.isClosed) throw closedError();
-    const early = await deadline.race(this.#engine.early.record(key, minValidityMs));
-    if (early !== undefined) return early;
+    const coldLookups = await deadline.race(this.#engine.coldLookups.record(key, minValidityMs));
+    if (coldLookups !== undefined) return coldLookups;
     await deadline.race(this.#engine.start());
     return this.#engine.source.acquire(key, minValidityMs, deadline);
   }

@@ -63,10 +63,10 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, onError = warnProcess } = given;
   const { keys, trust, anonymous, hostNames, allowHosts, publicOnly, notifySecret } = given;
   const engine = engineOf(manager);
-  const { clock, closing, store, registry, records, early, meters, refreshes } = engine;
+  const { clock, closing, store, registry, records, coldLookups, meters, refreshes } = engine;
   const access = new AccessCheck({ keys, trust, anonymous, hostNames, clock, onKeysFileBroken: onError });
   const peers = new Peers(clock);
-  const permissions = new Permissions(access, peers, early, clock);
+  const permissions = new Permissions(access, peers, coldLookups, clock);
   const services: RouteServices = {
     manager: manager as Manager,
     clock,
@@ -74,7 +74,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     store,
     registry,
     records,
-    early,
+    coldLookups,
     meters,
     refreshes,
     start: () => engine.start(),

@@ -74,17 +74,17 @@ export class Engine implements Storage, State {
   readonly documents: KeyDocuments;
   readonly registry: Registry;
   readonly records: Records;
-  readonly failures: RetryStates;
-  readonly setbacks: BackgroundCoolDowns;
+  readonly retryStates: RetryStates;
+  readonly coolDowns: BackgroundCoolDowns;
   readonly writer: GrantWriter;
   readonly callbacks: CallbackRelay;
   readonly source: TokenSource;
   readonly registrar: Registrar;
-  readonly early: ColdLookups;
+  readonly coldLookups: ColdLookups;
   readonly refreshes: boolean;
   readonly refresherOf: EngineInput['refresherOf'];
   readonly #timeoutMs: number;
-  readonly #unwritten: PendingGrants;
+  readonly #pendingGrants: PendingGrants;
   readonly #work: Work;
   readonly #puts: PutGrants;
   readonly #lifecycle: Lifecycle;
@@ -118,11 +118,11 @@ export class Engine implements Storage, State {
     const readResult = storedResult(clock, documents, closing);
     const records = (this.records = new Records(cache, clock, events, times, readResult, registry));
     const pushed = new PushedTokens({ types, refresherOf, registry, cache });
-    const failures = (this.failures = new RetryStates(storage, cache, events, (key) => pushed.fingerprint(key)));
-    const setbacks = (this.setbacks = new BackgroundCoolDowns(clock));
-    const state: State = { registry, records, failures, setbacks };
+    const retryStates = (this.retryStates = new RetryStates(storage, cache, events, (key) => pushed.fingerprint(key)));
+    const coolDowns = (this.coolDowns = new BackgroundCoolDowns(clock));
+    const state: State = { registry, records, retryStates, coolDowns };
     const writer = (this.writer = new GrantWriter(storage, records));
-    const unwritten = (this.#unwritten = new PendingGrants(writer, storage, records));
+    const pendingGrants = (this.#pendingGrants = new PendingGrants(writer, storage, records));
     const changes = new RecordChanges();
     const base = { ...storage, ...state, closing, writer };
     const restorer = new HeldRecords({ ...base, history, changes });
@@ -138,7 +138,14 @@ export class Engine implements Storage, State {
     const work: Work = (this.#work = { flights, scheduler });
     const source = (this.source = new TokenSource(storage, state, work, recordReader, options));
     const asked = upstream(clock);
-    const refreshed = { options, refresherOf, upstream: meters.timed(asked, clock), unwritten, recordReader, restorer };
+    const refreshed = {
+      options,
+      refresherOf,
+      upstream: meters.timed(asked, clock),
+      pendingGrants,
+      recordReader,
+      restorer,
+    };
     const { leaseContentions } = meters;
     const refreshing = { ...base, ...refreshed, prerequisites, callbacks, tokens: source, leaseContentions };
     flights.start(refreshes ? new Refresh(refreshing) : new FollowerFlight({ ...base, recordReader }));
@@ -148,9 +155,9 @@ export class Engine implements Storage, State {
     const recovery = new StoreRecovery({ ...base, own, history, registrar, restorer, recordReader, events, isShared });
     const watch = new StoreWatch({ ...base, recovery, recordReader, pushed });
     const limits = new LimitSweep(store, clock);
-    const background = { watch, recordReader, unwritten, recovery, limits, upstream: asked, callbacks };
+    const background = { watch, recordReader, pendingGrants, recovery, limits, upstream: asked, callbacks };
     const lifecycle = (this.#lifecycle = new Lifecycle({ ...base, ...work, ...background, refreshes }));
-    this.early = new ColdLookups({ ...base, recordReader, lifecycle });
+    this.coldLookups = new ColdLookups({ ...base, recordReader, lifecycle });
     this.#puts = new PutGrants({ ...base, ...work, times, source, pushed });
     const lostFunctions = new LostFunctions({ store, registrar, registry });
 
@@ -204,7 +211,7 @@ export class Engine implements Storage, State {
     );
     if (key === undefined) this.records.cache.deleteApp(appid);
     else this.records.cache.delete(key);
-    this.#unwritten.discard(appid, key);
+    this.#pendingGrants.discard(appid, key);
   }
 
   /** Stores a grant that was obtained elsewhere, unless a newer one is stored. */

@@ -23,7 +23,7 @@ export interface LifecycleParts extends Work {
   readonly records: Records;
   readonly recordReader: RecordReader;
   readonly watch: StoreWatch;
-  readonly unwritten: PendingGrants;
+  readonly pendingGrants: PendingGrants;
   readonly recovery: StoreRecovery;
   readonly limits: LimitSweep;
   readonly upstream: Upstream;
@@ -84,7 +84,7 @@ export class Lifecycle {
       recordReader,
       registry,
       closing,
-      unwritten,
+      pendingGrants,
       refreshes,
       flights,
       scheduler,
@@ -97,7 +97,7 @@ export class Lifecycle {
     await recordReader.loadAll([...registry.tasks()].map(({ key }) => key));
     closing.assertOpen();
     clock.start();
-    unwritten.start();
+    pendingGrants.start();
     this.#isStarted = true;
     if (!refreshes) return;
     scheduler.start(flights);
@@ -106,7 +106,7 @@ export class Lifecycle {
   }
 
   async #close(): Promise<void> {
-    const { closing, records, limits, flights, clock, scheduler, callbacks, recovery, unwritten } = this.#parts;
+    const { closing, records, limits, flights, clock, scheduler, callbacks, recovery, pendingGrants } = this.#parts;
     const { watch, upstream, store } = this.#parts;
     closing.begin();
     records.cache.close();
@@ -116,7 +116,7 @@ export class Lifecycle {
     // The recovery stops last, so that additions to the history by registrations in progress are written as well.
     const recovered = closing.settled().then(() => recovery.stop());
     const works = [scheduler.stop(), callbacks.stop(), recovered, this.#started, flights.settled()];
-    await unwritten.flush(Promise.allSettled(works), new Deadline(clock, CLOSE_TIMEOUT_MS, undefined));
+    await pendingGrants.flush(Promise.allSettled(works), new Deadline(clock, CLOSE_TIMEOUT_MS, undefined));
     // The watch is stopped before the store is closed.
     await allOf([watch.stop(), upstream.close(), store.close()]);
   }

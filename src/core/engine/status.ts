@@ -139,9 +139,9 @@ export interface StatusParts {
   readonly store: SupervisedStore;
   readonly reader: DocumentReader;
   readonly registry: Registry;
-  readonly failures: RetryStates;
+  readonly retryStates: RetryStates;
   readonly clock: StoreClock;
-  readonly setbacks: BackgroundCoolDowns;
+  readonly coolDowns: BackgroundCoolDowns;
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly refreshes: boolean;
   readonly callbacks: Pick<CallbackRelay, 'attached'>;
@@ -242,13 +242,13 @@ async function readTask(listed: ListedTask, stored: StoredDocument | undefined, 
   const { found, unreadable } = await readable(stored, readKeyDocument, parts);
   const document = found ?? NO_KEY_DOCUMENT;
   const unreadableBecause = listed.unreadable ?? unreadable;
-  const lastError = unreadableBecause ?? lastErrorOf(document, listed.key, parts.failures);
+  const lastError = unreadableBecause ?? lastErrorOf(document, listed.key, parts.retryStates);
   return { ...listed, listed, document, lastError, unreadable: unreadableBecause };
 }
 
 /** Returns what the tasks wait for that have no usable token and lack an input of their refresh. */
 async function waitingAmong(tasks: readonly ReadTask[], parts: StatusParts): Promise<Map<ReadTask, Waiting>> {
-  const { store, clock, refreshes, refresherOf, callbacks, setbacks } = parts;
+  const { store, clock, refreshes, refresherOf, callbacks, coolDowns } = parts;
   const now = clock.now();
   const known = new KnownKeys(parts);
   const judged: WaitingParts = {
@@ -267,7 +267,7 @@ async function waitingAmong(tasks: readonly ReadTask[], parts: StatusParts): Pro
       const { key, unreadable, lastError } = task;
       const found =
         unreadable === undefined
-          ? waitingAfter(key, waitingOf(key, judged), setbacks.lackOf(key), lastError !== undefined)
+          ? waitingAfter(key, waitingOf(key, judged), coolDowns.lackOf(key), lastError !== undefined)
           : documentIsUnreadable(key, unreadable.message);
       if (found === undefined) waiting.delete(task);
       else waiting.set(task, found);
@@ -323,8 +323,8 @@ function stateOf({ grant }: KeyDocument, now: number): Exclude<TaskStatus['state
   return grant.dueAt <= now ? 'due' : 'fresh';
 }
 
-function lastErrorOf(document: KeyDocument, key: TokenKey, failures: RetryStates): TaskFailure | undefined {
-  const remembered = failures.remembered(key);
+function lastErrorOf(document: KeyDocument, key: TokenKey, retryStates: RetryStates): TaskFailure | undefined {
+  const remembered = retryStates.remembered(key);
   const trying = document.trying ?? (remembered?.local === true ? remembered.trying : undefined);
   if (trying === undefined) return undefined;
   const { code, message, ...facts } = trying.error;

@@ -32,7 +32,7 @@ export interface StoreWatchParts {
   readonly store: SupervisedStore;
   readonly registry: Registry;
   readonly records: Records;
-  readonly failures: RetryStates;
+  readonly retryStates: RetryStates;
   readonly writer: GrantWriter;
   readonly clock: Clock;
   readonly recovery: Recovery;
@@ -166,10 +166,10 @@ export class StoreWatch {
   }
 
   #concernsUs(key: TokenKey): boolean {
-    const { registry, records, failures, pushed, recordReader } = this.#parts;
+    const { registry, records, retryStates, pushed, recordReader } = this.#parts;
     if (registry.task(key) !== undefined || records.cache.get(key) !== undefined) return true;
     // Keys that depend on this one may be waiting.
-    if (failures.hasRemembered(key)) return true;
+    if (retryStates.hasRemembered(key)) return true;
     if (recordReader.underWay(key) !== undefined) return true;
     return pushed.isPushed(key.type) && registry.hasApp(key.appid);
   }

@@ -31,13 +31,13 @@ export class TaskChanges implements RegistryListener {
   }
 
   taskAdded(task: TaskEntry): void {
-    const { records, setbacks } = this.#state;
+    const { records, coolDowns } = this.#state;
     const { flights, scheduler } = this.#work;
     const { key } = task;
     const held = records.cache.get(key);
     if (held !== undefined) records.cache.set(held);
     // The key may have been requested before it had a task, and the task may bring the input that was missing.
-    setbacks.clear(key);
+    coolDowns.clear(key);
     // In a fleet, a task that was read for a caller does not show when it is due.
     const isScheduled = this.#lifecycle.isRegistryLoaded && !scheduler.isShared;
     if (held !== undefined || isScheduled) flights.reschedule(key);

@@ -181,12 +181,12 @@ export class TokenSource implements TokenGetter {
   }
 
   #mayReplaceEnding(held: CachedRecord): boolean {
-    const { records, failures, setbacks } = this.#state;
-    return records.isDue(held) && failures.active(held.key, true) === undefined && setbacks.leftMs(held.key) === 0;
+    const { records, retryStates, coolDowns } = this.#state;
+    return records.isDue(held) && retryStates.active(held.key, true) === undefined && coolDowns.leftMs(held.key) === 0;
   }
 
   #mayWish(held: CachedRecord): boolean {
-    return this.#state.failures.active(held.key, false) === undefined && this.#wishes.tryStart(held);
+    return this.#state.retryStates.active(held.key, false) === undefined && this.#wishes.tryStart(held);
   }
 
   /**
@@ -194,8 +194,8 @@ export class TokenSource implements TokenGetter {
    * joined, if that is near.
    */
   async #demand(key: TokenKey, deadline: Deadline): Promise<CachedRecord> {
-    const { failures, records } = this.#state;
-    const failure = failures.active(key, true);
+    const { retryStates, records } = this.#state;
+    const failure = retryStates.active(key, true);
     if (failure?.local === true) {
       const stored = await deadline.race(this.#recordReader.read(key));
       if (stored !== undefined && records.leftMs(stored) > 0) return stored;
@@ -208,7 +208,8 @@ export class TokenSource implements TokenGetter {
       return await this.#join(key, 'demand', undefined, deadline);
     } catch (error) {
       // An unavailable store is not a failed attempt, since no attempt was made.
-      const next = isTokenError(error) && error.code === 'STORE_UNAVAILABLE' ? undefined : failures.active(key, true);
+      const next =
+        isTokenError(error) && error.code === 'STORE_UNAVAILABLE' ? undefined : retryStates.active(key, true);
       if (next === undefined || !this.#isNear(next.retryAt, deadline)) throw error;
       return this.#join(key, 'demand', undefined, deadline);
     }

@@ -15,7 +15,7 @@ import type { CachedRecord } from './cached-record.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
 import type { Records } from './records.js';
 
-interface Unwritten extends Queued {
+interface Pending extends Queued {
   readonly key: TokenKey;
   readonly options: WriteOptions;
   /** The instant at which the grant expires, by the monotonic clock. */
@@ -27,7 +27,7 @@ interface Unwritten extends Queued {
 const FLUSH_EVERY_MS = 500;
 
 /** A pending grant that is current until it is stored or expires. */
-interface Served extends Unwritten {
+interface Served extends Pending {
   readonly kind: 'served';
   readonly grant: StoredGrant;
   /** The version under which it is served. */
@@ -35,8 +35,8 @@ interface Served extends Unwritten {
 }
 
 /** A pending grant with the only copy of a refresh token, which becomes current when it is durable. */
-interface Owed extends Unwritten {
-  readonly kind: 'owed';
+interface Withheld extends Pending {
+  readonly kind: 'withheld';
   /** The grant; `undefined` if only its refresh token is usable. */
   readonly grant: StoredGrant | undefined;
 }
@@ -47,19 +47,19 @@ interface Owed extends Unwritten {
  * copy of that, so it is withheld, and nothing else is requested for the key, until it is stored.
  */
 export class PendingGrants {
-  readonly #unwritten = new Map<string, Served | Owed>();
+  readonly #pending = new Map<string, Served | Withheld>();
   readonly #writer: GrantWriter;
   readonly #documents: KeyDocuments;
   readonly #records: Records;
   readonly #clock: StoreClock;
-  readonly #schedule: TimerQueue<Served | Owed>;
+  readonly #schedule: TimerQueue<Served | Withheld>;
 
   constructor(writer: GrantWriter, { documents, clock }: Pick<Storage, 'documents' | 'clock'>, records: Records) {
     this.#writer = writer;
     this.#documents = documents;
     this.#records = records;
     this.#clock = clock;
-    this.#schedule = new TimerQueue(clock, (unwritten) => this.#offer(unwritten));
+    this.#schedule = new TimerQueue(clock, (pending) => this.#offer(pending));
   }
 
   start(): void {
@@ -87,18 +87,18 @@ export class PendingGrants {
    * @returns the error for waiting callers, since the grant is not current before it is durable.
    */
   withhold(key: TokenKey, grant: StoredGrant, options: WriteOptions, cause: TokenError): TokenError {
-    this.#add({ kind: 'owed', key, grant, options, ...this.#fresh(grant) });
+    this.#add({ kind: 'withheld', key, grant, options, ...this.#fresh(grant) });
     return withFacts(cause, { ...key, retryable: true });
   }
 
   /** Returns whether the lease is kept for a withheld grant. */
   keepsLease(key: TokenKey, lease: Lease): boolean {
-    return this.#unwritten.get(keyId(key))?.options.lease === lease;
+    return this.#pending.get(keyId(key))?.options.lease === lease;
   }
 
   /** Withholds the refresh token of an otherwise unusable answer, and keeps the lease as {@link withhold} does. */
   withholdToken(key: TokenKey, options: WriteOptions): void {
-    this.#add({ kind: 'owed', key, grant: undefined, options, ...this.#fresh(undefined) });
+    this.#add({ kind: 'withheld', key, grant: undefined, options, ...this.#fresh(undefined) });
   }
 
   /**
@@ -123,15 +123,14 @@ export class PendingGrants {
    * @throws a `TokenError` while the store does not accept it.
    */
   async write(key: TokenKey): Promise<CachedRecord | undefined> {
-    const unwritten = this.#unwritten.get(keyId(key));
-    return unwritten?.kind === 'owed' ? this.#write(unwritten) : undefined;
+    const pending = this.#pending.get(keyId(key));
+    return pending?.kind === 'withheld' ? this.#write(pending) : undefined;
   }
 
   /** Discards the pending grants of an app, or of one task, that has been unregistered. */
   discard(appid: string, key?: TokenKey): void {
-    for (const unwritten of this.#unwritten.values()) {
-      if (key === undefined ? unwritten.key.appid === appid : keyId(unwritten.key) === keyId(key))
-        this.#forget(unwritten);
+    for (const pending of this.#pending.values()) {
+      if (key === undefined ? pending.key.appid === appid : keyId(pending.key) === keyId(key)) this.#forget(pending);
     }
   }
 
@@ -150,79 +149,79 @@ export class PendingGrants {
     for (;;) {
       // An attempt that begins after the work in progress has settled covers every pending grant that will ever exist.
       const isOfAll = hasSettled;
-      const offered = Promise.allSettled(this.#owed().map((owed) => this.#write(owed)));
+      const offered = Promise.allSettled(this.#withheld().map((withheld) => this.#write(withheld)));
       await deadline.settles(offered, deadline.leftMs());
-      if ((isOfAll && this.#owed().length === 0) || deadline.leftMs() <= 0) return;
+      if ((isOfAll && this.#withheld().length === 0) || deadline.leftMs() <= 0) return;
       const pauseMs = Math.min(FLUSH_EVERY_MS, deadline.leftMs());
-      const isRefused = this.#owed().length > 0;
+      const isRefused = this.#withheld().length > 0;
       await (isRefused ? wait(this.#clock, pauseMs, { ref: true }) : deadline.settles(settled, pauseMs));
     }
   }
 
-  #owed(): Owed[] {
-    return [...this.#unwritten.values()].filter((unwritten) => unwritten.kind === 'owed');
+  #withheld(): Withheld[] {
+    return [...this.#pending.values()].filter((pending) => pending.kind === 'withheld');
   }
 
-  #fresh(grant: StoredGrant | undefined): Pick<Unwritten, 'endsAtMonotonic' | 'attempts' | 'place'> {
+  #fresh(grant: StoredGrant | undefined): Pick<Pending, 'endsAtMonotonic' | 'attempts' | 'place'> {
     const leftMs = grant === undefined ? 0 : grant.expiresAt - this.#clock.now();
     return { endsAtMonotonic: this.#clock.monotonic() + leftMs, attempts: 0, place: NOT_QUEUED };
   }
 
-  #redated(grant: StoredGrant, { endsAtMonotonic }: Unwritten): StoredGrant {
+  #redated(grant: StoredGrant, { endsAtMonotonic }: Pending): StoredGrant {
     return redated(grant, this.#clock.now(), endsAtMonotonic - this.#clock.monotonic());
   }
 
-  #add(unwritten: Served | Owed): void {
-    const id = keyId(unwritten.key);
-    const before = this.#unwritten.get(id);
+  #add(pending: Served | Withheld): void {
+    const id = keyId(pending.key);
+    const before = this.#pending.get(id);
     if (before !== undefined) this.#schedule.delete(before);
-    this.#unwritten.set(id, unwritten);
-    this.#offerLater(unwritten);
+    this.#pending.set(id, pending);
+    this.#offerLater(pending);
   }
 
-  async #offer(unwritten: Served | Owed): Promise<void> {
-    if (this.#unwritten.get(keyId(unwritten.key)) !== unwritten) return;
-    if (this.#isOutdated(unwritten)) this.#forget(unwritten);
-    else await this.#write(unwritten).catch(() => this.#offerLater(unwritten));
+  async #offer(pending: Served | Withheld): Promise<void> {
+    if (this.#pending.get(keyId(pending.key)) !== pending) return;
+    if (this.#isOutdated(pending)) this.#forget(pending);
+    else await this.#write(pending).catch(() => this.#offerLater(pending));
   }
 
-  #isOutdated(unwritten: Served | Owed): boolean {
-    if (unwritten.kind === 'owed') return false;
-    const held = this.#records.cache.get(unwritten.key);
-    return held?.version !== unwritten.version || this.#records.leftMs(held) <= 0;
+  #isOutdated(pending: Served | Withheld): boolean {
+    if (pending.kind === 'withheld') return false;
+    const held = this.#records.cache.get(pending.key);
+    return held?.version !== pending.version || this.#records.leftMs(held) <= 0;
   }
 
-  async #write(unwritten: Served | Owed): Promise<CachedRecord | undefined> {
-    const { key, grant, options } = unwritten;
+  async #write(pending: Served | Withheld): Promise<CachedRecord | undefined> {
+    const { key, grant, options } = pending;
     try {
       const written =
         grant === undefined
           ? await this.#writer.writeToken(key, options)
-          : await this.#writer.write(key, await this.#documents.read(key), this.#redated(grant, unwritten), options);
-      this.#forget(unwritten);
+          : await this.#writer.write(key, await this.#documents.read(key), this.#redated(grant, pending), options);
+      this.#forget(pending);
       return written ?? undefined;
     } catch (error) {
-      if (isTokenError(error) && error.code !== 'STORE_UNAVAILABLE') this.#forget(unwritten);
+      if (isTokenError(error) && error.code !== 'STORE_UNAVAILABLE') this.#forget(pending);
       throw error;
     }
   }
 
-  #forget(unwritten: Served | Owed): void {
-    const id = keyId(unwritten.key);
-    if (this.#unwritten.get(id) !== unwritten) return;
-    this.#unwritten.delete(id);
-    void this.#writer.release(unwritten.options);
+  #forget(pending: Served | Withheld): void {
+    const id = keyId(pending.key);
+    if (this.#pending.get(id) !== pending) return;
+    this.#pending.delete(id);
+    void this.#writer.release(pending.options);
   }
 
-  #offerLater(unwritten: Served | Owed): void {
-    if (this.#unwritten.get(keyId(unwritten.key)) !== unwritten) return;
-    unwritten.attempts++;
+  #offerLater(pending: Served | Withheld): void {
+    if (this.#pending.get(keyId(pending.key)) !== pending) return;
+    pending.attempts++;
     const delayMs = backoffDelayMs({
-      attempts: unwritten.attempts,
+      attempts: pending.attempts,
       lifeMs: undefined,
       leftMs: 0,
       random: this.#clock.random(),
     });
-    this.#schedule.set(unwritten, this.#clock.now() + delayMs);
+    this.#schedule.set(pending, this.#clock.now() + delayMs);
   }
 }

@@ -23,7 +23,7 @@ export interface RecordRestorer {
 export interface RecordReaderParts extends Pick<Storage, 'store' | 'documents'> {
   readonly registry: Registrations;
   readonly records: Records;
-  readonly failures: RetryStates;
+  readonly retryStates: RetryStates;
   readonly restorer: RecordRestorer;
   /** The listener that is notified of changes that a read has shown. */
   readonly changes: RecordListener;
@@ -155,9 +155,9 @@ export class RecordReader {
   }
 
   #adopt(key: TokenKey, document: KeyDocument): CachedRecord | undefined {
-    const { records, registry, failures, restorer, changes } = this.#parts;
+    const { records, registry, retryStates, restorer, changes } = this.#parts;
     const held = records.cache.get(key);
-    failures.update(key, document);
+    retryStates.update(key, document);
     const { grant, hidden, recordVersion } = document;
     if (grant === undefined && (held === undefined || hidden === undefined)) {
       if (held?.isStored === true) records.cache.delete(key);

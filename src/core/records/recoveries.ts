@@ -9,7 +9,7 @@ import type { RetryStates } from './retry-states.js';
 export interface RecoveriesParts {
   readonly events: Events;
   readonly records: Records;
-  readonly failures: RetryStates;
+  readonly retryStates: RetryStates;
   readonly clock: StoreClock;
 }
 
@@ -27,12 +27,12 @@ const MAX_REMEMBERED = 50_000;
  */
 export class Recoveries {
   readonly #parts: RecoveriesParts;
-  readonly #setbacks: BackgroundCoolDowns;
+  readonly #coolDowns: BackgroundCoolDowns;
   readonly #troubles = boundedCache<string, Trouble>(MAX_REMEMBERED);
 
-  constructor(parts: RecoveriesParts, setbacks: BackgroundCoolDowns) {
+  constructor(parts: RecoveriesParts, coolDowns: BackgroundCoolDowns) {
     this.#parts = parts;
-    this.#setbacks = setbacks;
+    this.#coolDowns = coolDowns;
     parts.events.on('refreshFailed', ({ appid, type, subject }) =>
       this.#note(subject === undefined ? { appid, type } : { appid, type, subject }),
     );
@@ -40,15 +40,15 @@ export class Recoveries {
 
   /** Checks a key after a possible change of its record, its failure or the input that its refresh lacks. */
   look(key: TokenKey): void {
-    const { records, failures, events } = this.#parts;
-    const failure = failures.remembered(key);
+    const { records, retryStates, events } = this.#parts;
+    const failure = retryStates.remembered(key);
     // A failure of this process alone has been noted by its event, and stays remembered when another process succeeds.
     if (failure?.local === false) this.#note(key);
     const id = keyId(key);
     const trouble = this.#troubles.get(id);
     const held = records.cache.get(key);
     if (trouble === undefined || held === undefined || records.leftMs(held) <= 0 || records.isDue(held)) return;
-    const isOver = failure === undefined && this.#setbacks.leftMs(key) === 0;
+    const isOver = failure === undefined && this.#coolDowns.leftMs(key) === 0;
     if (!isOver && held.version <= trouble.version) return;
     this.#troubles.delete(id);
     events.emit('recovered', { ...tokenEvent(key), since: trouble.since });

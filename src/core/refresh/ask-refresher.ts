@@ -32,7 +32,7 @@ export interface AskParts {
   readonly needs: RefreshInputs;
   readonly clock: StoreClock;
   readonly upstream: Upstream;
-  readonly allowances: CountedLimits;
+  readonly countedLimits: CountedLimits;
   readonly spending: Spending;
   /** Called with an answer that arrives after the end of the attempt. */
   readonly cameLate?: (grant: Grant) => void;
@@ -90,7 +90,7 @@ function contextOf(
   handedOut: Map<string, InputToken>,
   signal: AbortSignal,
 ): RefreshContext {
-  const { key, app, previous, reason, stale, needs, clock, upstream, allowances, spending } = input;
+  const { key, app, previous, reason, stale, needs, clock, upstream, countedLimits, spending } = input;
   return {
     key,
     app,
@@ -117,7 +117,7 @@ function contextOf(
     },
     async allow(name, limit) {
       assertTypeName(name);
-      return (await allowances.draw(key, name, limit)).granted;
+      return (await countedLimits.draw(key, name, limit)).granted;
     },
     request: (request) =>
       upstream.request(request, { signal, withToken: handedOut.size > 0, secret: app.secret, user: key }),

@@ -27,7 +27,7 @@ import { mayBeginAgain } from '../store/registration-check.js';
 import type { Storage } from '../store/storage.js';
 import { type Asked, askRefresher } from './ask-refresher.js';
 import { isBudgeted } from './first-attempts.js';
-import { START_AGAIN, done, type Outcome, type Restart } from './outcome.js';
+import { done, type Outcome, type Restart, START_AGAIN } from './outcome.js';
 import type { RefreshInputs } from './refresh-inputs.js';
 import type { Flight } from './single-flight.js';
 import { Spending } from './spending.js';
@@ -35,8 +35,8 @@ import type { State } from './state.js';
 
 export interface AttemptParts extends Storage, State {
   readonly writer: GrantWriter;
-  readonly unwritten: PendingGrants;
-  readonly allowances: CountedLimits;
+  readonly pendingGrants: PendingGrants;
+  readonly countedLimits: CountedLimits;
   readonly upstream: Upstream;
   readonly times: RefreshTimes;
   readonly accessToken: AccessTokenMode;
@@ -114,13 +114,13 @@ export class Attempt {
     needs: RefreshInputs,
     progress: Progress,
   ): Promise<Outcome> {
-    const { registry, failures, writer, unwritten, accessToken, store, documents, clock, closing } = this.#parts;
+    const { registry, retryStates, writer, pendingGrants, accessToken, store, documents, clock, closing } = this.#parts;
     const { mayReplaceDependencies, answered } = progress;
     const { key, reason } = flight;
     const app = registry.app(key.appid);
     if (app === undefined) throw new TokenError('NOT_REGISTERED', `${key.appid} is not registered`, key);
     // The inputs were gathered before the lease was acquired, perhaps for a task that has been unregistered since.
-    if (!failures.fingerprint(key).hasSameInput(progress.fingerprint)) return START_AGAIN;
+    if (!retryStates.fingerprint(key).hasSameInput(progress.fingerprint)) return START_AGAIN;
     const task = registry.task(key);
     const enrolment = enrolmentOf(app, task);
     const { hadTask } = enrolment;
@@ -169,9 +169,9 @@ export class Attempt {
       if (error.code === 'NOT_REGISTERED' && (await mayBeginAgain(registry, key, enrolment, flight.urgent)))
         return START_AGAIN;
       if (error.code !== 'STORE_UNAVAILABLE') throw error;
-      if (received !== undefined) throw unwritten.withhold(key, grant, options, error);
+      if (received !== undefined) throw pendingGrants.withhold(key, grant, options, error);
       void store.release(lease);
-      return done(unwritten.serve(key, spending.document.version, grant, options));
+      return done(pendingGrants.serve(key, spending.document.version, grant, options));
     }
   }
 
@@ -180,9 +180,9 @@ export class Attempt {
    * count.
    */
   hasNewInput(key: TokenKey, { fingerprint, hadTask }: Progress): boolean {
-    const { registry, failures } = this.#parts;
+    const { registry, retryStates } = this.#parts;
     const hasGone = !registry.hasApp(key.appid) || (hadTask && registry.task(key) === undefined);
-    return !hasGone && !failures.fingerprint(key).hasSameInput(fingerprint);
+    return !hasGone && !retryStates.fingerprint(key).hasSameInput(fingerprint);
   }
 
   /**
@@ -193,7 +193,7 @@ export class Attempt {
    */
   async #fail(key: TokenKey, error: TokenError, attempt: AttemptContext, progress: Progress): Promise<Restart> {
     const { document, lease, spending, enrolment, credentials } = attempt;
-    const { failures, records, unwritten, clock } = this.#parts;
+    const { retryStates, records, pendingGrants, clock } = this.#parts;
     const budget = isBudgeted(key, credentials) ? this.#parts.budget : undefined;
     const leftMs = document.grant === undefined ? 0 : records.leftOfGrantMs(key, document.grant);
     const attempted: Attempted = { fingerprint: progress.fingerprint, enrolment, leftMs, budget };
@@ -204,12 +204,12 @@ export class Attempt {
     if (!isTokenError(settled)) return settled;
     const awaitedUntil = tokenAwaitedUntil(document, records.replacedMsAgo, clock.now());
     const certain = awaitedUntil === 0 ? settled : unsettledRefusal(key, settled, awaitedUntil);
-    const recorded = await failures.record(key, spending.document, lease, certain, attempted);
+    const recorded = await retryStates.record(key, spending.document, lease, certain, attempted);
     if (recorded === undefined) return START_AGAIN;
     const { failure, isStored } = recorded;
     const { kept: received, spent } = spending;
     if (!isStored && received !== undefined)
-      unwritten.withholdToken(key, { source: 'upstream', enrolment, received, spent, lease });
+      pendingGrants.withholdToken(key, { source: 'upstream', enrolment, received, spent, lease });
     progress.hasFailed = true;
     throw failure;
   }
@@ -221,7 +221,7 @@ export class Attempt {
     { credentials: app, spending, enrolment }: AttemptContext,
   ): Promise<Answer | Exclude<Asked, { kind: 'granted' }>> {
     const { key, reason, stale } = flight;
-    const { clock, upstream, allowances, unwritten, times, closing } = this.#parts;
+    const { clock, upstream, countedLimits, pendingGrants, times, closing } = this.#parts;
     const askedAtWall = clock.now();
     const askedAtMonotonic = clock.monotonic();
     // A clock that is set during the request must not falsify the grant's instants. If the store confirms that the
@@ -237,13 +237,13 @@ export class Attempt {
       needs,
       clock,
       upstream,
-      allowances,
+      countedLimits,
       spending,
       cameLate: (late) => {
         const received = savedToken(readReturnedGrant(late).grant, askedAt());
         const { spent } = spending;
         if (received === undefined || spent === undefined || closing.hasBegun) return;
-        void unwritten.withholdLate(key, { source: 'upstream', enrolment, received, spent });
+        void pendingGrants.withholdLate(key, { source: 'upstream', enrolment, received, spent });
       },
     });
     if (asked.kind !== 'granted') return asked;

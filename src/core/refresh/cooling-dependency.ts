@@ -17,7 +17,7 @@ export interface CoolingParts extends State {
  * not requested again before `retryAt`. A refresh without a waiting caller must not request it earlier.
  */
 export async function coolingDependency(key: TokenKey, parts: CoolingParts): Promise<TokenError | undefined> {
-  const { clock, registry, records, failures, refresherOf, setbacks, recordReader } = parts;
+  const { clock, registry, records, retryStates, refresherOf, coolDowns, recordReader } = parts;
   const task = registry.task(key);
   for (const dependency of dependenciesIn(key, refresherOf)) {
     const isPushed = refresherOf(dependency.type)?.pushed === true;
@@ -27,10 +27,10 @@ export async function coolingDependency(key: TokenKey, parts: CoolingParts): Pro
     if (!registry.holdsAll && records.cache.get(dependency) === undefined) await recordReader.read(dependency);
     const held = records.cache.get(dependency);
     if (held !== undefined && records.leftMs(held) > 0) continue;
-    const failure = failures.active(dependency, false);
+    const failure = retryStates.active(dependency, false);
     if (failure !== undefined) return failure.error();
-    const leftMs = setbacks.leftMs(dependency);
-    const lack = leftMs > 0 ? setbacks.lackOf(dependency) : undefined;
+    const leftMs = coolDowns.leftMs(dependency);
+    const lack = leftMs > 0 ? coolDowns.lackOf(dependency) : undefined;
     if (lack !== undefined) return withFacts(lack, { retryAt: clock.now() + leftMs });
   }
   return undefined;

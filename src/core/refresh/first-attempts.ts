@@ -10,7 +10,7 @@ import type { FailureBudget } from '../store/failure-budget.js';
 export interface FirstAttemptsParts {
   readonly registry: Pick<Registry, 'app'>;
   readonly records: Pick<Records, 'cache' | 'leftMs'>;
-  readonly failures: RetryStates;
+  readonly retryStates: RetryStates;
   readonly budget: FailureBudget;
   readonly accessToken: AccessTokenMode;
 }
@@ -38,14 +38,14 @@ export class FirstAttempts {
 
   /** Checks once for each key whether its app may make a request. A failing store delays nothing. */
   async check(key: TokenKey): Promise<void> {
-    const { registry, records, failures, budget, accessToken } = this.#parts;
+    const { registry, records, retryStates, budget, accessToken } = this.#parts;
     const app = registry.app(key.appid);
     if (app === undefined || !isBudgeted(key, credentialsOf(app, accessToken))) return;
     if (this.#looked.get(keyId(key)) === true) return;
     const held = records.cache.get(key);
     try {
       const failed = await budget.lastFailure(key.appid, held === undefined ? 0 : records.leftMs(held));
-      if (failed !== undefined) failures.defer(key, failed);
+      if (failed !== undefined) retryStates.defer(key, failed);
       this.#looked.set(keyId(key), true);
     } catch {
       // The lease is acquired from the same store. That either reports the failure or finds that the fetch can do

@@ -38,7 +38,7 @@ export class Flights implements DueHandler {
 
   constructor(parts: FlightsParts) {
     this.#parts = parts;
-    this.#recoveries = new Recoveries(parts, parts.setbacks);
+    this.#recoveries = new Recoveries(parts, parts.coolDowns);
   }
 
   /**
@@ -88,12 +88,12 @@ export class Flights implements DueHandler {
   }
 
   isHeldBack(key: TokenKey): boolean {
-    const { failures, setbacks } = this.#parts;
-    return failures.active(key, false) !== undefined || setbacks.leftMs(key) > 0;
+    const { retryStates, coolDowns } = this.#parts;
+    return retryStates.active(key, false) !== undefined || coolDowns.leftMs(key) > 0;
   }
 
   reschedule(key: TokenKey): void {
-    const { scheduler, registry, records, failures, setbacks, clock } = this.#parts;
+    const { scheduler, registry, records, retryStates, coolDowns, clock } = this.#parts;
     this.#retryWaiting(key);
     this.#recoveries.look(key);
     const task = registry.task(key);
@@ -105,16 +105,16 @@ export class Flights implements DueHandler {
     }
     const held = records.cache.get(key);
     const dueAt = held === undefined ? 0 : records.dueAt(held);
-    scheduler.set(task, Math.max(dueAt, failures.retryAt(key) ?? 0, clock.now() + setbacks.leftMs(key)));
+    scheduler.set(task, Math.max(dueAt, retryStates.retryAt(key) ?? 0, clock.now() + coolDowns.leftMs(key)));
   }
 
   /** Clears a background cool-down and retries, since a new registration may have brought the missing input. */
   retrySoon(key: TokenKey): void {
-    const { failures, setbacks, scheduler } = this.#parts;
-    setbacks.clear(key);
+    const { retryStates, coolDowns, scheduler } = this.#parts;
+    coolDowns.clear(key);
     // The failure may have been recorded after the change of the registration, and have deferred the key for the whole
     // fleet.
-    if (failures.isOutdated(key)) scheduler.makeDueNow(key);
+    if (retryStates.isOutdated(key)) scheduler.makeDueNow(key);
     this.reschedule(key);
   }
 
@@ -135,11 +135,11 @@ export class Flights implements DueHandler {
 
   /** Drops the state of a task that was unregistered. */
   forget(task: TaskEntry): void {
-    const { records, setbacks, scheduler } = this.#parts;
+    const { records, coolDowns, scheduler } = this.#parts;
     const { key } = task;
     records.cache.clearFailure(key);
     this.#recoveries.forget(key);
-    setbacks.clear(key);
+    coolDowns.clear(key);
     scheduler.delete(task);
   }
 
@@ -149,13 +149,13 @@ export class Flights implements DueHandler {
   }
 
   async #run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
-    const { records, setbacks, scheduler } = this.#parts;
+    const { records, coolDowns, scheduler } = this.#parts;
     const { key } = flight;
     if (flight.reason !== 'due') flight.onAsking = () => scheduler.charge(key.appid);
     try {
       const landed = await (this.#work as FlightWork).run(flight);
-      if (records.isDue(landed)) this.#setBack(key, undefined);
-      else setbacks.clear(key);
+      if (records.isDue(landed)) this.#addCoolDown(key, undefined);
+      else coolDowns.clear(key);
       return landed;
     } catch (error) {
       if (isTokenError(error) && error.code === 'NOT_REGISTERED') await this.#lookUpRegistration(key);
@@ -168,10 +168,10 @@ export class Flights implements DueHandler {
 
   /** Retries the keys that waited for this one as soon as it has a token. */
   #retryWaiting(key: TokenKey): void {
-    const { records, setbacks } = this.#parts;
+    const { records, coolDowns } = this.#parts;
     const held = records.cache.get(key);
     if (held === undefined || records.leftMs(held) <= 0) return;
-    for (const waiting of setbacks.takeWaiting(key)) this.retrySoon(waiting);
+    for (const waiting of coolDowns.takeWaiting(key)) this.retrySoon(waiting);
   }
 
   /**
@@ -187,19 +187,19 @@ export class Flights implements DueHandler {
 
   /** Starts a background cool-down after an attempt that left no retry state. */
   #noteFailure({ key, reason }: Flight<CachedRecord>, error: unknown): void {
-    const { failures, events, clock } = this.#parts;
-    if (reason === 'stale' || reason === 'forced' || failures.retryAt(key) !== undefined) return;
-    const { attempts, delayMs } = this.#setBack(key, error);
+    const { retryStates, events, clock } = this.#parts;
+    if (reason === 'stale' || reason === 'forced' || retryStates.retryAt(key) !== undefined) return;
+    const { attempts, delayMs } = this.#addCoolDown(key, error);
     if (!(error instanceof InputMissing)) return;
     const retryAt = clock.now() + delayMs;
     events.emit('refreshFailed', { ...tokenEvent(key), error: error.error, attempt: attempts, retryAt });
   }
 
-  #setBack(key: TokenKey, error: unknown): CoolDownEnd {
-    const { registry, records, setbacks } = this.#parts;
+  #addCoolDown(key: TokenKey, error: unknown): CoolDownEnd {
+    const { registry, records, coolDowns } = this.#parts;
     const held = records.cache.get(key);
     const leftMs = held === undefined ? 0 : records.leftMs(held);
     const task = registry.task(key);
-    return setbacks.add(task?.key ?? key, task !== undefined, leftMs, error);
+    return coolDowns.add(task?.key ?? key, task !== undefined, leftMs, error);
   }
 }

@@ -20,7 +20,7 @@ import { coolingDependency } from './cooling-dependency.js';
 import { FirstAttempts } from './first-attempts.js';
 import { pauseFlight } from './flight-pause.js';
 import type { FlightWork } from './flights.js';
-import { START_AGAIN, type Outcome, type Restart } from './outcome.js';
+import { type Outcome, type Restart, START_AGAIN } from './outcome.js';
 import type { RegistrationLoader } from './prerequisites.js';
 import { areOutdated, type RefreshInputs } from './refresh-inputs.js';
 import { RefreshLeases, type TakenLease } from './refresh-leases.js';
@@ -37,7 +37,7 @@ export interface RefreshParts extends Storage, State {
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly upstream: Upstream;
   readonly writer: GrantWriter;
-  readonly unwritten: PendingGrants;
+  readonly pendingGrants: PendingGrants;
   readonly recordReader: RecordReader;
   readonly restorer: RecordRestorer;
   readonly prerequisites: RegistrationLoader;
@@ -71,14 +71,14 @@ export class Refresh implements FlightWork {
     const { store, reader, clock, records, options } = parts;
     const { times, accessToken, fetchesWithoutStore } = options;
     const budget = new FailureBudget(store, reader, clock);
-    const allowances = new CountedLimits(store, reader, () => clock.now());
+    const countedLimits = new CountedLimits(store, reader, () => clock.now());
     this.#parts = parts;
     this.#answers = new StoredAnswers(parts);
     this.#leases = new RefreshLeases({ ...parts, answers: this.#answers, fetchesWithoutStore });
     this.#needs = new InputGatherer(parts);
     this.#firstAttempts = new FirstAttempts({ ...parts, budget, accessToken });
-    this.#reports = new ReportLimit(allowances, records);
-    this.#attempts = new Attempt({ ...parts, times, accessToken, allowances, budget });
+    this.#reports = new ReportLimit(countedLimits, records);
+    this.#attempts = new Attempt({ ...parts, times, accessToken, countedLimits, budget });
   }
 
   /**
@@ -87,7 +87,7 @@ export class Refresh implements FlightWork {
    * @throws NeedMissing, or a `TokenError` if the attempt failed or could not be made.
    */
   async run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
-    const { registry, records, unwritten, failures, refresherOf, prerequisites, closing } = this.#parts;
+    const { registry, records, pendingGrants, retryStates, refresherOf, prerequisites, closing } = this.#parts;
     const { key } = flight;
     closing.assertOpen();
     if (!flight.urgent) await this.#assertNothingCools(flight);
@@ -101,7 +101,7 @@ export class Refresh implements FlightWork {
       answered: [],
       mayReplaceDependencies: true,
       isAllowed: false,
-      fingerprint: failures.fingerprint(key),
+      fingerprint: retryStates.fingerprint(key),
       hadTask: false,
       hasFailed: false,
       changes: 0,
@@ -116,11 +116,11 @@ export class Refresh implements FlightWork {
       const isSameStore = records.generation === generation;
       const knownBefore = Math.max(knownAtStart, flight.knownVersion);
       const knownVersion = isSameStore ? knownBefore : this.#knownSinceReplacement(flight);
-      const owed = await unwritten.write(key);
+      const owed = await pendingGrants.write(key);
       if (owed !== undefined && flight.reason !== 'forced') return owed;
       await this.#firstAttempts.check(key);
       if (await this.#coolsDown(flight)) continue;
-      progress.fingerprint = failures.fingerprint(key);
+      progress.fingerprint = retryStates.fingerprint(key);
       progress.hadTask = registry.task(key) !== undefined;
       const needs = await this.#needs.gather(key, refresher, progress.asksParams);
       const outcome = await this.#attempt(flight, knownVersion, needs, progress);
@@ -183,7 +183,7 @@ export class Refresh implements FlightWork {
     needs: RefreshInputs,
     progress: Progress,
   ): Promise<Outcome> {
-    const { store, documents, restorer, unwritten } = this.#parts;
+    const { store, documents, restorer, pendingGrants } = this.#parts;
     let wasAnswered: boolean | undefined;
     try {
       const document = await documents.decode(flight.key, lease.document, decoded);
@@ -205,7 +205,7 @@ export class Refresh implements FlightWork {
       return outcome;
     } catch (error) {
       if (isTokenError(error)) wasAnswered = isAnswer(error);
-      if (!unwritten.keepsLease(flight.key, lease)) await store.release(lease);
+      if (!pendingGrants.keepsLease(flight.key, lease)) await store.release(lease);
       throw error;
     } finally {
       giveBack(wasAnswered);
@@ -243,8 +243,8 @@ export class Refresh implements FlightWork {
    * @throws the error of the last attempt otherwise.
    */
   async #coolsDown(flight: Flight<CachedRecord>): Promise<boolean> {
-    const { failures, clock } = this.#parts;
-    const failure = failures.active(flight.key, flight.urgent);
+    const { retryStates, clock } = this.#parts;
+    const failure = retryStates.active(flight.key, flight.urgent);
     if (failure === undefined) return false;
     const waitMs = failure.retryAt - clock.now();
     if (!flight.urgent || waitMs >= MAX_WAIT_OF_CALLERS_MS) throw failure.error();

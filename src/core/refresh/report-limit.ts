@@ -14,11 +14,11 @@ const REPORT_LIMIT: RateLimit = { everyMs: 30_000, perDay: 20 };
 
 /** Limits the fetches that stale reports and force cause in the whole fleet. */
 export class ReportLimit {
-  readonly #allowances: CountedLimits;
+  readonly #countedLimits: CountedLimits;
   readonly #records: Records;
 
-  constructor(allowances: CountedLimits, records: Records) {
-    this.#allowances = allowances;
+  constructor(countedLimits: CountedLimits, records: Records) {
+    this.#countedLimits = countedLimits;
     this.#records = records;
   }
 
@@ -37,7 +37,7 @@ export class ReportLimit {
     if (progress.isAllowed) return undefined;
     if (reason !== 'stale' && reason !== 'forced') return undefined;
     if (reason === 'stale' && (grant === undefined || !this.#records.isUsableGrant(key, grant))) return undefined;
-    const allowance = await this.#allowances.draw(key, REPORTS, REPORT_LIMIT);
+    const allowance = await this.#countedLimits.draw(key, REPORTS, REPORT_LIMIT);
     progress.isAllowed = allowance.granted;
     if (allowance.granted) return undefined;
     if (reason === 'stale' && grant !== undefined) {

@@ -11,7 +11,12 @@ export interface DueHandler {
   /** Refreshes a key that is due. Never rejects; whatever happens, the key is due again later. */
   onDue(task: TaskEntry, place: Place<TaskEntry>): Promise<void>;
   /** Refreshes a key with a lease that the schedule has acquired for it. */
-  refreshClaimed(key: TokenKey, reason: RefreshReason, stale: string | undefined, claim: OpenedClaim): Flight<CachedRecord>;
+  refreshClaimed(
+    key: TokenKey,
+    reason: RefreshReason,
+    stale: string | undefined,
+    claim: OpenedClaim,
+  ): Flight<CachedRecord>;
   /** Returns whether only a caller may cause an attempt now. */
   isHeldBack(key: TokenKey): boolean;
   /** Sets when a key with a task is due next, by what is known of the key now. */

@@ -23,7 +23,7 @@ import { secretHash } from '../primitives/secret-hash.js';
 import { type KeyDocument, nextDueAt } from '../store/key-document.js';
 import type { KeyDocuments } from '../store/key-documents.js';
 import type { StoreClock } from '../store/store-clock.js';
-import { START_AGAIN, PARAMS_WANTED, type Restart } from './outcome.js';
+import { PARAMS_WANTED, type Restart, START_AGAIN } from './outcome.js';
 
 /** Reports that the refresh has to start again. It is thrown through the refresher. */
 export class Interrupted extends Error {

@@ -8,7 +8,7 @@ export interface State {
   readonly registry: Registry;
   readonly records: Records;
   /** The retry states of keys, stored ones and those of this host alone. */
-  readonly failures: RetryStates;
+  readonly retryStates: RetryStates;
   /** The cool-downs after attempts that could not be made or changed nothing, which are not stored. */
-  readonly setbacks: BackgroundCoolDowns;
+  readonly coolDowns: BackgroundCoolDowns;
 }

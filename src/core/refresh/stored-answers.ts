@@ -25,10 +25,10 @@ export class StoredAnswers {
 
   /** Returns the outcome that a document has for a flight; `undefined` if the key has to be refreshed. */
   settledBy(document: KeyDocument, flight: Flight<CachedRecord>, knownVersion: number): Outcome | undefined {
-    const { records, failures, registry } = this.#state;
+    const { records, retryStates, registry } = this.#state;
     const { grant } = document;
     const { key, reason, force } = flight;
-    failures.update(key, document);
+    retryStates.update(key, document);
     if (grant !== undefined && records.isUsableGrant(key, grant)) {
       const isNotDue = reason === 'due' && !records.isGrantDue(key, grant);
       const isNew = force === undefined && document.recordVersion > knownVersion;
@@ -37,6 +37,6 @@ export class StoredAnswers {
       const announceFirst = registry.task(key) !== undefined;
       if (answers) return done(records.adopt(key, document, grant, { source: 'store', announceFirst }));
     }
-    return failures.active(key, flight.urgent) === undefined ? undefined : COOLS_DOWN;
+    return retryStates.active(key, flight.urgent) === undefined ? undefined : COOLS_DOWN;
   }
 }

@@ -22,8 +22,8 @@ export interface ClaimedKeysParts {
   readonly clock: StoreClock;
   readonly registry: Registry;
   readonly records: Records;
-  readonly failures: RetryStates;
-  readonly dueTimes: StoredDues;
+  readonly retryStates: RetryStates;
+  readonly storedDues: StoredDues;
   readonly pace: FleetRateLimit;
 }
 
@@ -103,15 +103,15 @@ export class ClaimedKeys {
 
   /** Refreshes the key if it is due and this process can. */
   async #work(key: TokenKey, claim: Claim, handler: DueHandler, signal: AbortSignal): Promise<Done> {
-    const { documents, registry, failures, dueTimes } = this.#parts;
+    const { documents, registry, retryStates, storedDues } = this.#parts;
     const { lease } = claim;
     if (!this.#isHeld(key)) {
-      if (await dueTimes.remove(key, lease)) return { outcome: 'settled', unused: lease, hasAsked: false };
+      if (await storedDues.remove(key, lease)) return { outcome: 'settled', unused: lease, hasAsked: false };
       // The notification of the key's registration has not arrived yet.
       await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
     }
     const document = await documents.decode(key, lease.document);
-    failures.update(key, document);
+    retryStates.update(key, document);
     const order = this.#isHeld(key) && !this.#isUnwritten(key) ? this.#orderOf(key, document) : undefined;
     if (order === undefined) return { outcome: 'left', unused: lease, hasAsked: false };
     return this.#carryOut(order, key, { ...claim, document }, handler, signal);
@@ -119,12 +119,12 @@ export class ClaimedKeys {
 
   /** Defers a key whose due nothing else has set, and releases the lease if it has not been used. */
   async #finish(key: TokenKey, { outcome, unused, hasAsked }: Done, signal: AbortSignal): Promise<void> {
-    const { store, dueTimes, clock, pace } = this.#parts;
+    const { store, storedDues, clock, pace } = this.#parts;
     if (outcome === 'settled') this.#passes.delete(keyId(key));
     else if (!signal.aborted) {
       const at = clock.now() + Math.min(this.#pauseMs(key, outcome), this.#untilTriedHereMs(key));
       // One write defers the key and releases the lease, so that the key is not claimed in between.
-      if (await dueTimes.postpone(key, at, outcome === 'tried', unused)) {
+      if (await storedDues.postpone(key, at, outcome === 'tried', unused)) {
         // A key that could not be deferred stays due at once. Its permit is not refunded then, since only that limits
         // how often it is claimed.
         if (!hasAsked) pace.refund();
@@ -204,8 +204,8 @@ export class ClaimedKeys {
    * Returns the time until a key is retried here that failed on this host alone and is left to other processes first.
    */
   #untilTriedHereMs(key: TokenKey): number {
-    const { failures, clock } = this.#parts;
-    const retryAt = failures.retryAt(key);
+    const { retryStates, clock } = this.#parts;
+    const retryAt = retryStates.retryAt(key);
     if (retryAt === undefined) return Number.POSITIVE_INFINITY;
     return Math.max(retryAt - clock.now(), clock.pollIntervalMs * LEAVE_TO_OTHERS_LOOKS.least);
   }

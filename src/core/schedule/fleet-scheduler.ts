@@ -18,7 +18,7 @@ import { FunctionTasks } from './function-tasks.js';
 import { ScheduleRounds } from './schedule-rounds.js';
 import { StoredDues } from './stored-dues.js';
 
-export interface FleetSchedulerParts extends Storage, Pick<State, 'registry' | 'records' | 'failures'> {
+export interface FleetSchedulerParts extends Storage, Pick<State, 'registry' | 'records' | 'retryStates'> {
   readonly pace: RefreshRates;
   /** The types that this process can refresh. */
   readonly types: readonly string[];
@@ -32,7 +32,7 @@ export class FleetScheduler implements Scheduler {
   readonly isShared = true;
   readonly #parts: FleetSchedulerParts;
   readonly #pace: FleetRateLimit;
-  readonly #dueTimes: StoredDues;
+  readonly #storedDues: StoredDues;
   readonly #desk: ClaimDispatcher;
   readonly #claimLoop: ClaimLoop;
   readonly #functionTasks: FunctionTasks;
@@ -43,8 +43,8 @@ export class FleetScheduler implements Scheduler {
     const { store, reader, clock, pace, types, callbacks } = parts;
     this.#parts = parts;
     this.#pace = new FleetRateLimit(store, reader, clock, pace);
-    this.#dueTimes = new StoredDues(parts);
-    const keys = new ClaimedKeys({ ...parts, pace: this.#pace, dueTimes: this.#dueTimes });
+    this.#storedDues = new StoredDues(parts);
+    const keys = new ClaimedKeys({ ...parts, pace: this.#pace, storedDues: this.#storedDues });
     this.#desk = new ClaimDispatcher(parts, keys);
     const served = { pace: this.#pace, desk: this.#desk };
     // Only a process with callbacks attached can make deliveries.
@@ -95,21 +95,21 @@ export class FleetScheduler implements Scheduler {
   refundApp(): void {}
 
   bringForward(late: readonly CachedRecord[]): void {
-    const { clock, registry, records, failures } = this.#parts;
+    const { clock, registry, records, retryStates } = this.#parts;
     // A new sample shows whether the store's clock was set back, or only the clock of this process.
     const sampled = clock.sync();
     const correct = (work: () => Promise<unknown>): void => void sampled.then(work).catch(noop);
-    for (const key of failures.fromTheFuture()) correct(() => this.#dueTimes.makeDueNow(key));
-    for (const cached of late) correct(() => this.#dueTimes.bringForward(cached, records.dueAt(cached)));
+    for (const key of retryStates.fromTheFuture()) correct(() => this.#storedDues.makeDueNow(key));
+    for (const cached of late) correct(() => this.#storedDues.bringForward(cached, records.dueAt(cached)));
     const unfetched = [...registry.tasks()].filter(({ key }) => records.cache.get(key) === undefined);
     correct(() => this.#repair.mend(unfetched));
   }
 
   makeDueNow(key: TokenKey): void {
-    void this.#dueTimes.makeDueNow(key).catch(noop);
+    void this.#storedDues.makeDueNow(key).catch(noop);
   }
 
   makeAppDueNow(appid: string): void {
-    void this.#dueTimes.makeAllDueNow(appid).catch(noop);
+    void this.#storedDues.makeAllDueNow(appid).catch(noop);
   }
 }

@@ -19,13 +19,13 @@ const WRONG_SECRET: Refusal = { status: 401, reason: 'secret', message: 'the sec
 export class Permissions {
   readonly #check: AccessCheck;
   readonly #peers: Peers;
-  readonly #early: ColdLookups;
+  readonly #coldLookups: ColdLookups;
   readonly #lookUps: SecretLookUps;
 
-  constructor(check: AccessCheck, peers: Peers, early: ColdLookups, clock: Clock) {
+  constructor(check: AccessCheck, peers: Peers, coldLookups: ColdLookups, clock: Clock) {
     this.#check = check;
     this.#peers = peers;
-    this.#early = early;
+    this.#coldLookups = coldLookups;
     this.#lookUps = new SecretLookUps(clock);
   }
 
@@ -69,21 +69,21 @@ export class Permissions {
     secret: string,
     admitted: Admission | Refusal,
   ): Permission | Promise<Permission> {
-    const early = this.#early;
+    const coldLookups = this.#coldLookups;
     const { refused } = this.#peers;
     const { peer } = request;
     const hash = secretHash(secret);
     const fits = (own: string): boolean => timingSafeEqual(Buffer.from(hash), Buffer.from(secretHash(own)));
     const opened = (): Permission => this.#accepted(request, openedFor(appid, admitted));
     const wrong = (answered: Refusal): Permission => asPermission(answered.reason === 'secret' ? admitted : answered);
-    const isHeld = isAppid(appid) ? early.heldSecret(appid, fits) : false;
+    const isHeld = isAppid(appid) ? coldLookups.heldSecret(appid, fits) : false;
     if (isHeld !== undefined) return isHeld ? opened() : wrong(refused.refuse(peer, WRONG_SECRET));
     // Concurrent look-ups are judged only when they end, so that a refusal is reserved for each of them in advance.
     const reserves = !this.#lookUps.isUnderWay(appid, hash);
     if (reserves && !refused.reserve(peer)) return wrong(refused.refuse(peer, WRONG_SECRET));
     const look = async () => ({
-      opens: await early.hasSecret(appid, fits),
-      isKnown: early.holdsApp(appid),
+      opens: await coldLookups.hasSecret(appid, fits),
+      isKnown: coldLookups.holdsApp(appid),
     });
     const release = (): void => {
       if (reserves) refused.release(peer);

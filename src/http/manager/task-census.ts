@@ -92,7 +92,7 @@ export class TaskCensuses {
   }
 
   async #take(appids: ReadonlySet<string> | undefined): Promise<TaskCensus> {
-    const { records, failures, registry, setbacks } = this.#parts;
+    const { records, retryStates, registry, coolDowns } = this.#parts;
     const judged = this.#judged();
     const states = { fresh: 0, due: 0, expired: 0, missing: 0, waiting: 0 };
     const waiting = Object.fromEntries(WAITING_FOR.map((name) => [name, 0])) as Record<WaitingFor, number>;
@@ -111,8 +111,8 @@ export class TaskCensuses {
       const held = records.cache.get(key);
       const leftSeconds = held === undefined ? 0 : records.leftMs(held) / 1_000;
       seen += leftSeconds > 0 ? 1 : COST_OF_JUDGING;
-      const hasFailed = leftSeconds <= 0 && failures.remembered(key) !== undefined;
-      const lack = leftSeconds <= 0 ? setbacks.lackOf(key) : undefined;
+      const hasFailed = leftSeconds <= 0 && retryStates.remembered(key) !== undefined;
+      const lack = leftSeconds <= 0 ? coolDowns.lackOf(key) : undefined;
       // The state of this task is only known to the store, and perhaps to another process.
       if (held === undefined && !hasFailed && lack === undefined && !registry.holdsAll) continue;
       total += 1;
@@ -149,9 +149,9 @@ export class TaskCensuses {
   }
 
   #known(key: TokenKey): KnownKey | undefined {
-    const { registry, records, failures } = this.#parts;
+    const { registry, records, retryStates } = this.#parts;
     const held = records.cache.get(key);
-    const failure = failures.remembered(key)?.trying.error;
+    const failure = retryStates.remembered(key)?.trying.error;
     const task = registry.task(key);
     const isKnown = registry.holdsAll || held !== undefined || failure !== undefined;
     if (!isKnown) return undefined;

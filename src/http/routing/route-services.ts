@@ -20,7 +20,7 @@ export interface ServedParts {
   readonly store: SupervisedStore;
   readonly registry: Registry;
   readonly records: Records;
-  readonly early: ColdLookups;
+  readonly coldLookups: ColdLookups;
   readonly meters: Meters;
   /** Whether this process refreshes at all. */
   readonly refreshes: boolean;

@@ -12,7 +12,7 @@ import { type OpenedStorage, openStorage } from './storage.js';
 export interface HeldRecordsWorld extends OpenedStorage {
   readonly events: Events;
   readonly records: Records;
-  readonly failures: RetryStates;
+  readonly retryStates: RetryStates;
   readonly writer: GrantWriter;
 }
 
@@ -23,6 +23,6 @@ export function holdRecords(given: TokenStore, clock: Clock, events: Events = ne
   const { times, maxCachedRecords } = resolveOptions({});
   const cache = new RecordCache(maxCachedRecords, (key) => registry.task(key) !== undefined);
   const records = new Records(cache, storage.clock, events, times, async () => undefined, registry);
-  const failures = new RetryStates(storage, cache, events, (key) => fingerprintOf(key, registry, []));
-  return { ...storage, events, records, failures, writer: new GrantWriter(storage, records) };
+  const retryStates = new RetryStates(storage, cache, events, (key) => fingerprintOf(key, registry, []));
+  return { ...storage, events, records, retryStates, writer: new GrantWriter(storage, records) };
 }

@@ -143,7 +143,7 @@ interface KeyInPath {
  * Returns the key in the path. A subject must be known, so that callers with the scope `read` cannot have tokens fetched
  * for invented subjects.
  */
-async function keyIn(context: RequestContext, { manager, early }: RouteServices): Promise<KeyInPath> {
+async function keyIn(context: RequestContext, { manager, coldLookups }: RouteServices): Promise<KeyInPath> {
   const appid = context.param('appid');
   const type = context.param('type');
   if (!manager.hasType(type)) throw noSuchType();
@@ -152,7 +152,7 @@ async function keyIn(context: RequestContext, { manager, early }: RouteServices)
   if (subject === undefined) return { appid, type, options };
   // `hasTask` throws a TypeError for an invalid key.
   if (manager.hasTask(appid, type, options)) return { appid, type, options };
-  if (await early.knows(tokenKey(appid, type, subject))) return { appid, type, options };
+  if (await coldLookups.knows(tokenKey(appid, type, subject))) return { appid, type, options };
   throw new RouteFailure({ status: 404, message: 'nothing is registered or stored for this subject' });
 }
 

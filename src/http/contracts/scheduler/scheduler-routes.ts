@@ -50,7 +50,7 @@ async function register(context: RequestContext, { manager, typeNumbers }: Route
  */
 function hit(
   context: RequestContext,
-  { records, registry, early, closing, typeNumbers }: RouteServices,
+  { records, registry, coldLookups, closing, typeNumbers }: RouteServices,
 ): HttpAnswer | undefined {
   if (context.request.method !== 'GET' || context.request.search !== '') return undefined;
   const appid = context.param('appid');
@@ -58,7 +58,7 @@ function hit(
   const type = typeNumbers.name(named) ?? named;
   const held = records.hit(appid, type, undefined);
   if (held === undefined) {
-    const confirming = closing.hasBegun ? undefined : early.confirming(appid, type);
+    const confirming = closing.hasBegun ? undefined : coldLookups.confirming(appid, type);
     return confirming === undefined ? undefined : success(confirming.value);
   }
   return registry.task(held.key) === undefined ? undefined : success(held.value);
@@ -66,7 +66,7 @@ function hit(
 
 async function readOrRefresh(
   context: RequestContext,
-  { manager, early, typeNumbers }: RouteServices,
+  { manager, coldLookups, typeNumbers }: RouteServices,
 ): Promise<HttpAnswer> {
   const appid = context.param('appid');
   const named = context.param('type');
@@ -75,7 +75,7 @@ async function readOrRefresh(
   const options = subject === undefined ? undefined : { subject };
   if (!manager.hasType(type)) return noSuchTask();
   // `hasTask` throws a TypeError for an invalid key.
-  const isKnown = manager.hasTask(appid, type, options) || (await early.hasTask(tokenKey(appid, type, subject)));
+  const isKnown = manager.hasTask(appid, type, options) || (await coldLookups.hasTask(tokenKey(appid, type, subject)));
   if (!isKnown) return noSuchTask();
   const order = context.request.method === 'POST' ? refreshOrderIn(await context.text()) : undefined;
   if (order === undefined) return success(await manager.get(appid, type, options));

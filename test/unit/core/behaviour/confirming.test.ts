@@ -22,7 +22,7 @@ function readsOf(reads: string[]): (store: TokenStore) => TokenStore {
     });
 }
 
-const confirming = (tokens: TokenManager) => engineOf(tokens).early.confirming(APPID, TYPE)?.value;
+const confirming = (tokens: TokenManager) => engineOf(tokens).coldLookups.confirming(APPID, TYPE)?.value;
 const isHit = (tokens: TokenManager) => engineOf(tokens).records.hit(APPID, TYPE) !== undefined;
 
 test.each([

@@ -25,7 +25,7 @@ beforeEach(() => {
 function parts(): StatusParts {
   return {
     ...world,
-    setbacks: new BackgroundCoolDowns(clock),
+    coolDowns: new BackgroundCoolDowns(clock),
     refresherOf: (type) => ({ type, refresh: () => Promise.reject() }),
     refreshes: true,
     callbacks: { attached: undefined },

@@ -9,11 +9,11 @@ const DEPENDENCY = { appid: 'wx1', type: 'access_token' };
 const MINUTES_10 = 600_000;
 
 let clock: FakeClock;
-let setbacks: BackgroundCoolDowns;
+let coolDowns: BackgroundCoolDowns;
 
 beforeEach(() => {
   clock = new FakeClock({ random: 0.5 });
-  setbacks = new BackgroundCoolDowns(clock);
+  coolDowns = new BackgroundCoolDowns(clock);
 });
 
 function missing(facts: object): InputMissing {
@@ -39,9 +39,9 @@ describe('the wait of the background', () => {
     ['200 ms for a dependency that is due by now', inMs(-1), 0, 1, 200],
     ['10 min at most', inMs(MINUTES_10 + 1), 0, 1, MINUTES_10],
   ])('the background waits %s', (_, error, leftMs, attempts, delayMs) => {
-    for (let attempt = 1; attempt < attempts; attempt++) setbacks.add(KEY, true, leftMs, error);
-    expect(setbacks.add(KEY, true, leftMs, error)).toEqual({ attempts, delayMs });
-    expect(setbacks.leftMs(KEY)).toBe(delayMs);
+    for (let attempt = 1; attempt < attempts; attempt++) coolDowns.add(KEY, true, leftMs, error);
+    expect(coolDowns.add(KEY, true, leftMs, error)).toEqual({ attempts, delayMs });
+    expect(coolDowns.leftMs(KEY)).toBe(delayMs);
   });
 
   test.each([
@@ -49,18 +49,18 @@ describe('the wait of the background', () => {
     [600_000, 0],
     [600_001, 0],
   ])('the wait for a missing need decreases: %i ms later %i ms are left of 10 min', async (ms, left) => {
-    setbacks.add(KEY, true, 0, missing(KEY));
+    coolDowns.add(KEY, true, 0, missing(KEY));
     await clock.advance(ms);
-    expect(setbacks.leftMs(KEY)).toBe(left);
+    expect(coolDowns.leftMs(KEY)).toBe(left);
   });
 });
 
 describe('keys that wait for a dependency', () => {
   test('a key that waits for a dependency is found once when that comes, and no longer backs off', () => {
-    setbacks.add(KEY, true, 0, missing(DEPENDENCY));
-    expect(setbacks.takeWaiting(KEY)).toEqual([]);
-    expect(setbacks.takeWaiting(DEPENDENCY)).toEqual([KEY]);
-    expect([setbacks.leftMs(KEY), setbacks.takeWaiting(DEPENDENCY)]).toEqual([0, []]);
+    coolDowns.add(KEY, true, 0, missing(DEPENDENCY));
+    expect(coolDowns.takeWaiting(KEY)).toEqual([]);
+    expect(coolDowns.takeWaiting(DEPENDENCY)).toEqual([KEY]);
+    expect([coolDowns.leftMs(KEY), coolDowns.takeWaiting(DEPENDENCY)]).toEqual([0, []]);
   });
 
   test.each<[string, boolean, unknown]>([
@@ -69,16 +69,16 @@ describe('keys that wait for a dependency', () => {
     ['that failed with a store', true, new TokenError('STORE_UNAVAILABLE', 'away', DEPENDENCY)],
     ['that lacks something without a name', true, missing({})],
   ])('the keys that wait for a dependency do not include a key %s', (_, isTask, error) => {
-    setbacks.add(KEY, isTask, 0, error);
-    expect(setbacks.takeWaiting(DEPENDENCY)).toEqual([]);
+    coolDowns.add(KEY, isTask, 0, error);
+    expect(coolDowns.takeWaiting(DEPENDENCY)).toEqual([]);
   });
 
   test('the keys that wait for a dependency do not include those cleared or waiting for another one', () => {
     const other = { ...KEY, subject: 'b' };
-    setbacks.add(KEY, true, 0, missing(DEPENDENCY));
-    setbacks.add(other, true, 0, missing(DEPENDENCY));
-    setbacks.clear(KEY);
-    setbacks.add(other, true, 0, missing(other));
-    expect(setbacks.takeWaiting(DEPENDENCY)).toEqual([]);
+    coolDowns.add(KEY, true, 0, missing(DEPENDENCY));
+    coolDowns.add(other, true, 0, missing(DEPENDENCY));
+    coolDowns.clear(KEY);
+    coolDowns.add(other, true, 0, missing(other));
+    expect(coolDowns.takeWaiting(DEPENDENCY)).toEqual([]);
   });
 });

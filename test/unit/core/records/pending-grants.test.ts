@@ -23,7 +23,7 @@ let clock: FakeClock;
 let memory: MemoryStore;
 let faulty: FaultyStore;
 let world: HeldRecordsWorld;
-let unwritten: PendingGrants;
+let pendingGrants: PendingGrants;
 let events: string[];
 
 beforeEach(async () => {
@@ -35,8 +35,8 @@ beforeEach(async () => {
   emitter.on('refreshed', ({ record, source }) => void events.push(`${record.value} ${source}`));
   world = holdRecords(faulty, clock, emitter);
   await memory.set('app/wx1', seal('app/wx1', {}), 0);
-  unwritten = new PendingGrants(world.writer, world, world.records);
-  unwritten.start();
+  pendingGrants = new PendingGrants(world.writer, world, world.records);
+  pendingGrants.start();
 });
 
 function grant(value: string, life = 7_200_000): StoredGrant {
@@ -51,7 +51,7 @@ function fail(): void {
 }
 
 function flush(underWay: Promise<unknown> = Promise.resolve()): Promise<void> {
-  return unwritten.flush(underWay, new Deadline(clock, FLUSHES_FOR_MS, undefined));
+  return pendingGrants.flush(underWay, new Deadline(clock, FLUSHES_FOR_MS, undefined));
 }
 
 const sets = (): number => faulty.calls.filter((call) => call === 'set').length;
@@ -64,7 +64,7 @@ async function storedValue(): Promise<unknown> {
 describe('PendingGrants', () => {
   test('a pending grant is served from memory, announced, and offered until the store accepts it', async () => {
     fail();
-    const cached = unwritten.serve(KEY, 7, grant('a'), OPTIONS);
+    const cached = pendingGrants.serve(KEY, 7, grant('a'), OPTIONS);
     expect([cached.value, cached.version, cached.confirmedAtMonotonic]).toEqual(['a', 8, undefined]);
     expect([world.records.cache.get(KEY), events]).toEqual([cached, ['a upstream']]);
     await clock.advance(199);
@@ -87,7 +87,7 @@ describe('PendingGrants', () => {
 
   test('a pending grant is offered less and less often, once a minute at the least', async () => {
     fail();
-    unwritten.serve(KEY, 0, grant('a', 31_536_000_000), OPTIONS);
+    pendingGrants.serve(KEY, 0, grant('a', 31_536_000_000), OPTIONS);
     await clock.advance(3_600_000);
     const first = sets();
     await clock.advance(3_600_000);
@@ -99,13 +99,13 @@ describe('PendingGrants', () => {
     const held = await world.writer.write(KEY, await world.documents.read(KEY), grant('old'), OPTIONS);
     const { version } = held;
     fail();
-    expect(unwritten.serve(KEY, 5, grant('a'), OPTIONS).version).toBe(version + 1);
-    expect(unwritten.serve(KEY, version + 9, grant('b'), OPTIONS).version).toBe(version + 10);
+    expect(pendingGrants.serve(KEY, 5, grant('a'), OPTIONS).version).toBe(version + 1);
+    expect(pendingGrants.serve(KEY, version + 9, grant('b'), OPTIONS).version).toBe(version + 10);
   });
 
   test('a pending grant that has expired is offered no longer', async () => {
     fail();
-    unwritten.serve(KEY, 0, grant('a', 5_000), OPTIONS);
+    pendingGrants.serve(KEY, 0, grant('a', 5_000), OPTIONS);
     await clock.advance(5_000);
     const count = sets();
     await clock.advance(600_000);
@@ -113,7 +113,7 @@ describe('PendingGrants', () => {
   });
 
   test('a pending grant that another has replaced is offered no longer', async () => {
-    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
+    pendingGrants.serve(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(100);
     const newer = grant('b');
     await world.writer.write(KEY, await world.documents.read(KEY), newer, OPTIONS);
@@ -123,7 +123,7 @@ describe('PendingGrants', () => {
   });
 
   test('a pending grant whose record was dropped is offered no longer', async () => {
-    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
+    pendingGrants.serve(KEY, 0, grant('a'), OPTIONS);
     world.records.cache.delete(KEY);
     await clock.advance(600_000);
     expect([sets(), clock.pendingTimers]).toEqual([0, 0]);
@@ -131,9 +131,9 @@ describe('PendingGrants', () => {
 
   test('only the last pending grant of a key is offered', async () => {
     fail();
-    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
+    pendingGrants.serve(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(50);
-    unwritten.serve(KEY, 0, grant('b'), OPTIONS);
+    pendingGrants.serve(KEY, 0, grant('b'), OPTIONS);
     faulty.before = () => {};
     await clock.advance(600_000);
     expect([await storedValue(), sets()]).toEqual(['b', 1]);
@@ -144,9 +144,9 @@ describe('PendingGrants', () => {
   test('a pending grant that is put while another is being written is not forgotten', async () => {
     let answer = (): void => {};
     faulty.before = (method) => (method === 'set' ? new Promise((resolve) => (answer = resolve)) : undefined);
-    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
+    pendingGrants.serve(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(200);
-    unwritten.serve(KEY, 0, { ...grant('b'), obtainedAt: clock.now() + 1 }, OPTIONS);
+    pendingGrants.serve(KEY, 0, { ...grant('b'), obtainedAt: clock.now() + 1 }, OPTIONS);
     faulty.before = () => {};
     answer();
     await clock.advance(600_000);
@@ -156,7 +156,7 @@ describe('PendingGrants', () => {
   test('a pending grant of an app that was removed is dropped', async () => {
     const [app] = await memory.get(['app/wx1']);
     await memory.delete('app/wx1', app?.version as number);
-    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
+    pendingGrants.serve(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(600_000);
     expect([await storedValue(), sets(), clock.pendingTimers]).toEqual([undefined, 1, 0]);
     expect(world.records.cache.get(KEY)).toBeUndefined();
@@ -165,9 +165,9 @@ describe('PendingGrants', () => {
   test('a pending grant of an app that is removed while another is being written is dropped as well', async () => {
     let answer = (): void => {};
     faulty.before = (method) => (method === 'set' ? new Promise((resolve) => (answer = resolve)) : undefined);
-    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
+    pendingGrants.serve(KEY, 0, grant('a'), OPTIONS);
     await clock.advance(200);
-    unwritten.serve(KEY, 0, grant('b'), OPTIONS);
+    pendingGrants.serve(KEY, 0, grant('b'), OPTIONS);
     const [app] = await memory.get(['app/wx1']);
     await memory.delete('app/wx1', app?.version as number);
     faulty.before = () => {};
@@ -177,7 +177,7 @@ describe('PendingGrants', () => {
   });
 
   test('a newer stored grant is adopted in place of a pending one', async () => {
-    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
+    pendingGrants.serve(KEY, 0, grant('a'), OPTIONS);
     const newer = { ...grant('b'), obtainedAt: clock.now() + 1 };
     faulty.before = async (method) => {
       if (method === 'set') await memory.set(ID, seal(ID, { grant: newer }), 0);
@@ -187,7 +187,7 @@ describe('PendingGrants', () => {
   });
 
   test('a flush leaves no timer, and does not offer a grant that can be fetched again', async () => {
-    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
+    pendingGrants.serve(KEY, 0, grant('a'), OPTIONS);
     await flush();
     expect(clock.pendingTimers).toBe(0);
     await clock.advance(600_000);
@@ -206,33 +206,33 @@ describe('PendingGrants: grants that must be stored', () => {
   }
 
   test('a withheld grant fails its waiting callers with a retryable STORE_UNAVAILABLE', () => {
-    const error = unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    const error = pendingGrants.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: 'full', subject: 'u', retryable: true });
     expect(world.records.cache.get(USER)).toBeUndefined();
   });
 
   test('a withheld grant is written with its record, or alone as a refresh token', async () => {
-    unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
-    unwritten.withholdToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
-    expect(await unwritten.write(USER)).toMatchObject({ value: 'a' });
-    expect(await unwritten.write(OTHER_USER)).toBeUndefined();
+    pendingGrants.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    pendingGrants.withholdToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
+    expect(await pendingGrants.write(USER)).toMatchObject({ value: 'a' });
+    expect(await pendingGrants.write(OTHER_USER)).toBeUndefined();
     expect([await storedToken(USER), await storedToken(OTHER_USER)]).toEqual(['refresh', 'refresh']);
     const count = sets();
-    await unwritten.write(USER);
+    await pendingGrants.write(USER);
     await clock.advance(600_000);
     expect([sets() - count, clock.pendingTimers]).toEqual([0, 0]);
   });
 
   test('a withheld grant blocks a new refresh while the store does not accept it', async () => {
     fail();
-    unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
-    await expect(unwritten.write(USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
-    await expect(unwritten.write(USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    pendingGrants.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    await expect(pendingGrants.write(USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(pendingGrants.write(USER)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 
   test('a flush offers a withheld grant until the store accepts it', async () => {
     fail();
-    unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    pendingGrants.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     let took = -1;
     const flushed = flush().then(() => {
       took = clock.monotonic();
@@ -247,7 +247,7 @@ describe('PendingGrants: grants that must be stored', () => {
 
   test('a flush offers a withheld grant until the deadline, and no longer', async () => {
     fail();
-    unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    pendingGrants.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     const flushed = flush();
     await clock.advance(FLUSHES_FOR_MS - 1);
     const count = sets();
@@ -264,30 +264,30 @@ describe('PendingGrants: grants that must be stored', () => {
     });
     const flushed = flush(landing);
     await clock.advance(5_000);
-    unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    pendingGrants.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
     await clock.advance(500);
     expect(await storedToken(USER)).toBe('refresh');
-    unwritten.withholdToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
+    pendingGrants.withholdToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
     land();
     await flushed;
     expect([await storedToken(OTHER_USER), clock.pendingTimers]).toEqual(['refresh', 0]);
   });
 
   test('a flush does not write a grant that is only served', async () => {
-    unwritten.serve(KEY, 0, grant('a'), OPTIONS);
+    pendingGrants.serve(KEY, 0, grant('a'), OPTIONS);
     const count = sets();
-    expect(await unwritten.write(KEY)).toBeUndefined();
+    expect(await pendingGrants.write(KEY)).toBeUndefined();
     await flush();
     expect(sets()).toBe(count);
   });
 
   test.each([
-    ['its app', () => unwritten.discard('wx1'), [undefined, undefined]],
-    ['another app', () => unwritten.discard('wx2'), ['refresh', 'refresh']],
-    ['its task', () => unwritten.discard('wx1', USER), [undefined, 'refresh']],
+    ['its app', () => pendingGrants.discard('wx1'), [undefined, undefined]],
+    ['another app', () => pendingGrants.discard('wx2'), ['refresh', 'refresh']],
+    ['its task', () => pendingGrants.discard('wx1', USER), [undefined, 'refresh']],
   ])('a flush after %s was unregistered writes only the grants that are still registered', async (_, drop, tokens) => {
-    unwritten.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
-    unwritten.withholdToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
+    pendingGrants.withhold(USER, grant('a'), { ...OPTIONS, received: RECEIVED }, STORE_FULL);
+    pendingGrants.withholdToken(OTHER_USER, { ...OPTIONS, received: RECEIVED });
     drop();
     await flush();
     expect([await storedToken(USER), await storedToken(OTHER_USER)]).toEqual(tokens);
@@ -297,8 +297,8 @@ describe('PendingGrants: grants that must be stored', () => {
     const spent = { hash: 'spent', base: 'base', known: [] };
     const put = { ...OPTIONS, source: 'put', received: { value: 'newer', expiresAt: undefined } } as const;
     await world.writer.write(USER, await world.documents.read(USER), grant('b'), put);
-    unwritten.withholdToken(USER, { ...OPTIONS, received: RECEIVED, spent });
-    unwritten.withholdToken({ ...USER, appid: 'gone' }, { ...OPTIONS, received: RECEIVED });
+    pendingGrants.withholdToken(USER, { ...OPTIONS, received: RECEIVED, spent });
+    pendingGrants.withholdToken({ ...USER, appid: 'gone' }, { ...OPTIONS, received: RECEIVED });
     await flush();
     expect(await storedToken(USER)).toBe('newer');
     expect(await memory.get(['key/gone/user_token/u'])).toEqual([undefined]);
@@ -310,7 +310,7 @@ describe('PendingGrants: a clock that is set back', () => {
 
   test('a clock that is set back does not make a pending grant live longer for its readers', async () => {
     fail();
-    unwritten.serve(KEY, 7, grant('a'), OPTIONS);
+    pendingGrants.serve(KEY, 7, grant('a'), OPTIONS);
     await clock.advance(60_000);
     clock.jump(-STEP);
     faulty.before = () => {};
@@ -324,7 +324,7 @@ describe('PendingGrants: a clock that is set back', () => {
 
   test('a clock that is set back does not cause a pending grant to be offered after it has expired', async () => {
     fail();
-    unwritten.serve(KEY, 7, grant('a', 1_800_000), OPTIONS);
+    pendingGrants.serve(KEY, 7, grant('a', 1_800_000), OPTIONS);
     clock.jump(-STEP);
     await clock.advance(1_900_000);
     faulty.before = () => {};

@@ -142,11 +142,11 @@ describe('read', () => {
   test('read keeps what the store never had', async () => {
     const document = { version: 9, recordVersion: 9, unknown: {} };
     const adoption = { source: 'upstream', written: false, announceFirst: false } as const;
-    const unwritten = world.records.adopt(KEY, document, grant('a'), adoption);
-    expect(await reader.read(KEY)).toBe(unwritten);
+    const pendingGrants = world.records.adopt(KEY, document, grant('a'), adoption);
+    expect(await reader.read(KEY)).toBe(pendingGrants);
     await put({ trying: { attempts: 1, registration: '0:0' } });
-    expect(await reader.read(KEY)).toBe(unwritten);
-    expect(world.failures.remembered(KEY)?.trying.attempts).toBe(1);
+    expect(await reader.read(KEY)).toBe(pendingGrants);
+    expect(world.retryStates.remembered(KEY)?.trying.attempts).toBe(1);
   });
 
   test('read yields to a record that was adopted while it was under way', async () => {

@@ -442,11 +442,11 @@ describe('a record that is adopted again after the clock was set back', () => {
 });
 
 describe('an unwritten record', () => {
-  const unwritten = (given: StoredGrant, replaces = 1) =>
+  const pendingGrants = (given: StoredGrant, replaces = 1) =>
     adopt(replaces + 1, given, { ...STORE, written: false, replaces });
 
   test('an unwritten record is not replaced by the record that it was to replace', () => {
-    const held = unwritten(grant('b'));
+    const held = pendingGrants(grant('b'));
     expect(adopt(1, grant('a', { obtainedAt: start + 9 }))).toBe(held);
   });
 
@@ -458,7 +458,7 @@ describe('an unwritten record', () => {
   ])(
     'with an unwritten record obtained %s, the one that is obtained %i ms later by the new clock wins',
     async (_, stepMs, laterMs, value) => {
-      unwritten(grant('a'));
+      pendingGrants(grant('a'));
       wall.jump(stepMs);
       await wall.advance(1_000);
       const obtainedAt = start + stepMs + (laterMs < 0 ? laterMs : 1_000);
@@ -468,7 +468,7 @@ describe('an unwritten record', () => {
   );
 
   test('an unwritten record that has expired blocks nothing, whatever the clock says', async () => {
-    unwritten(grant('a'));
+    pendingGrants(grant('a'));
     await wall.advance(LIFE);
     wall.jump(-2 * LIFE);
     expect(adopt(1, grant('b', { obtainedAt: start - LIFE, expiresAt: start })).value).toBe('b');

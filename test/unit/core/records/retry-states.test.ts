@@ -28,7 +28,7 @@ let memory: MemoryStore;
 let faulty: FaultyStore;
 let registry: Registry;
 let cache: RecordCache;
-let failures: RetryStates;
+let retryStates: RetryStates;
 let log: unknown[];
 
 beforeEach(async () => {
@@ -43,7 +43,7 @@ beforeEach(async () => {
   events.on('refreshFailed', (event) => void log.push(event));
   events.on('reauthorizationRequired', ({ error }) => void log.push(`reauthorize ${error.retryAt}`));
   for (const id of ['app/wx1', 'task/wx1/access_token']) await memory.set(id, seal(id, {}), 0);
-  failures = new RetryStates(storage, cache, events, (key) => fingerprintOf(key, registry, []));
+  retryStates = new RetryStates(storage, cache, events, (key) => fingerprintOf(key, registry, []));
 });
 
 async function stored(): Promise<KeyDocument> {
@@ -59,7 +59,7 @@ async function record(
   const lease = (await memory.lease(ID, 20_000)) as Lease;
   const leftMs = (document.grant?.expiresAt ?? clock.now()) - clock.now();
   const attempted = { fingerprint: fingerprintOf(KEY, registry, []), enrolment: { hadTask }, leftMs, ...more };
-  return (await failures.record(KEY, document, lease, error, attempted))?.failure as TokenError;
+  return (await retryStates.record(KEY, document, lease, error, attempted))?.failure as TokenError;
 }
 
 async function isLeased(): Promise<boolean> {
@@ -147,8 +147,8 @@ describe('record', () => {
   test('a failure of this host alone is not stored, and leaves the lease to its holder', async () => {
     const error = await record(new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 }));
     expect([await stored(), await isLeased(), error.hostOnly]).toEqual([NO_KEY_DOCUMENT, true, true]);
-    expect(failures.active(KEY, false)?.local).toBe(true);
-    expect(failures.active(KEY, false)?.error()).toMatchObject({ hostOnly: true, errcode: 40_164 });
+    expect(retryStates.active(KEY, false)?.local).toBe(true);
+    expect(retryStates.active(KEY, false)?.error()).toMatchObject({ hostOnly: true, errcode: 40_164 });
   });
 
   test.each([
@@ -158,7 +158,7 @@ describe('record', () => {
     faulty.before = (method) => (method === 'set' ? before() : undefined);
     const error = await record(busy);
     expect([error.code, await isLeased(), log.length]).toEqual(['UPSTREAM_UNAVAILABLE', true, 1]);
-    expect(failures.active(KEY, false)).toMatchObject({ local: true });
+    expect(retryStates.active(KEY, false)).toMatchObject({ local: true });
   });
 
   test('reauthorizationRequired is emitted once until another failure or a success', async () => {
@@ -232,27 +232,27 @@ describe('active', () => {
     ['a caller waits until retryAt when it does not', true, false, 60_000],
   ])('active: %s', async (_, callerWaits, backingOff, ms) => {
     const now = clock.now();
-    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ backingOff }) });
+    retryStates.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ backingOff }) });
     await clock.advance(ms - 1);
-    expect(failures.active(KEY, callerWaits)).toMatchObject({ retryAt: now + ms, local: false });
+    expect(retryStates.active(KEY, callerWaits)).toMatchObject({ retryAt: now + ms, local: false });
     await clock.advance(1);
-    expect(failures.active(KEY, callerWaits)).toBeUndefined();
+    expect(retryStates.active(KEY, callerWaits)).toBeUndefined();
   });
 
   test('the background sees retryAt, not the time that callers wait', () => {
-    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
-    expect(failures.retryAt(KEY)).toBe(clock.now() + 60_000);
+    retryStates.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    expect(retryStates.retryAt(KEY)).toBe(clock.now() + 60_000);
   });
 
   test('a caller does not wait longer than the background', () => {
-    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ retryAt: clock.now() + 300 }) });
-    expect(failures.active(KEY, true)?.retryAt).toBe(clock.now() + 300);
-    expect(failures.retryAt(KEY)).toBe(clock.now() + 300);
+    retryStates.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ retryAt: clock.now() + 300 }) });
+    expect(retryStates.active(KEY, true)?.retryAt).toBe(clock.now() + 300);
+    expect(retryStates.retryAt(KEY)).toBe(clock.now() + 300);
   });
 
   test('an active failure says what went wrong, and names its key', () => {
-    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
-    expect(failures.active(KEY, false)?.error()).toMatchObject({
+    retryStates.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    expect(retryStates.active(KEY, false)?.error()).toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
       message: 'busy',
       retryAt: clock.now() + 60_000,
@@ -262,23 +262,23 @@ describe('active', () => {
   });
 
   test('an active failure creates its error where a caller asks for it, which the stack shows', () => {
-    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
-    const failure = failures.active(KEY, true);
+    retryStates.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    const failure = retryStates.active(KEY, true);
     const placeOfCaller = () => failure?.error().stack;
     expect(placeOfCaller()).toContain('placeOfCaller');
   });
 
   test('another registration clears an active failure', async () => {
-    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
-    expect(failures.remembered(KEY)).toBeDefined();
+    retryStates.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    expect(retryStates.remembered(KEY)).toBeDefined();
     registry.setApp({ appid: 'wx1', secret: 'S', accessToken: undefined, version: 3 });
-    expect(failures.remembered(KEY)).toBeUndefined();
+    expect(retryStates.remembered(KEY)).toBeUndefined();
     expect(cache.failure(KEY)).toBeDefined();
-    expect([failures.active(KEY, false), cache.failure(KEY)]).toEqual([undefined, undefined]);
+    expect([retryStates.active(KEY, false), cache.failure(KEY)]).toEqual([undefined, undefined]);
   });
 
   test('a key without a failure has no active one', () => {
-    expect([failures.active(KEY, true), failures.retryAt(KEY), failures.remembered(KEY)]).toEqual([
+    expect([retryStates.active(KEY, true), retryStates.retryAt(KEY), retryStates.remembered(KEY)]).toEqual([
       undefined,
       undefined,
       undefined,
@@ -288,12 +288,12 @@ describe('active', () => {
 
 describe('learn', () => {
   test('a document without a retry state clears the failure of the fleet, not that of this host', () => {
-    failures.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
-    failures.update(KEY, NO_KEY_DOCUMENT);
-    expect(failures.active(KEY, false)).toBeUndefined();
+    retryStates.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    retryStates.update(KEY, NO_KEY_DOCUMENT);
+    expect(retryStates.active(KEY, false)).toBeUndefined();
     cache.setFailure(KEY, { trying: trying(), local: true, version: 0 });
-    failures.update(KEY, NO_KEY_DOCUMENT);
-    expect(failures.active(KEY, false)?.local).toBe(true);
+    retryStates.update(KEY, NO_KEY_DOCUMENT);
+    expect(retryStates.active(KEY, false)?.local).toBe(true);
   });
 
   /** A document of this version that says, by the number of attempts, which failure it shows; or none. */
@@ -313,9 +313,9 @@ describe('learn', () => {
     [0, undefined, undefined],
   ])('a document of version %i that shows %s, read after one of version 10 that shows 2, leaves %s', (...row) => {
     const [version, attempts, left] = row;
-    failures.update(KEY, at(10, 2));
-    failures.update(KEY, at(version, attempts));
-    expect(failures.remembered(KEY)?.trying.attempts).toBe(left);
+    retryStates.update(KEY, at(10, 2));
+    retryStates.update(KEY, at(version, attempts));
+    expect(retryStates.remembered(KEY)?.trying.attempts).toBe(left);
   });
 
   test('a document that is older than the current record brings no failure back', () => {
@@ -334,18 +334,18 @@ describe('learn', () => {
         isFromTheFuture: false,
       }),
     );
-    failures.update(KEY, at(9, 1));
-    expect(failures.remembered(KEY)).toBeUndefined();
-    failures.update(KEY, at(11, 1));
-    expect(failures.remembered(KEY)?.trying.attempts).toBe(1);
+    retryStates.update(KEY, at(9, 1));
+    expect(retryStates.remembered(KEY)).toBeUndefined();
+    retryStates.update(KEY, at(11, 1));
+    expect(retryStates.remembered(KEY)?.trying.attempts).toBe(1);
   });
 
   test('an older read does not clear a failure that has been recorded here', async () => {
     await record(busy);
     const { version } = await stored();
-    failures.update(KEY, at(version - 1));
-    failures.update(KEY, at(version - 1, 7));
-    expect(failures.remembered(KEY)).toMatchObject({ version, local: false, trying: { attempts: 1 } });
+    retryStates.update(KEY, at(version - 1));
+    retryStates.update(KEY, at(version - 1, 7));
+    expect(retryStates.remembered(KEY)).toMatchObject({ version, local: false, trying: { attempts: 1 } });
   });
 
   test.each([
@@ -358,16 +358,16 @@ describe('learn', () => {
     async (_, local, version, retryMs) => {
       const host = new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 });
       await record(host, at(5, 1));
-      failures.update(KEY, { ...at(version), trying: trying({ retryAt: clock.now() + retryMs }) });
-      expect(failures.active(KEY, false)?.local).toBe(local);
+      retryStates.update(KEY, { ...at(version), trying: trying({ retryAt: clock.now() + retryMs }) });
+      expect(retryStates.active(KEY, false)?.local).toBe(local);
     },
   );
 
   test('a failure of this host alone with another input yields to what the fleet knows', async () => {
     await record(new TokenError('UPSTREAM_REJECTED', 'ip', { hostOnly: true, errcode: 40_164 }), at(5));
     registry.setApp({ appid: 'wx1', secret: 'another', accessToken: undefined, version: 0 });
-    failures.update(KEY, at(6, 3));
-    expect(failures.remembered(KEY)).toMatchObject({ local: false, trying: { attempts: 3 } });
+    retryStates.update(KEY, at(6, 3));
+    expect(retryStates.remembered(KEY)).toMatchObject({ local: false, trying: { attempts: 3 } });
   });
 });
 
@@ -379,9 +379,9 @@ describe('a failure from before this process began', () => {
     [60_000, false],
     [60_001, false],
   ])('a failure from before this process began blocks attempts: after %i ms %s', async (afterMs, isHeldUp) => {
-    failures.defer(KEY, earlier());
+    retryStates.defer(KEY, earlier());
     await clock.advance(afterMs);
-    expect(failures.active(KEY, true) !== undefined).toBe(isHeldUp);
+    expect(retryStates.active(KEY, true) !== undefined).toBe(isHeldUp);
   });
 
   test.each([
@@ -392,15 +392,15 @@ describe('a failure from before this process began', () => {
     'a failure that is known and blocks for %i ms is replaced by an earlier one only if that blocks longer',
     (knownMs, expectedMs) => {
       const known = trying({ retryAt: clock.now() + knownMs });
-      failures.update(KEY, { ...NO_KEY_DOCUMENT, version: 3, trying: known });
-      failures.defer(KEY, earlier());
-      expect(failures.retryAt(KEY)).toBe(clock.now() + expectedMs);
-      expect(failures.remembered(KEY)?.version).toBe(3);
+      retryStates.update(KEY, { ...NO_KEY_DOCUMENT, version: 3, trying: known });
+      retryStates.defer(KEY, earlier());
+      expect(retryStates.retryAt(KEY)).toBe(clock.now() + expectedMs);
+      expect(retryStates.remembered(KEY)?.version).toBe(3);
     },
   );
 
   test('a failure from before this process began blocks nothing with another input', () => {
-    failures.defer(KEY, { ...earlier(), input: 'another' });
-    expect(failures.hasRemembered(KEY)).toBe(false);
+    retryStates.defer(KEY, { ...earlier(), input: 'another' });
+    expect(retryStates.hasRemembered(KEY)).toBe(false);
   });
 });

@@ -231,7 +231,7 @@ describe('ask', () => {
         },
         close: async () => {},
       },
-      allowances: new CountedLimits(store, reader, () => clock.now()),
+      countedLimits: new CountedLimits(store, reader, () => clock.now()),
       spending: new Spending({
         key: KEY,
         document: NO_KEY_DOCUMENT,

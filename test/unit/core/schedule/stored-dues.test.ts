@@ -14,7 +14,7 @@ const ID = 'key/wx1/a';
 let clock: FakeClock;
 let store: FaultyStore;
 let supervised: SupervisedStore;
-let dueTimes: StoredDues;
+let storedDues: StoredDues;
 let now: number;
 
 beforeEach(async () => {
@@ -23,7 +23,7 @@ beforeEach(async () => {
   store = new FaultyStore(new MemoryStore({ clock }));
   const storage = openStorage(store, clock);
   supervised = storage.store;
-  dueTimes = new StoredDues(storage);
+  storedDues = new StoredDues(storage);
   await store.set('app/wx1', seal('app/wx1', {}), 0);
   await store.set('task/wx1/a', seal('task/wx1/a', {}), 0);
 });
@@ -50,7 +50,7 @@ describe('postpone', () => {
     { dueInMs: 1, at: 1 },
   ])('postpone moves what is due now: due in $dueInMs ms it is due in $at ms then', async ({ dueInMs, at }) => {
     await write({ grant: grant(now + dueInMs) }, now + dueInMs);
-    expect(await dueTimes.postpone(KEY, now + 5_000, true)).toBe(dueInMs <= 0);
+    expect(await storedDues.postpone(KEY, now + 5_000, true)).toBe(dueInMs <= 0);
     expect(await dueAt()).toBe(now + at);
   });
 
@@ -64,7 +64,7 @@ describe('postpone', () => {
       error: {},
     };
     await write({ trying: trying as never, grant: grant(now + 60_000) }, now);
-    await dueTimes.postpone(KEY, now + 5_000, true);
+    await storedDues.postpone(KEY, now + 5_000, true);
     expect(await dueAt()).toBe(now + 600_000);
     expect(unseal((await stored()) as StoredDocument)).toEqual({
       trying,
@@ -79,7 +79,7 @@ describe('postpone', () => {
   ])('postpone keeps a stale report unless it has had its turn ($isTried)', async ({ isTried, reported }) => {
     const report = { value: secretHash('v'), at: now };
     await write({ grant: grant(now + 3_600_000), report }, now);
-    await dueTimes.postpone(KEY, now + 5_000, isTried);
+    await storedDues.postpone(KEY, now + 5_000, isTried);
     expect('report' in ((await stored())?.data ?? {})).toBe(reported);
     expect(await dueAt()).toBe(now + (reported ? 5_000 : 3_600_000));
   });
@@ -88,16 +88,16 @@ describe('postpone', () => {
     await write({}, now);
     const lease = await store.lease(ID, 20_000);
     store.calls.length = 0;
-    expect(await dueTimes.postpone(KEY, now + 5_000, false, lease)).toBe(true);
+    expect(await storedDues.postpone(KEY, now + 5_000, false, lease)).toBe(true);
     expect(store.calls).toEqual(['get', 'set']);
     expect(await store.lease(ID, 20_000)).toBeDefined();
   });
 
   test('postpone restores a missing due while there is a task, and not without one', async () => {
-    await dueTimes.postpone(KEY, now + 5_000, false);
+    await storedDues.postpone(KEY, now + 5_000, false);
     expect(await dueAt()).toBe(now + 5_000);
     const other = { appid: 'wx1', type: 'b' };
-    await dueTimes.postpone(other, now + 5_000, false);
+    await storedDues.postpone(other, now + 5_000, false);
     expect((await store.get(['key/wx1/b']))[0]).toBeUndefined();
   });
 });
@@ -116,14 +116,14 @@ describe('makeAllDueNow', () => {
     'the due times of an app are moved to now where useful: of a key %s',
     async (_what, content, beforeMs, afterMs) => {
       await write(content(), beforeMs === undefined ? undefined : now + beforeMs);
-      await dueTimes.makeAllDueNow('wx1');
+      await storedDues.makeAllDueNow('wx1');
       expect(await dueAt()).toBe(afterMs === undefined ? undefined : now + afterMs);
     },
   );
 
   test('makeAllDueNow leaves other apps alone, and those whose name begins the same', async () => {
     await store.set('key/wx12/a', seal('key/wx12/a', {}), 0, { due: { lane: 'a', at: now + 60_000 } });
-    await dueTimes.makeAllDueNow('wx1');
+    await storedDues.makeAllDueNow('wx1');
     expect((await store.get(['key/wx12/a']))[0]?.due?.at).toBe(now + 60_000);
   });
 
@@ -134,14 +134,14 @@ describe('makeAllDueNow', () => {
       store.before = () => {};
       await store.set(ID, seal(ID, { grant: grant(now + 90_000) }), version, { due: { lane: 'a', at: now + 90_000 } });
     };
-    await dueTimes.makeDueNow(KEY);
+    await storedDues.makeDueNow(KEY);
     expect(await dueAt()).toBe(now + 90_000);
   });
 });
 
 describe('remove', () => {
   async function drop(): Promise<boolean> {
-    return dueTimes.remove(KEY, { id: ID, document: await stored(), release: async () => {} });
+    return storedDues.remove(KEY, { id: ID, document: await stored(), release: async () => {} });
   }
 
   test('remove leaves a key alone that has a task', async () => {

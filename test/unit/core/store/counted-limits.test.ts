@@ -23,14 +23,14 @@ beforeEach(() => {
   faulty = new FaultyStore(memory);
 });
 
-function allowances(): CountedLimits {
+function countedLimits(): CountedLimits {
   const store = new SupervisedStore(faulty, clock, { unavailable() {}, available() {} });
   return new CountedLimits(store, new DocumentReader(store, () => {}), () => clock.now());
 }
 
 describe('CountedLimits', () => {
   test('a limit grants one in 30 s for a key, to the millisecond', async () => {
-    const taker = allowances();
+    const taker = countedLimits();
     const first = clock.now();
     expect(await taker.draw(KEY, 'report', LIMIT)).toEqual({ granted: true });
     expect(await taker.draw(KEY, 'report', LIMIT)).toEqual({ granted: false, retryAt: first + 30_000 });
@@ -42,7 +42,7 @@ describe('CountedLimits', () => {
   });
 
   test('the interval between two counts for each key, each name and each app by itself', async () => {
-    const taker = allowances();
+    const taker = countedLimits();
     const others = [
       { ...KEY, type: 'b' },
       { ...KEY, subject: 's' },
@@ -53,7 +53,7 @@ describe('CountedLimits', () => {
   });
 
   test('a limit grants 20 in a rolling day for an app, whatever the key, to the millisecond', async () => {
-    const taker = allowances();
+    const taker = countedLimits();
     const first = clock.now();
     for (let count = 0; count < 20; count++) {
       expect((await taker.draw({ ...KEY, subject: `s${count}` }, 'report', LIMIT)).granted).toBe(true);
@@ -72,7 +72,7 @@ describe('CountedLimits', () => {
   });
 
   test('the later of both bounds counts', async () => {
-    const taker = allowances();
+    const taker = countedLimits();
     const limit = { everyMs: 30_000, perDay: 1 };
     const first = clock.now();
     await taker.draw(KEY, 'report', limit);
@@ -82,15 +82,15 @@ describe('CountedLimits', () => {
   });
 
   test('a bound that is not set does not limit', async () => {
-    const taker = allowances();
+    const taker = countedLimits();
     for (let count = 0; count < 25; count++) expect((await taker.draw(KEY, 'a', { everyMs: 0 })).granted).toBe(true);
     for (let count = 0; count < 3; count++) expect((await taker.draw(KEY, 'b', { perDay: 3 })).granted).toBe(true);
     expect((await taker.draw(KEY, 'b', { perDay: 3 })).granted).toBe(false);
   });
 
   test('a granted draw is durable, and other processes see it', async () => {
-    await allowances().draw(KEY, 'report', LIMIT);
-    expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(false);
+    await countedLimits().draw(KEY, 'report', LIMIT);
+    expect((await countedLimits().draw(KEY, 'report', LIMIT)).granted).toBe(false);
     const [document] = await memory.get([ID]);
     expect(document?.data).toMatchObject({ taken: [[clock.now(), 'wx1/access_token']] });
   });
@@ -99,13 +99,16 @@ describe('CountedLimits', () => {
     faulty.before = (method) => {
       if (method === 'set') throw new Error('full');
     };
-    await expect(allowances().draw(KEY, 'report', LIMIT)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(countedLimits().draw(KEY, 'report', LIMIT)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     faulty.before = () => {};
-    expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(true);
+    expect((await countedLimits().draw(KEY, 'report', LIMIT)).granted).toBe(true);
   });
 
   test('twenty concurrent draws are never granted more than the limit', async () => {
-    const takers = Array.from({ length: 20 }, (_, index) => [allowances(), { ...KEY, subject: `s${index}` }] as const);
+    const takers = Array.from(
+      { length: 20 },
+      (_, index) => [countedLimits(), { ...KEY, subject: `s${index}` }] as const,
+    );
     const answers = await Promise.all(takers.map(([taker, key]) => taker.draw(key, 'report', { perDay: 5 })));
     expect(answers.filter(({ granted }) => granted)).toHaveLength(5);
     const same = await Promise.all(takers.map(([taker]) => taker.draw(KEY, 'same', LIMIT)));
@@ -118,7 +121,7 @@ describe('CountedLimits', () => {
       await memory.set(ID, seal(ID, { taken: [] }), document?.version ?? 0);
     };
     faulty.before = (method) => (method === 'set' ? write() : undefined);
-    await expect(allowances().draw(KEY, 'report', LIMIT)).rejects.toMatchObject({
+    await expect(countedLimits().draw(KEY, 'report', LIMIT)).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       retryable: true,
       message: 'other processes kept changing the limit report of wx1: try again later',
@@ -136,7 +139,7 @@ describe('CountedLimits', () => {
       [now + 5_001, 'far ahead'],
     ];
     await memory.set(ID, seal(ID, { taken }), 0);
-    expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(true);
+    expect((await countedLimits().draw(KEY, 'report', LIMIT)).granted).toBe(true);
     const [document] = await memory.get([ID]);
     expect(document?.data['taken']).toEqual([
       [now - DAY + 1, 'recent'],
@@ -149,7 +152,7 @@ describe('CountedLimits', () => {
     const now = clock.now();
     const taken = Array.from({ length: 1_200 }, (_, index) => [now - 1_200 + index, 'x']);
     await memory.set(ID, seal(ID, { taken }), 0);
-    expect((await allowances().draw(KEY, 'report', { everyMs: 0 })).granted).toBe(true);
+    expect((await countedLimits().draw(KEY, 'report', { everyMs: 0 })).granted).toBe(true);
     const [document] = await memory.get([ID]);
     const left = document?.data['taken'] as [number, string][];
     expect([left.length, left[0]]).toEqual([1_001, [now - 1_000, 'x']]);
@@ -163,23 +166,23 @@ describe('CountedLimits', () => {
     [{ everyMs: 86_400_001 }, 'everyMs must be'],
     [{ everyMS: 1 }, 'a rate limit: there is no "everyMS"'],
   ])('the limit %j is rejected', async (limit, message) => {
-    await expect(allowances().draw(KEY, 'report', limit)).rejects.toThrow(message);
+    await expect(countedLimits().draw(KEY, 'report', limit)).rejects.toThrow(message);
     expect(faulty.calls).toEqual([]);
   });
 
   test('a damaged limit document counts as absent, and one with odd content as empty', async () => {
     await memory.set(ID, { taken: 5 }, 0);
-    expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(true);
+    expect((await countedLimits().draw(KEY, 'report', LIMIT)).granted).toBe(true);
     const [document] = await memory.get([ID]);
     await memory.set(ID, seal(ID, { taken: 'odd' }), document?.version as number);
-    expect((await allowances().draw(KEY, 'report', LIMIT)).granted).toBe(true);
+    expect((await countedLimits().draw(KEY, 'report', LIMIT)).granted).toBe(true);
   });
 
   test('a limit document of a newer release is an error and stays', async () => {
     const content = { taken: [], format: 2 };
     const data = { ...content, checksum: checksum(`${ID}\n${canonicalJson(content)}`) };
     const version = await memory.set(ID, data, 0);
-    await expect(allowances().draw(KEY, 'report', LIMIT)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(countedLimits().draw(KEY, 'report', LIMIT)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     expect(await memory.get([ID])).toEqual([{ id: ID, version, data }]);
   });
 });
