@@ -14,7 +14,7 @@ const BURST_MS = 50;
 export class RateLimiter {
   readonly #stepMs: number;
   #freeAt = Number.NEGATIVE_INFINITY;
-  /** The earliest instant that the next refresh is told to ask again at, if it finds no free permit. */
+  /** The earliest instant at which the next refresh that finds no free permit may ask again. */
   #askAgainAt = Number.NEGATIVE_INFINITY;
 
   constructor(perSecond: number) {
@@ -33,7 +33,7 @@ export class RateLimiter {
   }
 
   /**
-   * Reserves a permit if one is free at `now`, like {@link reserve}. Callers that find none get consecutive times to
+   * Reserves a permit if one is free at `now`, like `reserve`. Callers that find none get consecutive times to
    * ask again, since most of thousands that ask again at the same time would do so in vain.
    */
   reserveInLine(now: number): number {

@@ -21,7 +21,7 @@ export interface Rotation {
   readonly firsts?: readonly string[];
   /** The announced refresh token whose outcome has not been recorded yet. */
   readonly intent?: Intent;
-  /** The inputs that WeChat has refused, in the order of the refusals. */
+  /** The inputs that WeChat has refused. The first ones are forgotten first. */
   readonly refused?: readonly Refused[];
   /**
    * Hashes of the unusable refresh tokens for which `reauthorizationRequired` was emitted, which happens once for each.

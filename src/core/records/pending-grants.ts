@@ -42,7 +42,7 @@ interface Withheld extends Pending {
 }
 
 /**
- * Keeps grants that the store has not accepted, and retries to store them. A grant without a refresh token can be
+ * Keeps grants that the store has not accepted, and retries storing them. A grant without a refresh token can be
  * requested again, so it is served from memory and forgotten when it expires. A grant with a refresh token is the only
  * copy of that, so it is withheld, and nothing else is requested for the key, until it is stored.
  */
@@ -135,7 +135,7 @@ export class PendingGrants {
   }
 
   /**
-   * Retries to store pending grants before the store is closed: until all are stored and the work in progress has
+   * Retries storing pending grants before the store is closed: until all are stored and the work in progress has
    * settled, so that no more can follow, or until the deadline.
    *
    * @param underWay - the work in progress, which must not reject.

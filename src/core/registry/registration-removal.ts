@@ -105,8 +105,8 @@ export class RegistrationRemoval {
         stored.map(async ({ id, data, version }) => {
           const mark = markFrom(data);
           if (mark === undefined || !hasEnded(mark, id)) return;
-          // The registration is deleted after the documents of its keys. If those fail, it remains and shows that they
-          // are still to be deleted.
+          // The registration is deleted last: if this fails, it remains and shows that the keys are still to be
+          // deleted.
           await this.#deleteKeysOf(id, mark, lease);
           lease.assertHeld();
           // A refresh in progress may have written a document since, as it still found its registration.
@@ -141,10 +141,9 @@ export class RegistrationRemoval {
   }
 
   /**
-   * Deletes as much under one lease as the time permits: the tasks, then the app, and the results of refreshes last,
-   * because a refresh in progress checks for its app after its write. From the first deletion on, the removal mark
-   * warns other processes not to depend on existing documents, because a frozen process may send a deletion after its
-   * lease.
+   * Deletes as much as the lease permits: the tasks, the app, and the results of refreshes last, since a refresh in
+   * progress checks for its app after its write. From the first deletion on, the removal mark warns other processes not
+   * to depend on existing documents, because a frozen process may send a deletion after its lease.
    *
    * @returns the progress, with the app as it was at the call if it has not been deleted.
    */
@@ -177,11 +176,7 @@ export class RegistrationRemoval {
     return { done, app };
   }
 
-  /**
-   * Deletes the documents of an app's keys.
-   *
-   * @returns whether all were deleted; there may be too many for one lease.
-   */
+  /** Deletes the documents of an app's keys. Returns whether all were deleted; there may be too many for one lease. */
   async #deleteRecords(appid: string, lease: RegistrationLease): Promise<boolean> {
     for (const kind of ['key', 'delivery']) {
       const found = await this.#list(`${kind}/${appid}`, lease);
@@ -279,11 +274,7 @@ export class RegistrationRemoval {
     return app === undefined;
   }
 
-  /**
-   * Lists documents.
-   *
-   * @returns `undefined` if there are more than can be deleted under the lease.
-   */
+  /** Lists documents; returns `undefined` if there are more than can be deleted under the lease. */
   async #list(prefix: string, lease: RegistrationLease): Promise<StoredDocument[] | undefined> {
     const found: StoredDocument[] = [];
     for await (const document of this.#store.list(prefix)) {

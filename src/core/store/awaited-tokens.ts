@@ -4,10 +4,10 @@ import type { TokenKey } from '../model/token-key.js';
 import type { KeyDocument } from './key-document.js';
 
 /**
- * Returns until when a process that holds a refresh token may still put it back, because the store has lost it; 0 where there
- * is one, or nothing was lost.
+ * Returns the instant until which another process may still put back a refresh token that the store has lost; 0 if
+ * there is a refresh token, or if nothing was lost.
  *
- * @param replacedMsAgo - how long ago this process found the store replaced.
+ * @param replacedMsAgo - the time since this process found that the store was replaced.
  */
 export function tokenAwaitedUntil(
   { rotation, lostAt = Number.NEGATIVE_INFINITY }: KeyDocument,
@@ -15,14 +15,15 @@ export function tokenAwaitedUntil(
   now: number,
 ): number {
   if (rotation?.token !== undefined) return 0;
-  // An instant from the future was written before the clock was set back.
+  // An instant in the future was written before the clock was set back, and is ignored.
   const foundAt = Math.max(lostAt > now ? Number.NEGATIVE_INFINITY : lostAt, now - replacedMsAgo);
   const until = Math.round(foundAt + HOLDERS_LOOK_WITHIN_MS);
   return until > now ? until : 0;
 }
 
 /**
- * Returns an error that does not ask the user to authorize again yet: what was refused may be older than what another process holds.
+ * Returns an error that does not ask the user to authorize again yet, because another process may have a newer refresh
+ * token than the one that was refused.
  */
 export function unsettledRefusal(key: TokenKey, error: TokenError, until: number): TokenError {
   if (error.code !== 'REAUTHORIZATION_REQUIRED') return error;

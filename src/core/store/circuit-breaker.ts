@@ -4,26 +4,32 @@ import { COMMAND_TIMEOUT_MS } from '../concurrency/time-limits.js';
 const MOST_PENDING = 4;
 const PROBE_EVERY_MS: number = COMMAND_TIMEOUT_MS;
 
-/** A command that the store has been given. */
+/** A command that has been sent to the store. */
 export interface SentCommand {
-  /** Notes that no caller waits for it any more. It is pending until the store settles it. */
+  /** Notes that no caller waits for the command any more. It remains pending until the store settles it. */
   abandon(): void;
-  /** @returns whether it was abandoned before. */
+  /**
+   * Notes that the store has settled the command.
+   *
+   * @returns whether the command had been abandoned.
+   */
   settle(): boolean;
 }
 
 /**
- * Keeps commands from a store that hangs, so that they neither wait in vain nor pile up in its driver. A store that
- * refuses at once does not hang.
+ * Rejects commands while the store hangs, so that they neither wait in vain nor pile up in its driver. A store that
+ * fails at once does not hang.
  */
 export class CircuitBreaker {
   readonly #clock: Clock;
-  /** Sent and not settled, whether or not a caller still waits. */
+  /** The number of commands that have been sent and not settled, whether or not a caller still waits for them. */
   #pending = 0;
   #admittedAt = Number.NEGATIVE_INFINITY;
-  /** The instant since which nothing has been answered, by the monotonic clock; `undefined` unless the store hangs. */
+  /**
+   * The instant on the monotonic clock since which the store has answered nothing; `undefined` unless the store hangs.
+   */
   #silentSince: number | undefined;
-  /** The number of times that the store has shown that it does not hang. */
+  /** The number of answers that have shown that the store does not hang. */
   #heard = 0;
   #isTrusted = true;
 
@@ -31,19 +37,19 @@ export class CircuitBreaker {
     this.#clock = clock;
   }
 
-  /** Returns for how many milliseconds the store has hung, or 0. */
+  /** Returns the time for which the store has hung, in milliseconds; 0 if it does not hang. */
   get openForMs(): number {
     return this.#silentSince === undefined ? 0 : this.#clock.monotonic() - this.#silentSince;
   }
 
-  /** Returns whether the store does not hang and owes nothing. */
+  /** Returns whether the store does not hang and no command is pending. */
   get isIdle(): boolean {
     return this.#silentSince === undefined && this.#pending === 0;
   }
 
   /**
-   * Returns whether a command may be sent now. Into a store that hangs: while few are pending, and one as a probe now
-   * and then, because what is pending may have been lost for good.
+   * Returns whether a command may be sent now. While the store hangs, commands are sent only while few are pending. In
+   * addition, one is sent as a probe from time to time, because the pending ones may have been lost for good.
    */
   allows(): boolean {
     const now = this.#clock.monotonic();
@@ -61,7 +67,7 @@ export class CircuitBreaker {
     return {
       abandon: () => {
         isAbandoned = true;
-        // A store that has settled others since is not silent: it is this command that is slow, or lost.
+        // The store does not hang if it has settled other commands since: then only this command is slow or lost.
         if (this.#heard === heard) this.#silentSince ??= sentAt;
       },
       settle: () => {
@@ -79,8 +85,8 @@ export class CircuitBreaker {
   }
 
   /**
-   * Takes the store to be back, unless it is merely slow, or its driver gives up later than we do. Then commands time
-   * out again, and only one that is settled in time opens the gate.
+   * Resumes commands after a late answer, but only once. If the store is merely slow, or its driver times out later
+   * than we do, commands time out again, and then only an answer in time resumes them.
    */
   #settledLate(): void {
     if (this.#silentSince === undefined || !this.#isTrusted) return;

@@ -20,7 +20,10 @@ const DAY_MS = 24 * 3_600_000;
 const MAX_REMEMBERED = 1_000;
 const MAX_ROUNDS = 20;
 
-/** Limits that the whole fleet shares, because they are counted in the store: one document for each name and app. */
+/**
+ * Enforces limits that the whole fleet shares, because they are counted in the store, in one document for each name and
+ * app.
+ */
 export class CountedLimits {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
@@ -32,7 +35,7 @@ export class CountedLimits {
     this.#now = now;
   }
 
-  /** Takes one from the limit, durably, before whatever it is for takes place. */
+  /** Draws one unit of the limit. The draw is durable before the event that it is for takes place. */
   async draw(key: TokenKey, name: string, given: RateLimit): Promise<Allowance> {
     const limit = readRateLimit(given);
     const id = `limit/${key.appid}/${name}`;
@@ -54,9 +57,9 @@ export class CountedLimits {
 }
 
 /**
- * Returns the bounds, each read once.
+ * Returns a checked copy of the bounds. Each is read once.
  *
- * @throws TypeError naming the bound.
+ * @throws TypeError that names the bound.
  */
 function readRateLimit(given: RateLimit): RateLimit {
   const limit = readFields<RateLimit>(given, ['everyMs', 'perDay'], 'a rate limit');

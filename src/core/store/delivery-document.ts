@@ -7,13 +7,13 @@ import { secretHash } from '../primitives/secret-hash.js';
 import { unseal } from './document-codec.js';
 import type { KeyDocument } from './key-document.js';
 
-/** The state of the deliveries of one key as the store remembers it: which version arrived, never the token. */
+/** The stored state of the deliveries of one key. It contains the version that was delivered, but never the token. */
 export interface DeliveryDocument {
-  /** The document's version, 0 when there is none. */
+  /** The version of the document; 0 if there is none. */
   readonly version: number;
   readonly delivered?: Delivered;
   readonly failing?: FailingDelivery | undefined;
-  /** Fields of another release, kept through a rewrite. */
+  /** The fields of another release, which are preserved when the document is rewritten. */
   readonly unknown: JsonObject;
 }
 
@@ -22,29 +22,31 @@ export interface Delivered {
   readonly recordVersion: number;
   readonly at: number;
   readonly target: string;
-  /** The hash of the token: a new version of the same one is not owed. */
+  /** The hash of the token, because a new version with the same token does not have to be delivered. */
   readonly token: string;
 }
 
-/** The course of the attempts since the last success. */
+/** The attempts since the last successful delivery. */
 export interface FailingDelivery {
   readonly recordVersion: number;
   readonly target: string;
   readonly attempts: number;
-  /** The instant at which the first of them failed. */
+  /** The instant at which the first of these attempts failed. */
   readonly since: number;
   readonly failedAt: number;
-  /** Absent: not before there is a newer token. */
+  /** The instant of the next attempt; absent if no attempt is made until there is a newer token. */
   readonly retryAt?: number;
   readonly error: FailureFacts;
 }
 
-/** Tells one target from another without holding its URL. */
+/** Returns a hash that identifies a target without storing its URL. */
 export function targetOf(notify: string): string {
   return secretHash(notify);
 }
 
 /**
+ * Reads the state of deliveries from its document.
+ *
  * @throws what {@link unseal} throws.
  */
 export function readDeliveryDocument(document: StoredDocument | undefined): DeliveryDocument {
@@ -67,9 +69,9 @@ export function deliveryContent({ delivered, failing, unknown }: Omit<DeliveryDo
 }
 
 /**
- * Returns the instant from which the target may be told of the token of `keyDocument`: in the past when at once, `never` when
- * it has failed for so long that it is not tried before there is a newer one. `undefined` when it is not owed, as what has
- * ended is not.
+ * Returns the instant from which the current token may be delivered to the target. It is in the past if the delivery
+ * may begin at once; `never` if the delivery has failed for so long that no attempt is made before there is a newer
+ * token; and `undefined` if no delivery is pending, for example because the token has expired.
  */
 export function pendingAt(
   document: DeliveryDocument,
@@ -81,7 +83,7 @@ export function pendingAt(
   const { delivered, failing } = document;
   const isNew = recordVersion > (delivered?.recordVersion ?? 0) && delivered?.token !== secretHash(grant.value);
   if (delivered?.target === target && !isNew) return undefined;
-  // A failure that is noted as to come was noted by a wrong clock.
+  // A failure in the future was noted by a clock that was wrong, and is ignored.
   if (failing === undefined || failing.target !== target || failing.failedAt > now + FUTURE_TOLERANCE_MS) return 0;
   if (failing.retryAt !== undefined) return Math.min(failing.retryAt, now + (failing.retryAt - failing.failedAt));
   return failing.recordVersion < recordVersion ? 0 : 'never';

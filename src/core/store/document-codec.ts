@@ -5,7 +5,7 @@ import type { JsonObject } from '../primitives/json.js';
 
 const FORMAT = 1;
 
-/** Is thrown for a document that was damaged: its checksum is missing or does not fit. */
+/** Reports a damaged document, whose checksum is missing or does not match. */
 export class DamagedDocument extends Error {
   readonly document: StoredDocument;
 
@@ -16,36 +16,40 @@ export class DamagedDocument extends Error {
 }
 
 /**
- * Returns the data of a document that its store holds but cannot read, such as one encrypted with a key that is lost.
+ * Returns the data that a store returns for a document that it has but cannot read, such as one whose encryption key is
+ * lost.
  */
 export function unreadable(reason: string): JsonObject {
   return { unreadable: reason };
 }
 
-/** Adds the format number and a checksum over id and content, so that neither damage nor a swap goes unnoticed. */
+/**
+ * Adds the format number and a checksum over id and content, so that a damaged document is detected, and one that is
+ * stored under a wrong id.
+ */
 export function seal(id: string, content: JsonObject): JsonObject {
   const sealed = { ...content, format: FORMAT };
   return { ...sealed, checksum: checksumOf(id, sealed) };
 }
 
 /**
- * Undoes {@link seal}, and returns the content, unknown fields included.
+ * Reverses {@link seal}, and returns the content with unknown fields.
  *
- * @throws DamagedDocument, or a `TokenError` for a document of a newer release or one that the store could not read, which
- *   must be neither used nor replaced.
+ * @throws DamagedDocument, or a `TokenError` for a document that was written by a newer release or that the store could
+ *   not read. Such a document must be neither used nor replaced.
  */
 export function unseal(document: StoredDocument): JsonObject {
   const { unreadable: reason } = document.data;
   if (typeof reason === 'string') {
     throw new TokenError('STORE_UNAVAILABLE', `the stored document ${document.id} cannot be read: ${reason}`);
   }
-  // A store without its encryption: what it holds is not damaged.
+  // Documents that are read without the encryption of their store are not damaged.
   if (document.data['format'] === undefined && typeof document.data['encrypted'] === 'number') {
     throw new TokenError('STORE_UNAVAILABLE', `the stored document ${document.id} cannot be read: it is encrypted`);
   }
   const { checksum: expected, ...sealed } = document.data;
   const { format, ...content } = sealed;
-  // Before the checksum, because a newer release may compute that in another way.
+  // The format is checked before the checksum, because a newer release may compute the checksum in another way.
   if (typeof format === 'number' && format > FORMAT) throw unknownFormat(document.id, format);
   if (expected !== checksumOf(document.id, sealed)) throw new DamagedDocument(document);
   if (format !== FORMAT) throw unknownFormat(document.id, format);

@@ -9,7 +9,10 @@ export interface Quarantined {
   readonly quarantinedAs: string;
 }
 
-/** Decodes documents; a damaged one is moved aside, exactly the version that was read, and then counts as absent. */
+/**
+ * Decodes documents. The version that was read of a damaged document is moved aside, after which the document counts as
+ * absent.
+ */
 export class DocumentReader {
   readonly #store: SupervisedStore;
   readonly #quarantined: (event: Quarantined) => void;
@@ -19,7 +22,7 @@ export class DocumentReader {
     this.#quarantined = quarantined;
   }
 
-  /** Returns what `decode` makes of the document or, when that was damaged, of what has taken its place. */
+  /** Decodes a document or, if it is damaged, the one that takes its place. */
   async read<Decoded>(
     document: StoredDocument | undefined,
     decode: (document: StoredDocument | undefined) => Decoded,
@@ -33,8 +36,8 @@ export class DocumentReader {
   }
 
   /**
-   * Moves a damaged document aside, and returns what has taken its place: where the schedule of a fleet is in the
-   * store, what stands in it must not fall out.
+   * Moves a damaged document aside, and returns the document that takes its place. If the store contains the schedule
+   * of a fleet, an empty document preserves the due, so that the key does not drop out of the schedule.
    */
   async #moveAside({ id, version, data, due }: StoredDocument): Promise<StoredDocument | undefined> {
     const quarantinedAs = `quarantine/${id.split('/')[1] ?? 'unknown'}/${checksum(id)}-${version}`;

@@ -7,36 +7,39 @@ import type { RetryState } from './key-document.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
 
-/** Requests that may fail at once. */
+/** The number of requests that may fail in a row when the bucket is full. */
 const SIZE = 60;
-/** One more may fail after each of these spans: 492 in the first 24 h, of the 2,000 that WeChat allows. */
+/**
+ * The time after which one more request may fail. This allows 492 failures in the first 24 h, of the 2,000 requests
+ * that WeChat permits.
+ */
 const REFILL_MS = 200_000;
-/** The last ones are kept for keys whose token still lives. */
+/** The number of failures that are reserved for keys with an unexpired token. */
 const RESERVED = 6;
-/** Processes that fail at the same time may draw more than there is, which is paid back; this bounds it. */
+/** The maximum debt. Processes that fail at the same time may draw more than there is, which delays later requests. */
 const MAX_DEBT_MS = 24 * 3_600_000;
 const MAX_ROUNDS = 5;
 const MAX_APPS = 10_000;
 
 interface Bucket {
   readonly version: number;
-  /** The instant at which the bucket is full again, in epoch milliseconds. */
+  /** The instant at which the bucket will be full again, in epoch milliseconds. */
   readonly fullAt: number;
-  /** The state of trying after the last failure. Absent where an earlier release has drawn last. */
+  /** The retry state after the last failure; absent if an earlier release made the last draw. */
   readonly failed: RetryState | undefined;
-  /** Fields of another release, kept through a rewrite. */
+  /** The fields of another release, which are preserved when the document is rewritten. */
   readonly unknown: JsonObject;
 }
 
 /**
- * Counts the failed requests of an app in plain mode, whose access tokens have a quota that failures use up too. The count
- * is in the store, for the whole fleet. A store that does not take it leaves each process to count by itself.
+ * Counts the failed requests of an app in plain mode, because failures use up the quota of access tokens as well. The
+ * count is kept in the store for the whole fleet. If it cannot be stored, each process counts by itself.
  */
 export class FailureBudget {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #clock: StoreClock;
-  /** The instant at which the bucket of each app is full again, as this process knows it. */
+  /** The instants at which the buckets of apps will be full again, as far as this process knows. */
   readonly #known = boundedCache<string, number>(MAX_APPS);
 
   constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock) {
@@ -46,11 +49,12 @@ export class FailureBudget {
   }
 
   /**
-   * Draws one for a request that has failed.
+   * Draws one unit for a failed request.
    *
-   * @param lives - whether the key still has a token at the next attempt, which may then use what is reserved.
-   * @param failed - the state of trying after it, kept for processes that begin later.
-   * @returns the instant before which no other request of the app may be made for such a key.
+   * @param lives - whether the key still has an unexpired token at the next attempt, which may then use the reserved
+   *   units.
+   * @param failed - the retry state after the failure, which is stored for processes that start later.
+   * @returns the instant before which no further request of the app may be made for such a key.
    */
   async draw(appid: string, lives: boolean, failed: RetryState): Promise<number> {
     const fullAt = await this.#drawStored(appid, failed).catch(() => undefined);
@@ -60,10 +64,10 @@ export class FailureBudget {
   }
 
   /**
-   * Returns the last failure of the app that is stored, with the instant before which no request may be made as its `retryAt`.
+   * Returns the last stored failure of the app, with `retryAt` set to the instant before which no request may be made.
    * It draws nothing.
    *
-   * @param leftMs - what is left of the token of the key, 0 or less without one.
+   * @param leftMs - the remaining life of the token of the key; 0 or less if there is none.
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   async lastFailure(appid: string, leftMs: number): Promise<RetryState | undefined> {
@@ -76,12 +80,15 @@ export class FailureBudget {
     return { ...failed, retryAt, backingOff: false };
   }
 
-  /** Returns when the bucket is full again; `undefined` where the document is contended. */
+  /**
+   * Draws one unit in the store, and returns the instant at which the bucket will be full again; `undefined` if the
+   * document is contended.
+   */
   async #drawStored(appid: string, failed: RetryState): Promise<number | undefined> {
     const id = idOf(appid);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const { version, fullAt: before, unknown } = await this.#read(id);
-      // What this process counted while the store was away counts as well.
+      // Failures that this process counted while the store was unavailable are included.
       const fullAt = this.#drawn(Math.max(before, this.#known.get(appid) ?? 0));
       const data = seal(id, { ...unknown, fullAt, failed: { ...failed } });
       if ((await this.#store.set(id, data, version)) !== undefined) return fullAt;
@@ -108,7 +115,10 @@ function idOf(appid: string): string {
   return `limit/${appid}/~failures`;
 }
 
-/** Returns when the bucket holds what a request needs: one, beside what is reserved where no token lives. */
+/**
+ * Returns the instant at which the bucket contains a unit for a request, beyond the reserved ones if the key has no
+ * unexpired token.
+ */
 function notBefore(fullAt: number, lives: boolean): number {
   const needed = lives ? 1 : RESERVED + 1;
   return Math.round(fullAt - (SIZE - needed) * REFILL_MS);

@@ -10,68 +10,78 @@ import { isJsonObject } from '../primitives/json.js';
 import { secretHash } from '../primitives/secret-hash.js';
 import { unseal } from './document-codec.js';
 
-/** A grant as it is stored: with instants instead of durations. */
+/** A grant in its stored form, with instants instead of durations. */
 export interface StoredGrant {
   readonly value: string;
   readonly obtainedAt: number;
   readonly expiresAt: number;
   readonly dueAt: number;
   /**
-   * The scope that the user has consented to; absent: `scope` of the answer. It stands within the grant, where a release
-   * that does not know it keeps it for as long as this grant is stored, and not for the next one.
+   * The scope that the user has consented to; if absent, `scope` of the answer applies. The field is part of the grant,
+   * so that a release that does not know it preserves it with this grant, but not beyond it.
    */
   readonly scope?: string;
-  /** WeChat's answer; the value is not in it a second time, see {@link withoutValue}. */
+  /** WeChat's answer, in which marks replace the value (see {@link withoutValue}). */
   readonly result?: JsonObject;
 }
 
-/** The course of the attempts to refresh a key since the last success. */
+/** The attempts to refresh a key since the last success. */
 export interface RetryState {
   readonly attempts: number;
   readonly failedAt: number;
   readonly retryAt: number;
-  /** The versions of what it was made with: earlier releases retry when these change. */
+  /**
+   * The versions of the documents that the attempt was made with, for earlier releases, which retry when these change.
+   */
   readonly registration: string;
-  /** A hash of what it was made with: another one clears the failure. Absent where an earlier release wrote it. */
+  /**
+   * The fingerprint of the input of the attempt; a different input clears the failure. Absent if an earlier release
+   * wrote the retry state.
+   */
   readonly input?: string;
-  /** Whether `retryAt` comes from the back-off of a passing failure, which waiting callers may cut short. */
+  /** Whether `retryAt` comes from the back-off after a temporary failure, which waiting callers may cut short. */
   readonly backingOff: boolean;
   readonly error: FailureFacts;
 }
 
-/** A follower's report that a value is stale. */
+/** The report of a follower that a value is stale. */
 export interface StaleReport {
   /** The hash of the value. */
   readonly value: string;
   readonly at: number;
 }
 
-/** The state of a key as the store remembers it. */
+/** The stored state of a key. */
 export interface KeyDocument {
-  /** The document's version, 0 when there is none. */
+  /** The version of the document; 0 if there is none. */
   readonly version: number;
-  /** The version at which the grant was stored: that of the record. */
+  /** The version with which the grant was stored, which is that of the record. */
   readonly recordVersion: number;
   readonly grant?: StoredGrant;
-  /** A grant that was got for a registration before the present one: it is not answered, and stays until it is replaced. */
+  /** A grant that was obtained for an earlier registration. It is not served, but stays stored until it is replaced. */
   readonly hidden?: StoredGrant;
   readonly trying?: RetryState | undefined;
   readonly rotation?: Rotation | undefined;
-  /** The marks of the registration that the record belongs to. Absent where an earlier release wrote it. */
+  /** The marks of the registration that the record belongs to; absent if an earlier release wrote the document. */
   readonly enrolment?: EnrolmentMarks | undefined;
-  /** The report of a process that may not refresh the key, and has seen the value of the grant rejected. */
+  /** The report of a follower that has seen the value of the grant rejected. */
   readonly report?: StaleReport | undefined;
-  /** The instant at which the store was found to have lost the document, by a process that does not hold the record. */
+  /** The instant at which a process without the record found that the store had lost the document. */
   readonly lostAt?: number | undefined;
-  /** Whether it stands in the schedule: a writer that does not know of a task must not take it out. */
+  /**
+   * Whether the document is in the schedule of the fleet, from which a writer that does not know of the task must not
+   * remove it.
+   */
   readonly isScheduled?: boolean;
-  /** Fields of another release, kept through a rewrite. */
+  /** The fields of another release, which are preserved when the document is rewritten. */
   readonly unknown: JsonObject;
 }
 
 export const NO_KEY_DOCUMENT: KeyDocument = { version: 0, recordVersion: 0, unknown: {} };
 
 /**
+ * Reads the state of a key from its document.
+ *
  * @throws what {@link unseal} throws.
  */
 export function readKeyDocument(document: StoredDocument | undefined): KeyDocument {
@@ -93,12 +103,15 @@ export function readKeyDocument(document: StoredDocument | undefined): KeyDocume
   };
 }
 
-/** Returns the content of a document with a new grant, which ends all trying and all waiting, and answers all reports. */
+/**
+ * Returns the content of a document with a new grant. It has no retry state, report or `lostAt`, since the grant
+ * settles these.
+ */
 export function contentWithGrant(before: KeyDocument, grant: StoredGrant): JsonObject {
   return { ...contentBesideGrant(before), grant: { ...grant } };
 }
 
-/** Returns the content of a document whose grant stays and whose state of trying is replaced. */
+/** Returns the content of a document with the same grant and another retry state. */
 export function contentWithRetryState(before: KeyDocument, trying: RetryState | undefined): JsonObject {
   const { hidden, grant = hidden, recordVersion, report, lostAt } = before;
   return {
@@ -118,23 +131,29 @@ function contentBesideGrant({ rotation, enrolment, unknown }: KeyDocument): Json
   };
 }
 
-/** Returns whether a document says nothing of a token, as it does where none was stored or it was deleted. */
+/** Returns whether a document contains no token, because none was stored or it was deleted. */
 export function isAbsent({ grant, hidden }: KeyDocument): boolean {
   return grant === undefined && hidden === undefined;
 }
 
-/** Returns the grant whose value has been reported stale, if that is still in force. */
+/**
+ * Returns the grant if its value has been reported stale; `undefined` if there is no such report, or only one about an
+ * earlier value.
+ */
 export function reportedGrant({ grant, report }: KeyDocument): StoredGrant | undefined {
   if (grant === undefined || report === undefined) return undefined;
   return report.value === secretHash(grant.value) ? grant : undefined;
 }
 
-/** Returns what a document is written with so that the schedule knows of it, where there is a task. */
+/** Returns the option that writes a document with its due, if the key has a task or is in the schedule already. */
 export function withDue(key: TokenKey, document: KeyDocument, hadTask: boolean, at: number): { readonly due?: Due } {
   return hadTask || document.isScheduled === true ? { due: { lane: key.type, at } } : {};
 }
 
-/** Returns when the key wants attention next. An instant that a clock which was set back has left in the future is not waited for. */
+/**
+ * Returns the next due of the key. An instant in the far future that was written before the clock was set back is not
+ * waited for.
+ */
 export function nextDueAt(document: KeyDocument, now: number): number {
   const { grant, trying } = document;
   const grantDueAt = grant === undefined || reportedGrant(document) !== undefined ? 0 : dueOf(grant, now);
@@ -142,8 +161,8 @@ export function nextDueAt(document: KeyDocument, now: number): number {
 }
 
 /**
- * Returns until when a failure forbids attempts: for no longer from now than it did when it was noted, and not at all where it
- * was noted by a clock that has been set back since.
+ * Returns the end of the cool-down after a failure. The remaining time is never longer than the original cool-down, and
+ * there is none if the failure was noted before the clock was set back.
  */
 export function heldBackUntil(trying: RetryState | undefined, now: number): number {
   if (trying === undefined || trying.failedAt > now + FUTURE_TOLERANCE_MS) return 0;
@@ -153,7 +172,10 @@ export function heldBackUntil(trying: RetryState | undefined, now: number): numb
 const ESCAPE = '\u0000';
 const VALUE_MARK = `${ESCAPE}value`;
 
-/** Returns the answer with a mark wherever it holds the value, so that a document holds the secret once. */
+/**
+ * Returns the answer with a mark in place of each occurrence of the value, so that the document contains the secret
+ * only once.
+ */
 export function withoutValue(result: JsonObject, value: string): JsonObject {
   return mapStrings(result, (text) => {
     if (text === value) return VALUE_MARK;
@@ -161,7 +183,7 @@ export function withoutValue(result: JsonObject, value: string): JsonObject {
   }) as JsonObject;
 }
 
-/** Undoes {@link withoutValue}. */
+/** Reverses {@link withoutValue}. */
 export function withValue(result: JsonObject, value: string): JsonObject {
   return mapStrings(result, (text) => {
     if (text === VALUE_MARK) return value;

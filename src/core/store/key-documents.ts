@@ -16,18 +16,18 @@ import {
 import type { SupervisedStore } from './supervised-store.js';
 
 export interface SaveOptions {
-  /** Whether the key has a task, so that the schedule has to know of it. One that the schedule knows of stays there. */
+  /** Whether the key has a task, and so belongs in the schedule. A key that is in the schedule already stays there. */
   readonly hadTask: boolean;
-  /** The instant at which the key is due next, where the schedule knows of it. */
+  /** The next due of the key, if it is in the schedule. */
   readonly dueAt: number;
-  /** Released by the same write, if that succeeds. */
+  /** The lease that is released by the same write, if the write succeeds. */
   readonly lease?: Lease | undefined;
 }
 
 /**
- * Reads and writes the documents of keys. A grant that was got for a registration before the present one is hidden; its refresh
- * token is not, because it may be the only good one: a registration that failed half-way, or was damaged or evicted by the store,
- * has been replaced by one with another mark as well.
+ * Reads and writes the documents of keys. A grant that was obtained for an earlier registration is hidden. Its refresh
+ * token is not, because it may be the only valid one: the mark of a registration also changes when a registration
+ * failed half-way, or when its document was damaged or evicted by the store.
  */
 export class KeyDocuments {
   readonly #store: SupervisedStore;
@@ -41,7 +41,7 @@ export class KeyDocuments {
   }
 
   /**
-   * Returns what the store has of a key.
+   * Reads the state of a key.
    *
    * @throws what {@link DocumentReader} throws; a `TokenError` with code `STORE_UNAVAILABLE`.
    */
@@ -51,25 +51,26 @@ export class KeyDocuments {
   }
 
   /**
-   * Decodes the document of a key that was read already, and hides a grant of an earlier registration.
+   * Decodes a document that has already been read, and hides a grant of an earlier registration.
    *
-   * @param decoded - the same document, where it was decoded before: by now its grant may be of an earlier registration.
+   * @param decoded - the same document, if it was decoded before; its grant is checked again, because the registration
+   *   may have changed since.
    * @throws what {@link DocumentReader} throws; a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   async decode(key: TokenKey, stored: StoredDocument | undefined, decoded?: KeyDocument): Promise<KeyDocument> {
-    // A grant that was hidden then may be one of the present registration now.
+    // A document with a hidden grant is decoded again, because the grant may belong to the present registration now.
     const isDecoded = decoded !== undefined && decoded.hidden === undefined;
     const document = isDecoded ? decoded : await this.#reader.read(stored, readKeyDocument);
     if (this.#isOfWhatIsRegistered(key, document)) return document;
-    // The record may belong to a registration that this process has not heard of yet.
+    // The record may belong to a registration that this process has not read yet.
     await Promise.all(registrationIds(key).map((id) => this.#registry.reload(id)));
     return this.#isOfWhatIsRegistered(key, document) ? document : hideGrant(document);
   }
 
   /**
-   * Replaces this version of a document, with the grant and the state of trying that it has.
+   * Replaces this version of a document, with the grant and the retry state of `document`.
    *
-   * @returns the new version; `undefined` where another process was first.
+   * @returns the new version; `undefined` if another process has written first.
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   save(key: TokenKey, document: KeyDocument, options: SaveOptions): Promise<number | undefined> {
@@ -77,9 +78,9 @@ export class KeyDocuments {
   }
 
   /**
-   * Replaces this version of a document with one that has a new grant, which ends all trying and answers all reports.
+   * Replaces this version of a document with one that has a new grant, and neither a retry state nor a report.
    *
-   * @returns the new version, which is that of the record too; `undefined` where another process was first.
+   * @returns the new version, which is also that of the record; `undefined` if another process has written first.
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   saveGrant(key: TokenKey, before: KeyDocument, grant: StoredGrant, options: SaveOptions): Promise<number | undefined> {

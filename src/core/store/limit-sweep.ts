@@ -6,12 +6,15 @@ import type { SupervisedStore } from './supervised-store.js';
 
 const EVERY_MS = 3_600_000;
 const DAY_MS = 24 * 3_600_000;
-/** No count limits anything for longer: an end that is farther ahead was written by a clock that has been set back since. */
+/**
+ * The maximum time until a count has no effect any more. A later end was written by a clock that has been set back
+ * since.
+ */
 const FARTHEST_END_MS = 2 * DAY_MS;
 
 /**
- * Deletes what is counted of limits once it limits nothing any more. The counts of an app outlive it, so that it cannot be
- * registered anew to be rid of them, but nothing of it stays for ever.
+ * Deletes counts of limits that have no effect any more. The counts of an app outlive its registration, so that
+ * registering it again does not reset them, but they must not stay in the store forever.
  */
 export class LimitSweep {
   readonly #store: SupervisedStore;
@@ -24,7 +27,7 @@ export class LimitSweep {
     this.#clock = clock;
   }
 
-  /** Sweeps once an hour from now on, at another moment than other processes. */
+  /** Starts to sweep once an hour, with a random offset, so that processes do not sweep at the same time. */
   start(): void {
     this.#arm(this.#clock.random() * EVERY_MS);
   }
@@ -39,7 +42,7 @@ export class LimitSweep {
     this.#timer = this.#clock.setTimer(
       () => {
         this.#arm(EVERY_MS);
-        // The store reports its own failures, and what is left is found by the next sweep.
+        // Failures are reported by the store, and the next sweep finds the documents that are left.
         this.#sweep().catch(() => {});
       },
       Math.max(1, delayMs),
@@ -64,7 +67,7 @@ function isOver(document: StoredDocument, now: number): boolean {
   return endsAt !== undefined && (endsAt <= now || endsAt > now + FARTHEST_END_MS);
 }
 
-/** Returns when a count limits nothing any more; `undefined` where that cannot be told. */
+/** Returns the instant from which a count has no effect any more; `undefined` if that is unknown. */
 function endOf(document: StoredDocument): number | undefined {
   const { taken, fullAt, reservedUntil, until } = contentOf(document);
   if (Array.isArray(taken)) return Math.max(0, ...taken.map((entry) => Number((entry as unknown[])[0]))) + DAY_MS;
@@ -73,7 +76,7 @@ function endOf(document: StoredDocument): number | undefined {
   return typeof until === 'number' ? until : undefined;
 }
 
-/** Returns the content; of a document that is damaged, or that only a newer release can read, nothing. */
+/** Returns the content of a document, or an empty object if it is damaged or can only be read by a newer release. */
 function contentOf(document: StoredDocument): JsonObject {
   try {
     return unseal(document);

@@ -1,18 +1,19 @@
-/** So many unregistrations, and as many registrations, are noted in a history. */
+/** The maximum number of unregistrations, and of registrations, that are noted in a history. */
 const MAX_NOTED = 1_000;
 
-/** Returns the names with these after them: the oldest make room. */
+/** Returns the noted names with these appended. The oldest ones are dropped if there are too many. */
 export function withNewest(noted: readonly string[], names: readonly string[]): readonly string[] {
   return [...new Set([...noted, ...names])].slice(-MAX_NOTED);
 }
 
 /**
- * Returns the names with those of what is about to be unregistered. What was there stands last, and makes the oldest room. What was
- * not there stands first, where it makes room before all else: another process may still know of it, but calls that delete nothing
- * push out nothing that was deleted.
+ * Returns the noted names with those of apps and tasks that are about to be unregistered. Names of existing ones are
+ * appended, and the oldest names are dropped if there are too many. Names of absent ones are noted as well, because
+ * another process may still know them, but they are put first, where they are dropped before all others: a call that
+ * deletes nothing must not displace the name of anything that was deleted.
  *
- * @param wereThere - by name, whether there was anything to delete.
- * @returns `noted` itself where nothing changes.
+ * @param wereThere - whether there was anything to delete, by name.
+ * @returns `noted` itself if nothing changes.
  */
 export function withUnregistered(noted: readonly string[], wereThere: ReadonlyMap<string, boolean>): readonly string[] {
   const deleted = [...wereThere.keys()].filter((name) => wereThere.get(name) === true);

@@ -2,9 +2,10 @@ import { CLOCK_JUMP_MS } from '../concurrency/time-limits.js';
 import type { StoredGrant } from './key-document.js';
 
 /**
- * Returns a grant by the clock as it is now: one that was set back must not make it live longer for those who read it.
+ * Returns a grant with its instants adjusted to the present clock: if the clock was set back, other processes must not
+ * take the token for one that lives longer.
  *
- * @param leftMs - what is left of it by the monotonic clock.
+ * @param leftMs - the remaining life of the token by the monotonic clock.
  */
 export function redated(grant: StoredGrant, now: number, leftMs: number): StoredGrant {
   const lateMs = Math.floor(grant.expiresAt - now - leftMs);

@@ -5,15 +5,15 @@ import { appDocumentId, registrationIds, type TokenKey } from '../model/token-ke
 import type { Absence, SupervisedStore } from './supervised-store.js';
 
 /**
- * The state of a registration: it is the `same`, it is `gone`, it was made `anew` after it had gone, or it is `awaited`: the
- * store was replaced, and the one in its place lacks it so far.
+ * The state of a registration compared with an earlier one: it is the `same`; it is `gone`; it was made `anew` after an
+ * unregistration; or it is `awaited`, because the store was replaced and the registration has not been put back yet.
  */
 export type RegistrationState = 'same' | 'anew' | 'gone' | 'awaited';
 
 /**
- * Returns what has become of the app, and of the task where there was one. An unregistration deletes the key's document; a
- * refresh that was under way must not bring it back. A store that does not answer, and one that has lost what it held, have
- * not said that it is gone.
+ * Returns the state of the registration of the app, and of the task if there was one. An unregistration deletes the
+ * document of the key, which a refresh in progress must not write again. A registration does not count as gone if the
+ * store does not answer or has lost it.
  */
 export async function checkRegistration(
   store: SupervisedStore,
@@ -23,13 +23,13 @@ export async function checkRegistration(
   const ids = enrolment.hadTask ? registrationIds(key) : [appDocumentId(key.appid)];
   try {
     let found = await look(store, ids);
-    // What was missing may have been put back while that was judged.
+    // The documents are read again, because missing ones may have been put back while their absence was judged.
     if (found.absences.some((absence) => absence !== 'lost')) found = await look(store, ids);
     if (found.absences.includes('deleted')) return 'gone';
     if (found.absences.includes('awaited')) return 'awaited';
     const [app, task] = found.marks;
     if (belongsTo({ app, task }, enrolment)) return 'same';
-    // A store that was replaced has other marks as well.
+    // Other marks may also mean that the store was replaced, so the history is checked.
     await store.lookAtHistory();
     return 'anew';
   } catch (error) {
@@ -39,8 +39,8 @@ export async function checkRegistration(
 }
 
 /**
- * Returns whether a key whose registration was not the `same` any more is registered now, or, where a caller waits, can be
- * refreshed without its task.
+ * Returns whether a refresh may begin again for a key whose registration is no longer the `same`: the key is registered
+ * now or, if a caller waits, it can be refreshed without its task.
  */
 export async function mayBeginAgain(
   registry: Registrations,
@@ -56,7 +56,7 @@ export async function mayBeginAgain(
 
 interface Found {
   readonly absences: readonly (Absence | 'awaited')[];
-  /** The mark of each document; `undefined` where there is none. */
+  /** The mark of each document; `undefined` if there is none. */
   readonly marks: readonly (string | undefined)[];
 }
 

@@ -3,13 +3,13 @@ import type { KeyDocuments } from './key-documents.js';
 import type { StoreClock } from './store-clock.js';
 import type { SupervisedStore } from './supervised-store.js';
 
-/** The store of the user, and what is read from it and written to it by. */
+/** The user's store, together with the objects that read from it and write to it. */
 export interface Storage {
   readonly store: SupervisedStore;
-  /** The clock of the store: every stored instant is one of its. */
+  /** The clock of the store, to which all stored instants refer. */
   readonly clock: StoreClock;
-  /** Decodes documents of any kind. */
+  /** The decoder for documents of any kind. */
   readonly reader: DocumentReader;
-  /** Reads and writes the documents of keys. */
+  /** The repository of the documents of keys. */
   readonly documents: KeyDocuments;
 }

@@ -1,7 +1,7 @@
 import type { Lease, StoredDocument } from '../model/store.js';
 import { isJsonObject } from '../primitives/json.js';
 
-/** Returns the documents that a store has answered with, which are believed only where they answer the question. */
+/** Returns the documents in the answer of a store, after checking that they are those that were asked for. */
 export function checkedDocuments(ids: readonly string[], documents: unknown): (StoredDocument | undefined)[] {
   const answers = Array.isArray(documents) ? (documents as (StoredDocument | undefined | null)[]) : [];
   if (answers.length !== ids.length) throw new WrongAnswer('as many documents as ids');
@@ -32,7 +32,7 @@ function checkedDocument(id: string, document: StoredDocument | undefined | null
   return document;
 }
 
-/** Is thrown when the store answers something other than it must. */
+/** Reports an answer of a store that violates the contract of stores. */
 class WrongAnswer extends Error {
   override readonly name: string = 'WrongAnswer';
 

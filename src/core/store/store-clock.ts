@@ -2,19 +2,26 @@ import type { Clock, ClockTimer } from '../concurrency/clock.js';
 import { CLOCK_JUMP_MS } from '../concurrency/time-limits.js';
 
 const SYNC_EVERY_MS = 60_000;
-/** Two clocks that differ by no more than this are taken for one: file times are that coarse. */
+/** The maximum difference between two clocks that is ignored, since the times of files are no more precise. */
 const NOISE_MS = 20;
-/** The number of samples in a row that a jump of the wall clock may spoil; the next check takes another. */
+/**
+ * The maximum number of samples in a row that are discarded because the wall clock was set meanwhile; the next check
+ * takes another one.
+ */
 const MAX_SPOILT_SAMPLES = 3;
 
 export interface StoreClockListener {
-  /** Is called when the wall clock or the offset went backwards: nothing that was computed before may be trusted. */
+  /**
+   * Handles a wall clock or an offset that went backwards: instants that were computed before it are no longer valid.
+   */
   wentBack(): void;
-  /** Is called when the wall clock went forward without time passing here, as after the machine slept. */
+  /**
+   * Handles a wall clock that went forward by more than the monotonic clock, for example after the machine has slept.
+   */
   wentForward(): void;
 }
 
-/** Keeps the store's clock as this process knows it: its own clock plus an offset that is sampled now and then. */
+/** Estimates the store's clock as the clock of this process plus an offset, which is sampled regularly. */
 export class StoreClock implements Clock {
   readonly #clock: Clock;
   readonly #readStore: () => Promise<number>;
@@ -23,7 +30,7 @@ export class StoreClock implements Clock {
   #wallAtTick: number;
   #monotonicAtTick: number;
   #syncedAt = Number.NEGATIVE_INFINITY;
-  /** Whether the wall clock has jumped since the offset was sampled, which then says nothing. */
+  /** Whether the wall clock was set after the offset was sampled, so that the offset is wrong. */
   #isOffsetOutdated = false;
   #tick: ClockTimer | undefined;
   #tickEveryMs = 1_000;
@@ -36,7 +43,7 @@ export class StoreClock implements Clock {
     this.#monotonicAtTick = clock.monotonic();
   }
 
-  /** Has this listener told when a clock was set. */
+  /** Sets the listener that is notified when a clock was set. */
   listen(listener: StoreClockListener): void {
     this.#listener = listener;
   }
@@ -67,19 +74,19 @@ export class StoreClock implements Clock {
   }
 
   /**
-   * Returns how many milliseconds apart to look at what may have changed: a second, or less where tokens live for less
-   * than 20 s.
+   * Returns the interval in milliseconds at which to poll for changes: a second, or less if tokens live for less than
+   * 20 s.
    */
   get pollIntervalMs(): number {
     return this.#tickEveryMs;
   }
 
-  /** Looks at the clocks often enough for tokens that live `lifeMs`. */
+  /** Shortens the interval of checks if tokens with a lifetime of `lifeMs` need it. */
   watchLife(lifeMs: number): void {
     this.#tickEveryMs = Math.min(this.#tickEveryMs, Math.max(100, lifeMs / 20));
   }
 
-  /** Samples the offset. One sample at a time; rejects when the store does. */
+  /** Samples the offset. Concurrent calls share one sample. Rejects if the store does. */
   sync(): Promise<void> {
     this.#syncing ??= this.#sample().finally(() => {
       this.#syncing = undefined;
@@ -88,10 +95,11 @@ export class StoreClock implements Clock {
   }
 
   /**
-   * Compares wall and monotonic time, reports a jump, and samples the offset when that is called for: every minute, and after a
-   * jump until a sample succeeds, since a process whose offset is wrong stores tokens that seem to have ended long ago.
+   * Compares the wall clock with the monotonic clock, notifies the listener if the wall clock was set, and samples the
+   * offset every minute, and after a jump until a sample succeeds. A process with a wrong offset would store tokens
+   * that seem to have expired long ago.
    *
-   * @returns when no sample is under way any more; it never rejects.
+   * @returns a promise that resolves when no sample is in progress, and never rejects.
    */
   async check(): Promise<void> {
     const wall = this.#clock.now();
@@ -122,7 +130,7 @@ export class StoreClock implements Clock {
   }
 
   #setOffset(stored: number, before: number, after: number): void {
-    // Whole milliseconds: instants are stored and told as integers.
+    // The offset is rounded to milliseconds, because instants are stored and reported as integers.
     const offset = Math.round(stored - (before + after) / 2);
     const change = offset - this.#offset;
     if (Math.abs(change) <= NOISE_MS + Math.abs(after - before) / 2) return;

@@ -10,58 +10,70 @@ import { withNewest, withUnregistered } from './noted-changes.js';
 import type { SupervisedStore } from './supervised-store.js';
 import { contended } from './write-errors.js';
 
-/** The document that says which history the store has. No release before it lists documents of this kind. */
+/**
+ * The id of the document that identifies the history of the store. Earlier releases do not list documents of its kind,
+ * so they ignore it.
+ */
 export const HISTORY_ID = 'store/~history';
 
 /**
- * The kind of store that is found in place of the one before: `another` one, which has nothing of what was in it (it was
- * emptied, or made anew), or a `backup`, an earlier state of the same one.
+ * The kind of store that replaces the previous one: `another` store, which has none of its contents because it was
+ * emptied or newly created, or a `backup`, which is an earlier state of the same store.
  */
 export type Replacement = 'another' | 'backup';
 
 export interface StoreHistoryParts {
   readonly store: SupervisedStore;
   readonly clock: Clock;
-  /** Returns an id that no other history has. */
+  /** Returns a unique id for a history. */
   readonly newId: () => string;
 }
 
 export interface StoreHistoryListener {
   /**
-   * Is called as soon as it is known that the store has been replaced, before the look that has found it resolves.
+   * Handles a replacement of the store. It is called before the check that has found the replacement resolves.
    *
-   * @param isSameHistory - whether the versions of the store in place can be compared with those that are known.
+   * @param isSameHistory - whether versions in the replacing store can be compared with known versions.
    */
   replaced(replacement: Replacement, isSameHistory: boolean): void;
 }
 
 interface Content {
   readonly id: string;
-  /** The history of which this one is a restored state, and those known to have followed that one. Empty where it is none. */
+  /**
+   * The history of which this one is a restored state, and those known to have followed that one; empty if this one is
+   * not a restored state.
+   */
   readonly from: readonly string[];
-  /** The histories known to have been in this place before, the oldest first. */
+  /** The histories that the store is known to have had before, the oldest first. */
   readonly after: readonly string[];
-  /** The instant at which it began, in epoch milliseconds on the store's clock. */
+  /** The instant at which the history began, in epoch milliseconds on the store's clock. */
   readonly since: number;
-  /** The ids of apps and tasks that were unregistered in this history, and the marks of those that were so before it. */
+  /**
+   * The ids of apps and tasks that were unregistered in this history, and the marks of those that were unregistered
+   * before it.
+   */
   readonly unregistered: readonly string[];
   /** The ids of apps and tasks that were registered in this history. */
   readonly registered: readonly string[];
   readonly unknown: JsonObject;
 }
 
-/** The random tags of states of one history, by the versions of its document. */
+/** The random tags of the states of one history, by the version of its document. */
 type Tags = Readonly<Record<string, string>>;
 
 interface Seen extends Content {
   readonly version: number;
-  /** The tag of this state; absent where none was written. */
+  /** The tag of this state; absent if none was written. */
   readonly tag: string | undefined;
-  /** The tags of the states before it. */
+  /** The tags of the states before this one. */
   readonly tags: Tags;
 }
 
-/** A process notices a replaced store within a minute, so that changes in an old history concern none that did not sleep. */
+/**
+ * The age of a history up to which changes are noted in it. Running processes notice a replaced store within a minute,
+ * so the notes of an older history would matter only to a process that was suspended for as long.
+ */
 const CHANGES_NOTED_FOR_MS = 24 * 3_600_000;
 const MAX_BEFORE = 16;
 const MAX_TAGS = 100;
@@ -69,13 +81,17 @@ const MAX_ROUNDS = 10;
 const ROUNDS_WITHOUT_PAUSE = 3;
 const MAX_PAUSE_MS = 500;
 const WHAT = 'the history of the store';
-/** Each process looks when the history was written: a thousand registrations in a row are written down together. */
+/**
+ * The minimum time between writes. Every process reads the history after each write, so consecutive registrations are
+ * noted together.
+ */
 const WRITES_EVERY_MS = 1_000;
 
 /**
- * Tells one history of the store from another. Versions, and what is missing, say something only within one history. It has a
- * random id, and each write, after registrations, gives it a random tag, kept with the last ones. So a restored backup is known
- * by a lower version or, once it was written to again, by the lack of the tag that was seen last.
+ * Detects when the store has another history, because versions and absences are meaningful only within one history. A
+ * history has a random id, and each write to its document adds a random tag, which is kept together with the latest
+ * ones. So a restored backup is recognized by a lower version or, once it has been written to again, by the lack of the
+ * tag that was seen last.
  */
 export class StoreHistory {
   readonly #parts: StoreHistoryParts;
@@ -84,19 +100,16 @@ export class StoreHistory {
   #looking: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
-  /** The ids that were registered, and whether anything has changed, since the last write began. */
+  /** The ids that were registered since the last write began. */
   readonly #unwritten = new Set<string>();
   #isUnwritten = false;
-  /** The ids that were registered in a restored state, whose callers wait until they are noted by the write that begins next. */
+  /** The ids that were registered in a restored state. Their callers wait until the next write has noted them. */
   readonly #awaited = new Set<string>();
-  /**
-   * The names that are to be noted as unregistered by the write that begins next, with whether there was anything to delete, and
-   * that write and the one before it.
-   */
+  /** The names that the next write notes as unregistered, with whether there was anything to delete. */
   readonly #unnoted = new Map<string, boolean>();
   #nextNoting: Promise<void> | undefined;
   #noting: Promise<void> | undefined;
-  /** Whether the document was found to be of a kind that this release cannot read. */
+  /** Whether the document was found in a form that this release cannot read. */
   #isUnreadable = false;
   #lastSet: Promise<unknown> | undefined;
   #writtenAtMonotonic = Number.NEGATIVE_INFINITY;
@@ -107,39 +120,45 @@ export class StoreHistory {
     this.#parts = parts;
   }
 
-  /** Has this listener told of each replacement. */
+  /** Sets the listener that is notified of each replacement. */
   listen(listener: StoreHistoryListener): void {
     this.#listener = listener;
   }
 
-  /** Returns how often the store was found to be replaced. */
+  /** Returns the number of replacements that have been found. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** Returns whether this version is the one that was seen last, when a write that is under way here has ended. */
+  /**
+   * Returns whether this version of the document is the one that was seen last. It first waits for a write of this
+   * process that is in progress.
+   */
   async isSeen(version: number): Promise<boolean> {
     await this.#lastSet?.then(noop, noop);
     return version === this.#seen?.version;
   }
 
-  /** Returns whether this app, or this task or its app, was unregistered since the history began, or an enrolment with these marks before. */
+  /**
+   * Returns whether this app, or this task or its app, has been unregistered since the history began, or whether an
+   * enrolment with these marks was unregistered before.
+   */
   hasUnregistered(id: string, { app, task }: EnrolmentMarks): boolean {
     const unregistered = this.#seen?.unregistered ?? [];
     const names = [id, appDocumentId(appidOf(id)), app, task];
     return names.some((name) => name !== undefined && unregistered.includes(name));
   }
 
-  /** Returns whether this app or task was registered since the history began. */
+  /** Returns whether this app or task has been registered since the history began. */
   hasRegistered(id: string): boolean {
     return this.#seen?.registered.includes(id) === true;
   }
 
   /**
-   * Looks which history the store has, by a read that begins after the call. The first look adopts what is there, or begins a
-   * history; a later one that finds another says so.
+   * Checks which history the store has, by a read that begins after the call. The first check adopts the history that
+   * it finds, or begins one. If a later check finds another history, the listener is notified.
    *
-   * @throws a `TokenError` with code `STORE_UNAVAILABLE` when that cannot be told.
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` if the history cannot be determined.
    */
   check(): Promise<void> {
     if (this.#looking === undefined) return this.#begin();
@@ -151,10 +170,12 @@ export class StoreHistory {
   }
 
   /**
-   * Gives the history a new state after registrations, behind whatever else is done. Those that come meanwhile share one write.
+   * Writes a new state of the history after registrations, in the background. Registrations during a write share the
+   * next one.
    *
-   * @returns a promise where the store is a restored state, which resolves when they are noted there, as far as that can be
-   *   done: until then a process that knows of a later registration puts that back in place of these.
+   * @returns `undefined`, unless the store is a restored state: then a promise that resolves when an attempt to note
+   *   the registrations has ended. Until they are noted, a process that knows later registrations from before the
+   *   restore would overwrite these by putting them back.
    */
   noteRegistered(ids: readonly string[]): Promise<void> | undefined {
     if (this.#seen === undefined || !this.#isRestored(this.#seen)) {
@@ -166,10 +187,10 @@ export class StoreHistory {
     return this.#note().catch(() => this.noteChange());
   }
 
-  /** Gives the history a new state, behind whatever else is done, after documents were written that it lacked. */
+  /** Writes a new state of the history in the background, after missing documents were written. */
   noteChange(): void {
     this.#isUnwritten = true;
-    // A version that could not be raised shows a backup from the next registration on.
+    // A failed write is ignored: from the next registration on, a backup is recognized by its version again.
     this.#writing ??= this.#writeInTurn()
       .catch(noop)
       .finally(() => {
@@ -178,10 +199,10 @@ export class StoreHistory {
   }
 
   /**
-   * Notes that an app or a task is about to be unregistered, by its id, or that it was before the history began, by the mark of
-   * its enrolment, so that no process that has not heard of it puts it back.
+   * Notes that an app or a task is about to be unregistered, by its id, or that it was unregistered before the history
+   * began, by the mark of its enrolment. So a process that does not know of the unregistration does not put it back.
    *
-   * @param wereThere - whether there is anything to delete: otherwise the notes push out no others.
+   * @param wereThere - whether there is anything to delete; if not, the notes displace no others.
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   noteUnregistered(names: readonly string[], wereThere = true): Promise<void> {
@@ -190,7 +211,10 @@ export class StoreHistory {
     return this.#note();
   }
 
-  /** Notes by one write what comes until it begins: calls at the same time do not contend with one another. */
+  /**
+   * Notes the names and ids of all calls until the next write begins, so that concurrent calls share one write and do
+   * not compete with one another.
+   */
   #note(): Promise<void> {
     this.#nextNoting ??= (this.#noting ?? Promise.resolve()).then(noop, noop).then(() => {
       this.#nextNoting = undefined;
@@ -212,11 +236,12 @@ export class StoreHistory {
       const unregistered = withUnregistered(seen.unregistered, names);
       return unregistered === seen.unregistered ? seen : { ...seen, unregistered };
     });
-    // An earlier state is to be known as such also where this was noted before, or is not noted any more.
+    // A new state is written even if there was nothing to note, so that an earlier state of the store can be
+    // recognized.
     if (outcome === 'unneeded') this.noteChange();
   }
 
-  /** Writes at once what has not been written, and resolves when that is done. */
+  /** Writes outstanding changes without further delay, and resolves when the write has ended. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#writing;
@@ -234,20 +259,21 @@ export class StoreHistory {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const before = this.#seen;
       const [document] = await this.#parts.store.get([HISTORY_ID]);
-      // What was written meanwhile may be newer than what was read.
+      // The document is read again if this process has written it meanwhile, since the answer may be older than the
+      // write.
       if (this.#seen === before && (await this.#judge(document))) return;
     }
-    // Without a judgement the history must not pass for the same one: what is missing would count as deleted.
+    // The check fails rather than assume the same history, in which absent documents would count as deleted.
     throw contended(WHAT);
   }
 
-  /** Returns whether it is settled which history the store has. */
+  /** Returns whether the history of the store has been determined. */
   async #judge(document: StoredDocument | undefined): Promise<boolean> {
     const seen = this.#seen;
     if (document === undefined) return this.#write(this.#fresh(), 0, seen === undefined ? undefined : 'another');
     const found = readHistory(document);
     this.#isUnreadable = found === 'unreadable';
-    // Of what this release cannot read, only that there is something is known: nothing has been emptied.
+    // A document that this release cannot read shows at least that the store was not emptied.
     if (found === 'unreadable') return true;
     if (found === 'damaged') return this.#write(seen ?? this.#fresh(), document.version);
     if (seen === undefined || (found.id === seen.id && follows(found, seen))) {
@@ -259,8 +285,8 @@ export class StoreHistory {
     }
     const others = [...new Set([...found.after, ...seen.after, seen.id])].filter((id) => id !== found.id);
     if (!found.after.includes(seen.id) && !found.from.includes(seen.id) && found.since < seen.since) {
-      // A history that began earlier was written over ours, by a process that never saw that, because both had the same version.
-      // It does not know that the store was replaced, and hears it by another id.
+      // Another process has overwritten our history with one that began earlier, because both had the same version.
+      // That process does not know that the store was replaced, and learns it from the new id.
       const after = [...others, found.id].slice(-MAX_BEFORE);
       return this.#write({ ...found, id: this.#parts.newId(), after }, found.version, 'another');
     }
@@ -268,7 +294,10 @@ export class StoreHistory {
     return true;
   }
 
-  /** Returns whether it was written: another process may have been faster, and the store may have been replaced meanwhile. */
+  /**
+   * Writes a state of the history, and returns whether that succeeded. It fails if another process has written first,
+   * or if the store has been replaced meanwhile.
+   */
   async #write(content: Content | Seen, expected: number, replacement?: Replacement): Promise<boolean> {
     const seen = this.#seen;
     const { id, from, after, since, unregistered, registered, unknown } = content;
@@ -278,7 +307,7 @@ export class StoreHistory {
     const set = this.#parts.store.set(HISTORY_ID, seal(HISTORY_ID, data), expected);
     this.#lastSet = set;
     const version = await set;
-    // The answer to a write of a history that has ended since says nothing of the one in its place.
+    // The answer is ignored if the store has got another history since the write began.
     if (version === undefined || this.#seen?.id !== seen?.id) return false;
     this.#adopt({ ...content, version, tag, tags }, replacement);
     return true;
@@ -286,7 +315,7 @@ export class StoreHistory {
 
   #adopt(found: Seen, replacement: Replacement | undefined): void {
     const seen = this.#seen;
-    // An answer that was overtaken says nothing new.
+    // An answer that arrives after a newer one is ignored.
     if (seen?.id === found.id && seen.version >= found.version) return;
     this.#seen = found;
     if (replacement === undefined) return;
@@ -294,14 +323,14 @@ export class StoreHistory {
     this.#listener?.replaced(replacement, replacement === 'backup' && found.from[0] === seen?.id);
   }
 
-  /** Returns a new history, which follows the one that was seen last. */
+  /** Returns a new history that follows the one that was seen last. */
   #fresh(from: readonly string[] = []): Content {
     const { newId, clock } = this.#parts;
     const after = this.#seen === undefined ? [] : [...this.#seen.after, this.#seen.id].slice(-MAX_BEFORE);
     return { id: newId(), from, after, since: Math.round(clock.now()), unregistered: [], registered: [], unknown: {} };
   }
 
-  /** Returns a new history for a state that was found, of the history that was seen last or of one before it. */
+  /** Returns a new history for a restored state of the history that was seen last, or of one before it. */
   #restored(seen: Seen, { id }: Seen): Content {
     const line = [...seen.after, seen.id];
     return this.#fresh(line.slice(line.indexOf(id)));
@@ -324,17 +353,21 @@ export class StoreHistory {
       this.#isUnwritten = false;
       const ids = [...this.#unwritten];
       this.#unwritten.clear();
-      // What could not be written goes with the next registrations. Those that came meanwhile do not wait for more.
+      // Ids that could not be written are written with the next registrations.
       await this.#writeRegistered(ids, (seen) => ({ ...seen })).catch(noop);
     }
   }
 
-  /** Writes these registrations with what `change` makes of the history. Where that fails they stay to be written. */
+  /**
+   * Writes the history as changed by `change`, together with these registrations. If that fails, they remain to be
+   * written.
+   */
   async #writeRegistered(ids: readonly string[], change: (seen: Seen) => Seen): Promise<'written' | 'unneeded'> {
     try {
       return await this.#change((seen) => {
         const changed = change(seen);
-        // Only a restored state holds registrations that are older than those which this process may put back.
+        // Registrations are noted only in a restored state, because only there may another process put back newer ones
+        // than are stored.
         if (ids.length === 0 || !this.#isRestored(seen)) return changed === seen ? undefined : changed;
         return { ...changed, registered: withNewest(seen.registered, ids) };
       });
@@ -345,10 +378,10 @@ export class StoreHistory {
   }
 
   /**
-   * Writes what `change` makes of the history. It is `unneeded` where `change` makes nothing of it, and where there is something
-   * that this release cannot read, which it leaves alone.
+   * Writes the history as changed by `change`. The write is `unneeded` if `change` returns `undefined`, or if the
+   * document is in a form that this release cannot read and therefore must not replace.
    *
-   * @throws a `TokenError` with code `STORE_UNAVAILABLE`, also where other writers are first each time.
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`, also if the document is contended.
    */
   async #change(change: (seen: Seen) => Content | undefined): Promise<'written' | 'unneeded'> {
     const { clock } = this.#parts;
@@ -359,7 +392,7 @@ export class StoreHistory {
         if (content === undefined) return 'unneeded';
         if (await this.#write(content, seen.version)) return 'written';
       }
-      // Many processes that write at once get in each other's way as long as they keep step.
+      // The random pause separates processes that would otherwise conflict in every round.
       if (round >= ROUNDS_WITHOUT_PAUSE) await wait(clock, clock.random() * MAX_PAUSE_MS);
       await this.check();
       if (this.#seen === undefined || this.#isUnreadable) return 'unneeded';
@@ -368,17 +401,20 @@ export class StoreHistory {
   }
 }
 
-/** Returns whether a state of a history that was found is the one that was seen last, or comes after it. */
+/** Returns whether the state that was found is the one that was seen last, or a later one of the same history. */
 function follows(found: Seen, seen: Seen): boolean {
   if (found.version < seen.version) return false;
   if (seen.tag === undefined) return true;
   if (found.version === seen.version) return found.tag === seen.tag;
-  // After more writes than there are tags, it cannot be told.
+  // If the tag of the version that was seen last has been dropped since, the state counts as a later one.
   const isCovered = Object.keys(found.tags).some((version) => Number(version) <= seen.version);
   return !isCovered || found.tags[seen.version] === seen.tag;
 }
 
-/** Returns the tags to be written with a state that takes the place of this version; none where it does not follow from it. */
+/**
+ * Returns the tags to write with a state that replaces this version; none if the state does not follow from that
+ * version.
+ */
 function tagsBefore(content: Content | Seen, replaced: number): Tags {
   if (!('version' in content) || content.version !== replaced || content.tag === undefined) return {};
   const tags: [version: string, tag: string][] = Object.entries({ ...content.tags, [replaced]: content.tag });

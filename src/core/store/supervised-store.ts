@@ -11,8 +11,8 @@ import { CircuitBreaker } from './circuit-breaker.js';
 import { checkedClaims, checkedDocuments, checkedInstant, checkedLease } from './store-answers.js';
 
 /**
- * The reason why a document that was there is missing. `deleted`: it was deleted on purpose, or never there. `lost`: the
- * store has lost it, and what is held of it goes on. `restored`: it has been put back, so that it has to be read again.
+ * The reason why a document is missing. `deleted`: it was deleted on purpose, or never existed. `lost`: the store has
+ * lost it, and what is cached of it remains valid. `restored`: it has been put back, so that it has to be read again.
  */
 export type Absence = 'deleted' | 'lost' | 'restored';
 
@@ -23,28 +23,31 @@ type Kind = 'read' | 'write';
 
 const READS: readonly Command[] = ['now', 'get', 'list', 'watch', 'watch end'];
 /**
- * The commands that a store is given at once: beyond that they would wait in the queue of its driver, and their time be over
- * before a store that works well has heard of them.
+ * The maximum number of reads in progress. Further commands would wait in the queue of the driver, and might time out
+ * before a store that works well has received them.
  */
 const MOST_READS = 64;
 const MOST_WRITES = 16;
-/** They are few, and give back what would be kept without them. */
+/** The commands that are sent even while the store hangs: they are few, and release resources. */
 const ALWAYS_TRIED: readonly Command[] = ['watch end', 'release', 'close'];
 
-/** The commands that any number of callers may ask for at the same time. */
+/** The commands that are queued, because any number of callers may need them at the same time. */
 type Queued = 'get' | 'list' | 'lease' | 'set' | 'delete';
 
-/** A failure of a store that has not worked since. */
+/** A failure of a store that has not recovered yet. */
 export interface StoreTrouble {
-  /** By the wall clock. */
+  /** The instant of the first failure, by the wall clock. */
   readonly since: number;
-  /** The name that the server or the system gives it; `STORE_UNAVAILABLE` where it gives none. */
+  /** The code that the server or the operating system reports; `STORE_UNAVAILABLE` if there is none. */
   readonly code: string;
 }
 
 interface FailedCommand extends StoreTrouble {
   readonly command: Command;
-  /** Whether the store answered nothing at all, or no read either: a full one does both. */
+  /**
+   * Whether the store did not answer at all, or failed to read as well. A store that is merely full answers, and can
+   * still read.
+   */
   readonly isOutage: boolean;
 }
 
@@ -53,7 +56,7 @@ export interface StoreAvailability {
   available(): void;
 }
 
-/** Lets a command that is at work begin its time anew. */
+/** A handle by which a command that makes progress restarts its time limit. */
 interface Progress {
   extend(): void;
 }
@@ -65,32 +68,38 @@ interface Taking<Result> {
 }
 
 /**
- * Wraps the user's store with a bound on the time of each command and on their number while it hangs, one kind of
- * error, and word of when it fails and recovers.
+ * Wraps the user's store. It limits the time of each command, and the number of commands while the store hangs; it
+ * reports all failures by one kind of error, and notifies when the store fails and recovers.
  */
 export class SupervisedStore {
   readonly #store: TokenStore;
   readonly #clock: Clock;
   readonly #availability: StoreAvailability;
-  /** The commands that fail now, by kind: reading may work while writing does not. */
+  /** The latest failures by kind of command, because reading may work while writing does not. */
   readonly #failing = new Map<Kind, FailedCommand>();
   readonly #breakers: Readonly<Record<Kind, CircuitBreaker>>;
   readonly #queues: ReadonlyMap<Command, Semaphore>;
-  /** Ends the waiting for each command that has been sent. */
+  /** The functions that end the wait for each command that has been sent. */
   readonly #sent = new Set<() => void>();
-  /** `closing`: what has been sent is waited for, and only what gives something back is sent. `closed`: nothing is sent. */
+  /**
+   * The state of the connection. `closing`: commands in progress are awaited, and only those that release something are
+   * sent. `closed`: no command but `close` is sent.
+   */
   #state: 'open' | 'closing' | 'closed' = 'open';
   #allAnswered: (() => void) | undefined;
   /**
-   * Tells what it means that the document with this id was found missing just now. Rejects with a `TokenError` where that
-   * cannot be told.
+   * Returns why the document with this id was found missing just now. Rejects with a `TokenError` if the reason cannot
+   * be determined.
    */
   judgeAbsence: (id: string) => Promise<Absence> = async () => 'deleted';
-  /** Looks whether the store has been replaced, as {@link judgeAbsence} does, where documents differ from what is held of them. */
+  /**
+   * Checks whether the store has been replaced, as {@link judgeAbsence} does, if documents differ from what is cached
+   * of them.
+   */
   lookAtHistory: () => Promise<void> = async () => {};
   /**
-   * Returns whether the app or task with this id comes from a store that was replaced, and has not been unregistered in the one
-   * in its place: another process may put it back, so what belongs to it must not be deleted.
+   * Returns whether the app or task with this id comes from a store that was replaced, and has not been unregistered in
+   * the replacing one. Another process may put it back, so documents that belong to it must not be deleted.
    */
   isAwaited: (id: string) => boolean = () => false;
 
@@ -101,7 +110,8 @@ export class SupervisedStore {
     this.#breakers = { read: new CircuitBreaker(clock), write: new CircuitBreaker(clock) };
     const reads = new Semaphore(MOST_READS);
     const writes = new Semaphore(MOST_WRITES);
-    // A holder that writes does not queue behind callers that want a lease.
+    // Leases have their own semaphore, so that the write of a lease holder does not wait behind callers that want a
+    // lease.
     const leases = new Semaphore(MOST_WRITES);
     const queues: Readonly<Record<Queued, Semaphore>> = {
       get: reads,
@@ -125,7 +135,7 @@ export class SupervisedStore {
     return this.#failing.has('write');
   }
 
-  /** Returns why the last write failed, and since when writes have; `undefined` where it did not. */
+  /** Returns the trouble of failing writes; `undefined` if writes work. */
   get writeTrouble(): StoreTrouble | undefined {
     return this.#failing.get('write');
   }
@@ -165,7 +175,7 @@ export class SupervisedStore {
   ): AsyncIterable<StoredDocument> {
     const progress: Progress = { extend: noop };
     const withProgress: ListOptions = { ...options, progressed: () => progress.extend() };
-    // Begun by the first command: to hand out an iterator proves nothing of a store.
+    // The listing begins within the first command, because creating an iterator does not show that the store works.
     let documents = undefined as AsyncIterator<StoredDocument> | undefined;
     const nextDocument = (): Promise<IteratorResult<StoredDocument>> => {
       documents ??= this.#store.list(prefix, withProgress)[Symbol.asyncIterator]();
@@ -178,7 +188,7 @@ export class SupervisedStore {
         yield next.value;
       }
     } finally {
-      // Not waited for: a generator that hangs within `next` never answers `return` either.
+      // The call is not awaited, because a generator that hangs in `next` never settles `return` either.
       void this.#call(async () => documents?.return?.()).catch(() => {});
     }
   }
@@ -199,7 +209,7 @@ export class SupervisedStore {
     });
   }
 
-  /** Releases a lease if that can be done: one that is not released expires. */
+  /** Releases a lease. A failure is ignored, because the lease expires by itself. */
   async release(lease: Lease): Promise<void> {
     await this.#command('release', () => lease.release()).catch(() => {});
   }
@@ -217,10 +227,10 @@ export class SupervisedStore {
   }
 
   /**
-   * Refuses all further commands with code `CLOSED`, waits for those that have been sent, as long as a command may take, and
-   * closes the store.
+   * Rejects all further commands with code `CLOSED`, waits for those that have been sent for at most the time of one
+   * command, and closes the store.
    *
-   * @throws a `TokenError` with code `STORE_UNAVAILABLE` when the store cannot be closed.
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` if the store cannot be closed.
    */
   async close(): Promise<void> {
     this.#state = 'closing';
@@ -236,7 +246,7 @@ export class SupervisedStore {
     await this.#send('close', () => this.#store.close());
   }
 
-  /** Sends a command whose answer has to be given back if it comes too late, or is not the one. */
+  /** Sends a command whose answer is a resource, and releases the resource if the answer comes too late or is wrong. */
   async #take<Result>(command: Command, { ask, check, giveBack }: Taking<Result>): Promise<Result> {
     let asked = undefined as Promise<Result> | undefined;
     try {
@@ -247,13 +257,13 @@ export class SupervisedStore {
     }
   }
 
-  /** Sends a command in its turn, when its time begins. */
+  /** Sends a command when a permit is free. Its time limit begins only then. */
   #command<Result>(command: Command, run: () => Promise<Result>, progress?: Progress): Promise<Result> {
     const send = (): Promise<Result> => this.#send(command, run, progress);
     return this.#queues.get(command)?.run(send) ?? send();
   }
 
-  /** Gives back leases that came too late; once the store is closed they end by themselves. */
+  /** Releases leases that came too late. Once the store is closed, they expire by themselves. */
   async #giveBack(leases: readonly Lease[]): Promise<void> {
     if (this.#state !== 'closed') await Promise.allSettled(leases.map(async (lease) => lease.release()));
   }
@@ -296,13 +306,13 @@ export class SupervisedStore {
       this.#call(run).then(
         (result) => {
           end();
-          // An answer that came too late for its caller is no recovery while others may end the same way.
+          // A late answer is not a recovery while commands are pending, because these may time out as well.
           if (!sent.settle() || gate.isIdle) this.#worked(command, result);
           resolve(result);
         },
         (error: unknown) => {
           end();
-          // That one which was abandoned fails is no news, and the store may work again by now.
+          // The failure of an abandoned command is ignored: it has been reported, and the store may work again by now.
           if (!sent.settle()) reject(this.#failed(command, 'failed', error));
         },
       );
@@ -314,7 +324,7 @@ export class SupervisedStore {
   }
 
   #worked(command: Command, result: unknown): void {
-    // That a store can be closed does not mean that it is available, and nothing follows from it any more.
+    // A successful close does not show that the store is available, and has no further consequences.
     if (this.#state !== 'open') return;
     const kind = kindOf(command);
     const failed = this.#failing.get(kind);
@@ -334,7 +344,7 @@ export class SupervisedStore {
     const kind = kindOf(command);
     const before = this.#failing.get(kind);
     const since = before?.since ?? this.#clock.now();
-    // What has shown that documents cannot be stored is not forgotten for a command that needs less.
+    // A failed `set` is remembered in place of later failures of other commands, because these need less of the store.
     const worst = before?.command === 'set' ? 'set' : command;
     const isOutage = before?.isOutage === true || error === undefined || this.#failing.has('read');
     this.#failing.set(kind, { since, code: codeOf(cause), command: worst, isOutage });
@@ -351,9 +361,9 @@ function codeOf(cause: Error | undefined): string {
 }
 
 /**
- * Tells whether a write that worked ends the trouble that a failed one began. After an outage each does. A store that is full
- * still releases, deletes and says that nothing is due: a document that was stored ends it, and so does the command that failed,
- * if it has changed something.
+ * Returns whether a successful write shows that the store has recovered from an earlier failure of writes. After an
+ * outage any write does. A store that is full still releases, deletes, and answers that nothing is due, so only a
+ * successful `set` counts, or a success of the command that failed, if it has changed something.
  */
 function showsThatWritesWork(command: Command, result: unknown, failed: FailedCommand): boolean {
   if (failed.isOutage) return true;
