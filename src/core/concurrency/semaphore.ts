@@ -32,7 +32,7 @@ export class Semaphore {
     signal?.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
     else await this.#wait(signal);
-    return this.#giveBack;
+    return this.#release;
   }
 
   /**
@@ -51,7 +51,7 @@ export class Semaphore {
 
   #do<Result>(work: () => Promise<Result>): Promise<Result> {
     const working = work();
-    working.then(this.#giveBack, this.#giveBack);
+    working.then(this.#release, this.#release);
     return working;
   }
 
@@ -70,7 +70,7 @@ export class Semaphore {
     });
   }
 
-  readonly #giveBack = (): void => {
+  readonly #release = (): void => {
     if (this.#free < 0 || this.#waiting.size === 0) this.#free += 1;
     else this.#enterNext();
   };

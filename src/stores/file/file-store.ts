@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Clock, systemClock } from '../../core/concurrency/clock.js';
+import { Semaphore } from '../../core/concurrency/semaphore.js';
 import type { Due, Lease, ListOptions, StoredDocument, TokenStore } from '../../core/model/store.js';
 import { readFields } from '../../core/primitives/assert-options.js';
 import type { JsonObject } from '../../core/primitives/json.js';
@@ -15,7 +16,6 @@ import { hasCode, removeFile } from './durable-file.js';
 import { fileFailure } from './file-failure.js';
 import { takeLease } from './file-lease.js';
 import { TemporaryFiles } from './temporary-files.js';
-import { Turnstile } from './turnstile.js';
 
 const MAX_OPERATIONS = 32;
 
@@ -55,7 +55,7 @@ export class FileStore implements TokenStore {
   readonly #clock: Clock;
   readonly #temporary: TemporaryFiles;
   readonly #changes: ChangeLog;
-  readonly #turnstile = new Turnstile(MAX_OPERATIONS);
+  readonly #operations = new Semaphore(MAX_OPERATIONS);
   readonly #watches = new Set<ChangeWatch>();
   /** The operations and removals in progress. */
   readonly #underWay = new Set<Promise<unknown>>();
@@ -212,7 +212,7 @@ export class FileStore implements TokenStore {
 
   /** Runs an operation when there is a free slot, unless the store has been closed by then. */
   #pass<Result>(operation: () => Promise<Result>): Promise<Result> {
-    return this.#turnstile.pass(async () => {
+    return this.#operations.run(async () => {
       this.#assertOpen();
       return operation();
     });
