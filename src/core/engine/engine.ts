@@ -130,33 +130,26 @@ export class Engine implements Storage, State {
 
     const callbacks = (this.callbacks = new CallbackRelay(store, closing));
     const prerequisites = new RegistrationLoader(registry, pushed, recordReader);
-    const claimed = { types: types.filter((type) => !isPushed(type)), callbacks, prerequisites, recordReader };
+    const fleetParts = { types: types.filter((type) => !isPushed(type)), callbacks, prerequisites, recordReader };
     const scheduler = isShared
-      ? new FleetScheduler({ ...base, ...claimed, pace })
+      ? new FleetScheduler({ ...base, ...fleetParts, pace })
       : new LocalScheduler(clock, pace, records);
     const flights = new Flights({ ...base, scheduler, pushed, events });
     const work: Work = (this.#work = { flights, scheduler });
     const source = (this.source = new TokenSource(storage, state, work, recordReader, options));
-    const asked = upstream(clock);
-    const refreshed = {
-      options,
-      refresherOf,
-      upstream: meters.timed(asked, clock),
-      pendingGrants,
-      recordReader,
-      restorer,
-    };
-    const { leaseContentions } = meters;
-    const refreshing = { ...base, ...refreshed, prerequisites, callbacks, tokens: source, leaseContentions };
-    flights.start(refreshes ? new Refresh(refreshing) : new FollowerFlight({ ...base, recordReader }));
+    const client = upstream(clock);
+    const metered = { upstream: meters.timed(client, clock), leaseContentions: meters.leaseContentions };
+    const readers = { recordReader, restorer, prerequisites, tokens: source };
+    const refreshParts = { ...base, ...readers, ...metered, options, refresherOf, pendingGrants, callbacks };
+    flights.start(refreshes ? new Refresh(refreshParts) : new FollowerFlight(refreshParts));
 
     const hurryApp = (appid: string): void => scheduler.makeAppDueNow(appid);
     const registrar = (this.registrar = new Registrar({ ...base, isShared, newId, hurryApp }));
     const recovery = new StoreRecovery({ ...base, own, history, registrar, restorer, recordReader, events, isShared });
     const watch = new StoreWatch({ ...base, recovery, recordReader, pushed });
     const limits = new LimitSweep(store, clock);
-    const background = { watch, recordReader, pendingGrants, recovery, limits, upstream: asked, callbacks };
-    const lifecycle = (this.#lifecycle = new Lifecycle({ ...base, ...work, ...background, refreshes }));
+    const lifecycleParts = { watch, recordReader, pendingGrants, recovery, limits, upstream: client, callbacks };
+    const lifecycle = (this.#lifecycle = new Lifecycle({ ...base, ...work, ...lifecycleParts, refreshes }));
     this.coldLookups = new ColdLookups({ ...base, recordReader, lifecycle });
     this.#puts = new PutGrants({ ...base, ...work, times, source, pushed });
     const lostFunctions = new LostFunctions({ store, registrar, registry });
