@@ -18,7 +18,7 @@ const REFERENCE = 'docs/reference';
 const GUIDE_FOLDERS = ['docs/guide', REFERENCE];
 const GUIDE_PAGES = ['docs/faq.md'];
 /** The folders with further pages whose links are checked. */
-const LINKING_FOLDERS = ['.', 'docs', 'bench', 'examples/reminders'];
+const LINKING_FOLDERS = ['.', 'docs', 'bench', 'examples/reminders', 'test/upgrades'];
 
 /** @typedef {{ english: string, chinese: string }} Pair */
 

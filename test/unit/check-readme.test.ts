@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { pageProblems, pairsOf } from '../../scripts/check-readme.mjs';
@@ -204,6 +204,43 @@ describe('the check of all pages', () => {
       'the link to #gone leads nowhere',
     ]);
     expect(linkProblems(folder, 'docs/b.md')).toEqual(['the link to gone.svg leads nowhere']);
+  });
+
+  it('the check refuses links to what exists only on this machine', () => {
+    const folder = repository({
+      '.gitignore': 'dist/\n*.tgz\n',
+      'dist/a.js': '',
+      'examples/dist/a.js': '',
+      'docs/b.md': '[a](https://example.com) [b](mailto:a@example.com) [c](../README.md) [d](../docs)',
+      'README.md': '# T\n',
+    });
+    expect(linkProblems(folder, 'docs/b.md')).toEqual([]);
+    const outside = basename(mkdtempSync(join(dirname(folder), 'wechat-tokens-outside-')));
+    onTestFinished(() => rmSync(join(dirname(folder), outside), { recursive: true }));
+    const targets = [
+      'file:///etc/hosts',
+      '/README.md',
+      '//example.com/a',
+      `../../${outside}`,
+      `../../${basename(folder)}/README.md`,
+      '../dist/a.js',
+      '../examples/dist/a.js',
+      'javascript:alert',
+    ];
+    writeFileSync(join(folder, 'docs/b.md'), targets.map((target) => `[a](${target})`).join(' '));
+    expect(linkProblems(folder, 'docs/b.md')).toEqual(targets.map((target) => `the link to ${target} leads nowhere`));
+  });
+
+  it('the check reads all pages outside the guide that have links', () => {
+    const gone = '[a](gone.md)';
+    const folders = ['.', 'docs', 'bench', 'examples/reminders', 'test/upgrades'];
+    const pages = folders.map((folder) => join(folder, 'a.md'));
+    const files = Object.fromEntries(pages.map((page) => [page, gone]));
+    const faq = { 'docs/faq.md': '# T\n', 'docs/faq.zh-CN.md': '# T\n' };
+    const readmes = { 'README.md': '# T\n', 'README.zh-CN.md': '# T\n' };
+    expect(pageProblems(repository({ ...faq, ...readmes, ...files }))).toEqual(
+      pages.map((page) => `${page}: the link to gone.md leads nowhere`),
+    );
   });
 
   it('each page of the guide needs its partner in the other language', () => {
