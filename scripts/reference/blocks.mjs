@@ -66,7 +66,8 @@ function headed(item, writing, options) {
  */
 function eventText(event, writing) {
   const { text, details, remarks } = told(event, writing);
-  const { fields, isOfToken } = payloadOf(event, writing.items);
+  const { fields, isOfToken, unread } = payloadOf(event, writing.items);
+  if (unread !== undefined) writing.report(`${keyOf(event)} has a payload that cannot be shown: ${unread}`);
   const described = new Map(details.map((detail) => [fieldIn(detail)?.name, fieldIn(detail)?.meaning]));
   const rows = fields.map(({ name, type, item }) => {
     if (item !== undefined) return [`\`${name}\``, typeCell(item, writing), told(item, writing).text];

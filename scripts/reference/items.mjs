@@ -9,6 +9,11 @@ import { ApiInterface, ApiItemContainerMixin, ApiPropertyItem } from '@microsoft
  * @typedef {{ name: string, type: string, item: ApiDeclaredItem | undefined }} Field
  */
 
+/** A field in the type of an event. */
+const FIELD = /readonly (\w+)\??: ([^;]+);/g;
+/** The type of an event without its fields. */
+const WITHOUT_FIELDS = /^(?:(?:TokenEvent & )?\{ ?\}|Readonly<Record<string, never>>)$/;
+
 /** The key of an item in the catalogue, such as `TokenManagerOptions.maxCachedRecords`. */
 export const keyOf = (/** @type {ApiItem} */ item) => item.getScopedNameWithinPackage();
 
@@ -53,23 +58,26 @@ export function typeOf(property) {
 }
 
 /**
- * Returns the fields of an event: those of its interface, or those in its own type.
+ * Returns the fields of an event: those of its interface, or those in its own type. `unread` is what remains of its own type
+ * if that contains more than such fields.
  *
  * @param {ApiDeclaredItem} event
  * @param {ReadonlyMap<string, ApiItem>} items
- * @returns {{ fields: Field[], isOfToken: boolean }}
+ * @returns {{ fields: Field[], isOfToken: boolean, unread: string | undefined }}
  */
 export function payloadOf(event, items) {
   const type = event instanceof ApiPropertyItem ? event.propertyTypeExcerpt.text.trim() : '';
   const named = items.get(type);
   if (named !== undefined) {
     const fields = membersOf(named).map((item) => ({ name: item.displayName, type: typeOf(item), item }));
-    return { fields, isOfToken: parentsOf(named).includes('TokenEvent') };
+    return { fields, isOfToken: parentsOf(named).includes('TokenEvent'), unread: undefined };
   }
-  const fields = [...type.matchAll(/readonly (\w+): ([^;]+);/g)].map(([, name = '', fieldType = '']) => {
+  const fields = [...type.matchAll(FIELD)].map(([, name = '', fieldType = '']) => {
     return { name, type: oneLine(fieldType), item: undefined };
   });
-  return { fields, isOfToken: type.startsWith('TokenEvent') };
+  const rest = oneLine(type.replace(FIELD, ''));
+  const unread = WITHOUT_FIELDS.test(rest) ? undefined : rest;
+  return { fields, isOfToken: type.startsWith('TokenEvent'), unread };
 }
 
 /**

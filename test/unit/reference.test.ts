@@ -47,12 +47,44 @@ function itemsWith(meaning: string): Map<string, ApiItem> {
     ],
     extendsTokenRanges: [],
   };
+  return loadItems([doorOptions]);
+}
+
+/** Returns the items of a package with an interface of events, of which one has this type. */
+function itemsWithEvent(type: string): Map<string, ApiItem> {
+  const opened = {
+    kind: 'PropertySignature',
+    canonicalReference: 'doors!DoorEvents#opened:member',
+    docComment: '/**\n * A door has opened.\n *\n * - `door`: its name.\n *\n * - `by`: the person.\n */',
+    excerptTokens: ['readonly opened: ', type, ';'].map((text) => ({ kind: 'Content', text })),
+    isReadonly: true,
+    isOptional: false,
+    releaseTag: 'Public',
+    name: 'opened',
+    propertyTypeTokenRange: { startIndex: 1, endIndex: 2 },
+  };
+  const doorEvents = {
+    kind: 'Interface',
+    canonicalReference: 'doors!DoorEvents:interface',
+    docComment: '/** The events of a door. */',
+    excerptTokens: [{ kind: 'Content', text: 'export interface DoorEvents ' }],
+    releaseTag: 'Public',
+    name: 'DoorEvents',
+    preserveMemberOrder: false,
+    members: [opened],
+    extendsTokenRanges: [],
+  };
+  return loadItems([doorEvents]);
+}
+
+/** Loads items as they are in the file of a doc model. */
+function loadItems(items: readonly object[]): Map<string, ApiItem> {
   const entryPoint = {
     kind: 'EntryPoint',
     canonicalReference: 'doors!',
     name: '',
     preserveMemberOrder: false,
-    members: [doorOptions],
+    members: items,
   };
   const tsdocConfig = {
     $schema: 'https://developer.microsoft.com/json-schemas/tsdoc/v0/tsdoc.schema.json',
@@ -143,11 +175,45 @@ describe('a page of the reference', () => {
     expect(driftProblems(pages, () => undefined)).toEqual([expect.stringContaining('options.md')]);
   });
 
-  test('public items on no page and broken links are reported', () => {
-    const layout = [{ file: 'options', title: 'Options', intro: ['See [it](#nowhere).'], sections: [] }];
+  test('a public item on no page is reported', () => {
+    const layout = [{ file: 'options', title: 'Options', intro: [], sections: [] }];
     const { problems } = writeReference({ layout, items: itemsWith('It closes.'), serveOptions: [] }, {});
     expect(problems).toContain('DoorOptions is on no page: add it to the layout');
-    expect(problems).toContain('options.md: the link to #nowhere leads nowhere');
+  });
+});
+
+describe('the payload of an event', () => {
+  function problemsAndRows(type: string): { problems: string[]; rows: string[] } {
+    const block = { kind: 'events' as const, name: 'DoorEvents', order: [], anchors: { DoorEvents: 'all' } };
+    const layout = [
+      { file: 'events', title: 'Events', intro: [], sections: [{ id: 'all', title: 'All', blocks: [block] }] },
+    ];
+    const { pages, problems } = writeReference({ layout, items: itemsWithEvent(type), serveOptions: [] }, {});
+    const rows = pages.get('events.md')?.match(/^\| `.*/gm) ?? [];
+    return { problems: problems.filter((problem) => problem.startsWith('DoorEvents')), rows };
+  }
+
+  test.each([
+    '{\n    readonly door: string;\n    readonly by?: Person;\n}',
+    'TokenEvent & {\n    readonly door: string;\n    readonly by?: Person;\n}',
+  ])('the table has the fields of %j, optional ones too', (type) => {
+    expect(problemsAndRows(type)).toEqual({
+      problems: [],
+      rows: ['| `door` | `string` | its name. |', '| `by` | `Person` | the person. |'],
+    });
+  });
+
+  test('an event may have no fields', () => {
+    expect(problemsAndRows('Readonly<Record<string, never>>')).toEqual({ problems: [], rows: [] });
+  });
+
+  test.each([
+    ['{ readonly door: string; by: Person; }', '{ by: Person; }'],
+    ['{ readonly door: { readonly by: Person; }; }', '{ }; }'],
+    ['DoorEvent & { readonly door: string; }', 'DoorEvent & { }'],
+    ['Unknown', 'Unknown'],
+  ])('%s is reported, because the table would not show all of it', (type, unread) => {
+    expect(problemsAndRows(type).problems).toEqual([`DoorEvents.opened has a payload that cannot be shown: ${unread}`]);
   });
 });
 
