@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { CompilerState, Extractor, ExtractorConfig } from '@microsoft/api-extractor';
 import { ApiPackage } from '@microsoft/api-extractor-model';
 
-/** @typedef {{ subpath: string, items: readonly import('@microsoft/api-extractor-model').ApiItem[] }} EntryPoint */
+/** @typedef {{ items: readonly import('@microsoft/api-extractor-model').ApiItem[] }} EntryPoint */
 
 /**
  * Reads the items of every entry point in the order of `exports` of package.json.
@@ -19,18 +19,18 @@ import { ApiPackage } from '@microsoft/api-extractor-model';
 export function readEntryPoints(root, exports) {
   const folder = mkdtempSync(join(tmpdir(), 'reference-'));
   try {
-    const entries = Object.entries(exports).flatMap(([subpath, target]) =>
-      typeof target === 'string' ? [] : [{ subpath, types: resolve(root, target.types) }],
+    const entries = Object.values(exports).flatMap((target) =>
+      typeof target === 'string' ? [] : [resolve(root, target.types)],
     );
-    const configs = entries.map(({ types }, index) => configOf(root, types, join(folder, `${index}.api.json`)));
+    const configs = entries.map((types, index) => configOf(root, types, join(folder, `${index}.api.json`)));
     const [first] = configs;
     if (first === undefined) return [];
     // All entry points share one program, because reading the declarations takes longer than the rest.
-    const compilerState = CompilerState.create(first, { additionalEntryPoints: entries.map(({ types }) => types) });
-    return configs.map((config, index) => {
+    const compilerState = CompilerState.create(first, { additionalEntryPoints: entries });
+    return configs.map((config) => {
       extract(config, compilerState);
       const [entry] = ApiPackage.loadFromJsonFile(config.apiJsonFilePath).entryPoints;
-      return { subpath: entries[index]?.subpath ?? '', items: entry?.members ?? [] };
+      return { items: entry?.members ?? [] };
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,9 +1,9 @@
 // @ts-check
-// This module finds all problems of the reference: in its layout, its texts in both languages, its links, and the files
-// on disk.
+// This module finds the problems of the reference: in its layout, its texts in both languages, and the files on disk. The
+// links of its pages are checked with those of all pages, by check-readme.mjs.
 import { catalogueProblems, isTranslated } from './catalogue.mjs';
 import { writePages } from './pages.mjs';
-import { anchorProblems, layoutProblems } from './places.mjs';
+import { layoutProblems } from './places.mjs';
 
 /**
  * Renders the pages of both languages. There are no Chinese pages until all texts of a page are translated.
@@ -42,7 +42,6 @@ export function writeReference(source, catalogue) {
     for (const [file, text] of chinese) pages.set(file, text);
   }
   for (const problem of catalogueProblems(english, catalogue)) problems.add(`catalogue.zh-CN.json: ${problem}`);
-  for (const problem of anchorProblems(pages)) problems.add(problem);
   return { pages, english, problems: [...problems] };
 }
 

@@ -53,24 +53,3 @@ function namesIn(block) {
   if ('anchors' in block) return Object.keys(block.anchors);
   return 'name' in block ? [block.name] : [];
 }
-
-/**
- * Lists the links between the pages that lead to no anchor.
- *
- * @param {ReadonlyMap<string, string>} pages Markdown by file name
- */
-export function anchorProblems(pages) {
-  return [...pages].flatMap(([file, text]) =>
-    [...text.matchAll(/\]\(([^)/\s]*?)#([^)\s]+)\)/g)].flatMap(([, target = '', anchor = '']) => {
-      const anchors = anchorsIn(pages.get(target === '' ? file : target) ?? '');
-      return anchors.has(anchor) ? [] : [`${file}: the link to ${target}#${anchor} leads nowhere`];
-    }),
-  );
-}
-
-/** @param {string} markdown */
-function anchorsIn(markdown) {
-  const marked = [...markdown.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id);
-  const headings = [...markdown.matchAll(/^#+ (\w+)$/gm)].map(([, name = '']) => anchorOf(name));
-  return new Set([...marked, ...headings]);
-}
