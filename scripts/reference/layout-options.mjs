@@ -13,7 +13,7 @@ export const OPTIONS = {
       id: 'manager',
       title: 'The manager',
       text: [
-        "`new TokenManager(options)`, from `wechat-token-manager`. Every option may be left out. How the pace and `refresh: 'never'` work in a fleet is described in [fleet](../fleet.md).",
+        "`new TokenManager(options)`, from `wechat-token-manager`. Every option may be left out. How the rate limit and `refresh: 'never'` work in a fleet is described in [fleet](../fleet.md).",
       ],
       blocks: [
         { kind: 'options', name: 'TokenManagerOptions' },
@@ -73,7 +73,7 @@ export const OPTIONS = {
     {
       id: 'refreshers',
       title: 'Custom refreshers',
-      text: ['For the methods of the [context](types.md#refreshcontext) that a refresher is given.'],
+      text: ['The methods of the context are in [types](types.md#refreshcontext).'],
       blocks: [
         { kind: 'options', name: 'WeChatRequest' },
         { kind: 'options', name: 'SpendOptions' },

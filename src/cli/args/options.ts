@@ -82,7 +82,7 @@ export const HOST_NAME: OptionSpec = {
   value: 'name',
   many: true,
   variable: true,
-  help: 'a name that the server is called by, besides its addresses; browsers without a key may use no other, and once one is given, no request without a key may',
+  help: 'a name by which the server may be called; once one is given, requests without a key may use only such names or an address',
 };
 export const WECHAT_ORIGIN: OptionSpec = {
   name: 'wechat-origin',
