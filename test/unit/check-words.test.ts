@@ -1,6 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { checkedFiles, findOpenings, findWords, OPENINGS, WORDS } from '../../scripts/check-words.mjs';
+import {
+  checkedFiles,
+  findIdioms,
+  findOpenings,
+  findWords,
+  IDIOMS,
+  OPENINGS,
+  WORDS,
+} from '../../scripts/check-words.mjs';
 
 describe('findWords', () => {
   test.each(WORDS)('findWords finds "%s" in upper and lower case, with its line', (word) => {
@@ -17,6 +25,10 @@ describe('findWords', () => {
   test.each(WORDS)('findWords ignores "%s" as part of a name', (word) => {
     expect(findWords(`${word}s a${word} ${word}_id _${word} ${word}2 é${word} ${word}é`)).toEqual([]);
   });
+});
+
+test.each(IDIOMS)('findIdioms finds "%s", with its line, and not as part of other words', (idiom) => {
+  expect(findIdioms(`a lease\n// It ${idiom} then.\n${idiom}x`)).toEqual([{ line: 2, word: idiom }]);
 });
 
 describe('findOpenings', () => {
