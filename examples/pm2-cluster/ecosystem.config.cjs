@@ -6,7 +6,7 @@ module.exports = {
       script: './dist/server.js',
       exec_mode: 'cluster',
       instances: 'max',
-      kill_timeout: 25_000, // close() may take 21 s
+      kill_timeout: 30_000, // 5 s to drain, then at most 21 s
     },
   ],
 };

@@ -20,13 +20,13 @@ import { closeOnSignal } from '../../examples/graceful-shutdown.js';
 import { createPageServer } from '../../examples/js-sdk-page.js';
 import * as migration from '../../examples/migrate-co-wechat-api.js';
 import { logIn, userToken } from '../../examples/oauth2-user.js';
-import { startWorker } from '../../examples/pm2-cluster/server.js';
 import { createManager } from '../../examples/proxy-and-origins.js';
 import { createReceiver } from '../../examples/receive-notify.js';
 import { companyTokens } from '../../examples/replace-refresher.js';
 import { notifyOfTokens } from '../../examples/send-notify.js';
 import { onAuthorized, onPush, startPlatform } from '../../examples/third-party-platform.js';
 import { createTokenServer } from '../../examples/token-server.js';
+import { sparePort } from '../support/servers/server-controls.js';
 
 // These two examples contain tests of their own.
 import '../../examples/test-custom-store.js';
@@ -66,6 +66,7 @@ describe('the examples', () => {
 
   afterEach(async () => {
     vi.resetModules();
+    vi.unstubAllEnvs();
     for (const server of servers.splice(0)) server.close();
     await tokens.close();
     await wechat.close();
@@ -82,14 +83,23 @@ describe('the examples', () => {
 
   test('pm2-cluster shares one token among its workers', async () => {
     const listeners = process.listeners('SIGINT');
-    const workers = [await startWorker(directory, APPID, SECRET, 0), await startWorker(directory, APPID, SECRET, 0)];
+    const ports = [await sparePort(), await sparePort()];
+    vi.stubEnv('STORE_DIRECTORY', directory).stubEnv('WECHAT_APPID', APPID).stubEnv('WECHAT_SECRET', SECRET);
+    await tokens.get(APPID, 'access_token');
     const calls = wechat.countCalls();
-    for (const worker of workers) expect(await bodyOf(worker, '/')).toMatch(/^a token of \d+ characters/);
-    expect(wechat.countCalls() - calls).toBeLessThanOrEqual(1);
+    for (const port of ports) {
+      vi.resetModules();
+      vi.stubEnv('PORT', String(port));
+      await import('../../examples/pm2-cluster/server.js');
+    }
+    const ask = (port: number) => fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } });
+    for (const port of ports) expect(await (await ask(port)).text()).toMatch(/^a token of \d+ characters/);
+    expect(wechat.countCalls() - calls).toBe(1);
     for (const listener of process.listeners('SIGINT').filter((added) => !listeners.includes(added))) {
+      process.removeListener('SIGINT', listener);
       (listener as () => void)();
     }
-    await Promise.all(workers.map((worker) => once(worker, 'close')));
+    for (const port of ports) await expect.poll(() => ask(port).catch(() => 'closed')).toBe('closed');
   });
 
   test('js-sdk-page serves a page that is signed for its own address', async () => {
@@ -263,11 +273,19 @@ describe('the examples', () => {
     expect(started.hasTask(APPID, 'jsapi_ticket')).toBe(true);
   });
 
-  test('graceful-shutdown closes the manager after the server', async () => {
+  test.each([
+    ['idle', false],
+    ['still busy after 5 s', true],
+  ])('graceful-shutdown closes the manager after a server that is %s', async (_state, isBusy) => {
     const listeners = process.listeners('SIGTERM');
     const server = createServer();
     await once(server.listen(0), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const request = isBusy ? fetch(`http://127.0.0.1:${port}/`).catch(() => 'cut off') : undefined;
+    if (isBusy) await once(server, 'request');
+    const closed = once(server, 'close');
     closeOnSignal(server, tokens);
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       const added = process.listeners(signal).at(-1) as () => void;
       if (signal === 'SIGTERM') {
@@ -276,7 +294,12 @@ describe('the examples', () => {
       }
       process.removeListener(signal, added);
     }
-    await once(server, 'close');
+    vi.advanceTimersByTime(4_999);
+    if (isBusy) expect(wechat.isValid(await tokens.get(APPID, 'access_token'))).toBe(true);
+    vi.advanceTimersByTime(1);
+    vi.useRealTimers();
+    await closed;
+    expect(await request).toBe(isBusy ? 'cut off' : undefined);
     await expect(tokens.get(APPID, 'access_token')).rejects.toMatchObject({ code: 'CLOSED' });
   });
 

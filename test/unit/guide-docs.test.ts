@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { flagOf, variableOf } from '../../src/cli/args/option.js';
@@ -9,6 +10,7 @@ const PAGES = readdirSync(GUIDE).filter((name) => name.endsWith('.md'));
 const read = (page: string): string => readFileSync(new URL(page, GUIDE), 'utf8');
 const VARIABLES = COMMANDS.flatMap(({ options }) => options.map(variableOf));
 const LONGEST_CLOSE_S = 21;
+const EXAMPLES = new URL('../../examples/', import.meta.url);
 
 /** What a page calls the command with, on a line of a shell or between backticks. */
 function calls(text: string): string[] {
@@ -28,6 +30,13 @@ function yamlOf(page: string): unknown[] {
   return [...read(page).matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, text = '']) => parse(text));
 }
 
+/** Reads from an example how long requests in progress may take before their connections are closed. */
+function drainSeconds(example: string): number {
+  const code = readFileSync(new URL(example, EXAMPLES), 'utf8');
+  const [, seconds] = /closeAllConnections\(\), (\d+)_000\)/.exec(code) ?? [];
+  return Number(seconds);
+}
+
 describe('the guide', () => {
   it.each(PAGES)('%s calls only commands that exist, with flags that they have', (page) => {
     const named = calls(read(page)).filter((call) => COMMANDS.some(({ name }) => call.startsWith(`${name} `)));
@@ -42,15 +51,26 @@ describe('the guide', () => {
     expect(named.filter((name) => !VARIABLES.includes(name) && !others.includes(name))).toEqual([]);
   });
 
-  it.each(['deployment.md', 'deployment.zh-CN.md'])('%s gives containers the time that close takes', (page) => {
+  it.each(['deployment.md', 'deployment.zh-CN.md'])('%s gives containers the time to drain and to close', (page) => {
+    const longestStopS = drainSeconds('graceful-shutdown.ts') + LONGEST_CLOSE_S;
     const [compose, deployment] = yamlOf(page) as [Compose, Deployment];
-    expect(Number.parseInt(compose.services.app.stop_grace_period, 10)).toBeGreaterThan(LONGEST_CLOSE_S);
+    expect(Number.parseInt(compose.services.app.stop_grace_period, 10)).toBeGreaterThan(longestStopS);
     expect(compose.services.redis.command).toContain('--maxmemory-policy noeviction');
     const { terminationGracePeriodSeconds, containers } = deployment.spec.template.spec;
     const [, seconds] = containers[0].lifecycle.preStop.exec.command;
-    expect(terminationGracePeriodSeconds - Number(seconds)).toBeGreaterThan(LONGEST_CLOSE_S);
+    expect(terminationGracePeriodSeconds - Number(seconds)).toBeGreaterThan(longestStopS);
+  });
+
+  it('the example for pm2 is given the time to drain and to close', () => {
+    const { apps } = createRequire(import.meta.url)('../../examples/pm2-cluster/ecosystem.config.cjs') as Ecosystem;
+    const longestStopS = drainSeconds('pm2-cluster/server.ts') + LONGEST_CLOSE_S;
+    expect(apps.map(({ kill_timeout: ms }) => ms > longestStopS * 1_000)).toEqual([true]);
   });
 });
+
+interface Ecosystem {
+  readonly apps: readonly { readonly kill_timeout: number }[];
+}
 
 interface Compose {
   readonly services: {
