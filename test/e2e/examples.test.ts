@@ -67,6 +67,7 @@ describe('the examples', () => {
   afterEach(async () => {
     vi.resetModules();
     vi.unstubAllEnvs();
+    vi.restoreAllMocks();
     for (const server of servers.splice(0)) server.close();
     await tokens.close();
     await wechat.close();
@@ -84,6 +85,7 @@ describe('the examples', () => {
   test('pm2-cluster shares one token among its workers', async () => {
     const listeners = process.listeners('SIGINT');
     const ports = [await sparePort(), await sparePort()];
+    const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
     vi.stubEnv('STORE_DIRECTORY', directory).stubEnv('WECHAT_APPID', APPID).stubEnv('WECHAT_SECRET', SECRET);
     await tokens.get(APPID, 'access_token');
     const calls = wechat.countCalls();
@@ -92,14 +94,27 @@ describe('the examples', () => {
       vi.stubEnv('PORT', String(port));
       await import('../../examples/pm2-cluster/server.js');
     }
-    const ask = (port: number) => fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } });
-    for (const port of ports) expect(await (await ask(port)).text()).toMatch(/^a token of \d+ characters/);
+    const ask = (port: number): Promise<string> =>
+      fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })
+        .then((response) => response.text())
+        .catch(() => 'closed');
+    for (const port of ports) await expect.poll(() => ask(port)).toMatch(/^a token of \d+ characters/);
     expect(wechat.countCalls() - calls).toBe(1);
     for (const listener of process.listeners('SIGINT').filter((added) => !listeners.includes(added))) {
       process.removeListener('SIGINT', listener);
       (listener as () => void)();
     }
-    for (const port of ports) await expect.poll(() => ask(port).catch(() => 'closed')).toBe('closed');
+    await expect.poll(() => exit.mock.calls).toEqual([[], []]);
+    for (const port of ports) expect(await ask(port)).toBe('closed');
+  });
+
+  test('pm2-cluster ends a worker that cannot start, so that it is started again', async () => {
+    const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
+    const log = vi.spyOn(console, 'error').mockReturnValue();
+    vi.stubEnv('STORE_DIRECTORY', directory).stubEnv('WECHAT_APPID', '');
+    await import('../../examples/pm2-cluster/server.js');
+    await expect.poll(() => exit.mock.calls).toEqual([[1]]);
+    expect(log).toHaveBeenCalledWith(expect.any(TypeError));
   });
 
   test('js-sdk-page serves a page that is signed for its own address', async () => {
