@@ -38,7 +38,7 @@ export interface TimerQueueOptions<Item> {
   /** The maximum number of items in progress at once, not counting those that have become slow. */
   readonly maxRunning?: number;
   /** The rate limit at which a permit is reserved before each call. By default, the rate is not limited. */
-  readonly pace?: Pick<LocalRateLimit, 'reserve' | 'refund'>;
+  readonly rateLimit?: Pick<LocalRateLimit, 'reserve' | 'refund'>;
   /**
    * Returns the group of an item. Groups take turns while places are scarce. By default, all items are in one group.
    */
@@ -58,7 +58,7 @@ export class TimerQueue<Item extends Queued> {
   readonly #waiting: Readonly<Record<Room, WaitingGroups<Item>>>;
   readonly #clock: Clock;
   readonly #onDue: (item: Item, place: Place<Item>) => Promise<void>;
-  readonly #pace: TimerQueueOptions<Item>['pace'];
+  readonly #rateLimit: TimerQueueOptions<Item>['rateLimit'];
   #timer: ClockTimer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   /** Whether the timer was set while no place was free, in order to check whether one has become free. */
@@ -84,11 +84,11 @@ export class TimerQueue<Item extends Queued> {
   constructor(
     clock: Clock,
     onDue: (item: Item, place: Place<Item>) => Promise<void>,
-    { maxRunning = MAX_RUNNING, pace, groupOf = () => '', isFresh }: TimerQueueOptions<Item> = {},
+    { maxRunning = MAX_RUNNING, rateLimit, groupOf = () => '', isFresh }: TimerQueueOptions<Item> = {},
   ) {
     this.#clock = clock;
     this.#onDue = onDue;
-    this.#pace = pace;
+    this.#rateLimit = rateLimit;
     this.#places = new Places<Item>(() => clock.monotonic(), {
       max: maxRunning,
       slow: new WeakSet<Item>(),
@@ -135,7 +135,7 @@ export class TimerQueue<Item extends Queued> {
       const now = this.#clock.now();
       const room = this.#nextRoom(now);
       if (room === undefined) break;
-      pauseMs = this.#begun >= MAX_IN_ONE_TURN ? 1 : (this.#pace?.reserve() ?? 0);
+      pauseMs = this.#begun >= MAX_IN_ONE_TURN ? 1 : (this.#rateLimit?.reserve() ?? 0);
       if (pauseMs > 0) break;
       const item = this.#waiting[room].take() ?? (this.#queue.pop(now) as Item);
       this.#begin(item, room);
@@ -153,7 +153,7 @@ export class TimerQueue<Item extends Queued> {
     void this.#onDue(item, place).finally(() => {
       const wasFull = this.#places.free === 0;
       this.#places.end(place);
-      if (!place.hasAsked) this.#pace?.refund();
+      if (!place.hasAsked) this.#rateLimit?.refund();
       if ((wasFull && this.#places.free > 0) || this.#countWaiting() > 0) this.check();
     });
   }

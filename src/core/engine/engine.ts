@@ -91,7 +91,7 @@ export class Engine implements Storage, State {
 
   /** Creates each part from those before it. The listeners that connect a part to later ones are set at the end. */
   constructor({ store: given, options, events, types, refresherOf, upstream, newId }: EngineInput) {
-    const { times, pace, maxCachedRecords, refreshes, timeoutMs } = options;
+    const { times, rates, maxCachedRecords, refreshes, timeoutMs } = options;
     const { closing, meters } = this;
     this.events = events;
     this.refreshes = refreshes;
@@ -132,8 +132,8 @@ export class Engine implements Storage, State {
     const prerequisites = new RegistrationLoader(registry, pushed, recordReader);
     const fleetParts = { types: types.filter((type) => !isPushed(type)), callbacks, prerequisites, recordReader };
     const scheduler = isShared
-      ? new FleetScheduler({ ...base, ...fleetParts, pace })
-      : new LocalScheduler(clock, pace, records);
+      ? new FleetScheduler({ ...base, ...fleetParts, rates })
+      : new LocalScheduler(clock, rates, records);
     const flights = new Flights({ ...base, scheduler, pushed, events });
     const work: Work = (this.#work = { flights, scheduler });
     const source = (this.source = new TokenSource(storage, state, work, recordReader, options));

@@ -168,7 +168,7 @@ export interface ResolvedOptions {
   readonly refreshers: readonly Refresher[];
   readonly times: RefreshTimes;
   readonly refreshes: boolean;
-  readonly pace: RefreshRates;
+  readonly rates: RefreshRates;
   readonly accessToken: AccessTokenMode;
   readonly fetchesWithoutStore: boolean;
   readonly timeoutMs: number;
@@ -237,7 +237,7 @@ export function resolveOptions(given: TokenManagerOptions<string>): ResolvedOpti
   const { maxPerSecond = DEFAULT_PER_SECOND, maxPerSecondOfApp = DEFAULT_PER_SECOND_OF_APP } = refresh;
   assertNumber('refresh.maxPerSecond', maxPerSecond, 1, MAX_PER_SECOND);
   assertNumber('refresh.maxPerSecondOfApp', maxPerSecondOfApp, 1, MAX_PER_SECOND);
-  const pace = { perSecond: maxPerSecond, perSecondOfApp: maxPerSecondOfApp };
+  const rates = { perSecond: maxPerSecond, perSecondOfApp: maxPerSecondOfApp };
   const { whenStoreUnavailable = 'fail' } = options;
   if (whenStoreUnavailable !== 'fail' && whenStoreUnavailable !== 'fetch') {
     throw new TypeError(`whenStoreUnavailable must be 'fail' or 'fetch', got ${describeWord(whenStoreUnavailable)}`);
@@ -253,7 +253,7 @@ export function resolveOptions(given: TokenManagerOptions<string>): ResolvedOpti
   assertMethods('clock', clock, ['now', 'monotonic', 'setTimer', 'random']);
   const refreshers = checkedRefreshers(options.refreshers === undefined ? [] : options.refreshers);
   const times = { marginMs, jitterMs, minValidityMs };
-  return { refreshers, times, refreshes, pace, accessToken, fetchesWithoutStore, timeoutMs, maxCachedRecords, clock };
+  return { refreshers, times, refreshes, rates, accessToken, fetchesWithoutStore, timeoutMs, maxCachedRecords, clock };
 }
 
 /** Returns a checked copy of the list, because the caller may change the list afterwards. */

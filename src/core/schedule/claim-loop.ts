@@ -10,7 +10,7 @@ import type { FleetRateLimit } from './fleet-rate-limit.js';
 export interface ClaimLoopParts {
   readonly store: SupervisedStore;
   readonly clock: StoreClock;
-  readonly pace: FleetRateLimit;
+  readonly rateLimit: FleetRateLimit;
   /** Returns the lanes that this process can serve. */
   readonly lanes: () => readonly string[];
   readonly desk: Pick<ClaimDispatcher, 'dispatch'>;
@@ -130,7 +130,7 @@ export class ClaimLoop {
           this.#emptiedAtMonotonic = clock.monotonic();
           return this.#pauseMs() * (0.75 + clock.random() * 0.5);
         }
-        this.#batch = Math.min(this.#parts.pace.batchSize, wanted * 2);
+        this.#batch = Math.min(this.#parts.rateLimit.batchSize, wanted * 2);
       }
     } catch {
       // Store failures are already reported by the store, and the poll is retried.
@@ -146,15 +146,15 @@ export class ClaimLoop {
    * reserves its permit after the claim, unless that takes too long.
    */
   async #claim(wanted: number, signal: AbortSignal): Promise<number> {
-    const { store, clock, pace, lanes, desk } = this.#parts;
+    const { store, clock, rateLimit, lanes, desk } = this.#parts;
     const reservesFirst = wanted > 1 || this.#reservesFirst;
     this.#reservesFirst = false;
-    if (reservesFirst) await pace.reserve(wanted, signal);
+    if (reservesFirst) await rateLimit.reserve(wanted, signal);
     const askedAtMonotonic = clock.monotonic();
     const leases = await store.claimDue(lanes(), wanted, LEASE_MS);
     let mayBegin = reservesFirst;
     try {
-      if (!reservesFirst && leases.length > 0) mayBegin = await pace.tryReserve(signal);
+      if (!reservesFirst && leases.length > 0) mayBegin = await rateLimit.tryReserve(signal);
     } finally {
       if (!mayBegin || signal.aborted) await Promise.all(leases.map((lease) => store.release(lease)));
     }
@@ -165,7 +165,7 @@ export class ClaimLoop {
     }
     const claimedAtMonotonic = clock.monotonic();
     const claims = leases.map((lease, index) => {
-      return { lease, askedAtMonotonic, beginsAtMonotonic: claimedAtMonotonic + index * pace.stepMs };
+      return { lease, askedAtMonotonic, beginsAtMonotonic: claimedAtMonotonic + index * rateLimit.stepMs };
     });
     for (const [index, claimed] of desk.dispatch(claims).entries()) this.#follow(claims[index] as Claim, claimed);
     return leases.length;

@@ -24,7 +24,7 @@ export interface ClaimedKeysParts {
   readonly records: Records;
   readonly retryStates: RetryStates;
   readonly storedDues: StoredDues;
-  readonly pace: FleetRateLimit;
+  readonly rateLimit: FleetRateLimit;
 }
 
 interface Order {
@@ -119,7 +119,7 @@ export class ClaimedKeys {
 
   /** Defers a key whose due nothing else has set, and releases the lease if it has not been used. */
   async #finish(key: TokenKey, { outcome, unused, hasAsked }: Done, signal: AbortSignal): Promise<void> {
-    const { store, storedDues, clock, pace } = this.#parts;
+    const { store, storedDues, clock, rateLimit } = this.#parts;
     if (outcome === 'settled') this.#passes.delete(keyId(key));
     else if (!signal.aborted) {
       const at = clock.now() + Math.min(this.#pauseMs(key, outcome), this.#untilTriedHereMs(key));
@@ -127,7 +127,7 @@ export class ClaimedKeys {
       if (await storedDues.postpone(key, at, outcome === 'tried', unused)) {
         // A key that could not be deferred stays due at once. Its permit is not refunded then, since only that limits
         // how often it is claimed.
-        if (!hasAsked) pace.refund();
+        if (!hasAsked) rateLimit.refund();
         return;
       }
     }
@@ -141,14 +141,14 @@ export class ClaimedKeys {
     handler: DueHandler,
     signal: AbortSignal,
   ): Promise<Done> {
-    const { records, pace, clock } = this.#parts;
+    const { records, rateLimit, clock } = this.#parts;
     const { document } = claim;
     const { recordVersion } = document;
     const waitMs = claim.beginsAtMonotonic - clock.monotonic();
     if (waitMs > 0) await wait(clock, Math.ceil(waitMs), { signal });
     const room = this.#roomOf(key, document);
     const left = this.#whyLeft(key, room, handler);
-    if (left !== undefined || !(await pace.reserveForApp(key.appid, signal))) {
+    if (left !== undefined || !(await rateLimit.reserveForApp(key.appid, signal))) {
       return { outcome: left ?? 'crowded', unused: claim.lease, hasAsked: false };
     }
     const place = this.#places.begin(keyId(key), room);
@@ -156,7 +156,7 @@ export class ClaimedKeys {
     place.hasSucceeded = await flight.broughtRecord();
     this.#places.end(place);
     const { hasAsked } = flight;
-    if (!hasAsked) pace.refundApp(key.appid);
+    if (!hasAsked) rateLimit.refundApp(key.appid);
     const isSettled = (records.cache.get(key)?.version ?? 0) > recordVersion;
     const outcome = isSettled ? 'settled' : place.hasSucceeded ? 'tried' : 'left';
     return { outcome, unused: flight.detachClaim()?.lease, hasAsked };

@@ -19,7 +19,7 @@ import { ScheduleRounds } from './schedule-rounds.js';
 import { StoredDues } from './stored-dues.js';
 
 export interface FleetSchedulerParts extends Storage, Pick<State, 'registry' | 'records' | 'retryStates'> {
-  readonly pace: RefreshRates;
+  readonly rates: RefreshRates;
   /** The types that this process can refresh. */
   readonly types: readonly string[];
   readonly callbacks: CallbackRelay;
@@ -31,7 +31,7 @@ export interface FleetSchedulerParts extends Storage, Pick<State, 'registry' | '
 export class FleetScheduler implements Scheduler {
   readonly isShared = true;
   readonly #parts: FleetSchedulerParts;
-  readonly #pace: FleetRateLimit;
+  readonly #rateLimit: FleetRateLimit;
   readonly #storedDues: StoredDues;
   readonly #desk: ClaimDispatcher;
   readonly #claimLoop: ClaimLoop;
@@ -40,13 +40,13 @@ export class FleetScheduler implements Scheduler {
   readonly #rounds: ScheduleRounds;
 
   constructor(parts: FleetSchedulerParts) {
-    const { store, reader, clock, pace, types, callbacks } = parts;
+    const { store, reader, clock, rates, types, callbacks } = parts;
     this.#parts = parts;
-    this.#pace = new FleetRateLimit(store, reader, clock, pace);
+    this.#rateLimit = new FleetRateLimit(store, reader, clock, rates);
     this.#storedDues = new StoredDues(parts);
-    const keys = new ClaimedKeys({ ...parts, pace: this.#pace, storedDues: this.#storedDues });
+    const keys = new ClaimedKeys({ ...parts, rateLimit: this.#rateLimit, storedDues: this.#storedDues });
     this.#desk = new ClaimDispatcher(parts, keys);
-    const served = { pace: this.#pace, desk: this.#desk };
+    const served = { rateLimit: this.#rateLimit, desk: this.#desk };
     // Only a process with callbacks attached can make deliveries.
     const lanes = (): readonly string[] => (callbacks.attached === undefined ? types : [...types, DELIVERY_LANE]);
     this.#claimLoop = new ClaimLoop({ store, clock, lanes, ...served });
@@ -83,7 +83,7 @@ export class FleetScheduler implements Scheduler {
   }
 
   charge(appid: string): void {
-    this.#pace.charge(appid);
+    this.#rateLimit.charge(appid);
   }
 
   /** Returns 0, since a claimed key has its permit already. */

@@ -14,7 +14,7 @@ export interface FunctionTasksParts {
   readonly store: SupervisedStore;
   readonly clock: StoreClock;
   readonly records: Records;
-  readonly pace: FleetRateLimit;
+  readonly rateLimit: FleetRateLimit;
   readonly recordReader: RecordReader;
   readonly desk: ClaimDispatcher;
 }
@@ -88,9 +88,9 @@ export class FunctionTasks {
   }
 
   async #claim({ key }: TaskEntry): Promise<void> {
-    const { store, clock, records, pace, recordReader, desk } = this.#parts;
+    const { store, clock, records, rateLimit, recordReader, desk } = this.#parts;
     if (records.cache.get(key) === undefined) await recordReader.read(key);
-    await pace.reserve(1, this.#stopping.signal);
+    await rateLimit.reserve(1, this.#stopping.signal);
     const askedAtMonotonic = clock.monotonic();
     const lease = await store.lease(documentId('key', key), LEASE_MS);
     if (lease !== undefined)

@@ -8,17 +8,17 @@ import type { TaskEntry } from '../registry/task-entry.js';
 /** Schedules refreshes in a process that makes all of them itself, or whose shared store cannot assign due keys. */
 export class LocalScheduler implements Scheduler {
   readonly isShared = false;
-  readonly #pace: LocalRateLimit;
+  readonly #rateLimit: LocalRateLimit;
   readonly #timerQueue: TimerQueue<TaskEntry>;
   #handler: DueHandler | undefined;
 
   constructor(clock: Clock, limits: RefreshRates, records: Records) {
-    this.#pace = new LocalRateLimit(limits, () => clock.monotonic());
+    this.#rateLimit = new LocalRateLimit(limits, () => clock.monotonic());
     this.#timerQueue = new TimerQueue<TaskEntry>(
       clock,
       (task, place) => this.#handler?.onDue(task, place) ?? Promise.resolve(),
       {
-        pace: this.#pace,
+        rateLimit: this.#rateLimit,
         groupOf: ({ key }) => key.appid,
         isFresh: ({ key }) => {
           const held = records.cache.get(key);
@@ -50,15 +50,15 @@ export class LocalScheduler implements Scheduler {
   }
 
   charge(appid: string): void {
-    this.#pace.charge(appid);
+    this.#rateLimit.charge(appid);
   }
 
   reserveForApp(appid: string): number {
-    return this.#pace.reserveForApp(appid);
+    return this.#rateLimit.reserveForApp(appid);
   }
 
   refundApp(appid: string): void {
-    this.#pace.refundApp(appid);
+    this.#rateLimit.refundApp(appid);
   }
 
   /** Does nothing, since all dues are those of this process, which are set anew when the clock is. */

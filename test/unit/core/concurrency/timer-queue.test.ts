@@ -301,7 +301,7 @@ test('an item that sends no request uses no rate limit', async () => {
       place.hasAsked = id.startsWith('a');
       if (place.hasAsked) asked++;
     },
-    { pace },
+    { rateLimit: pace },
   );
   schedule.start();
   for (let id = 0; id < 1_000; id++) schedule.set(item(`idle${id}`), clock.now());

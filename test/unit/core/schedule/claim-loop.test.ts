@@ -41,7 +41,7 @@ beforeEach(() => {
       release: async ({ id }: Lease) => void released.push(id),
     } as unknown as SupervisedStore,
     clock: storeClock,
-    pace: {
+    rateLimit: {
       batchSize: 16,
       stepMs: 10,
       reserve: async (count: number) => {
