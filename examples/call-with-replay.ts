@@ -13,11 +13,9 @@ export function callbackIps(
   appid: string,
   origin = 'https://api.weixin.qq.com',
 ): Promise<Answer> {
-  // #region request
   return tokens.call(appid, 'access_token', async (token): Promise<Answer> => {
     const response = await fetch(`${origin}/cgi-bin/getcallbackip?access_token=${token}`);
     return (await response.json()) as Answer;
   });
-  // #endregion request
 }
 // #endregion
