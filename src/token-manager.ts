@@ -151,7 +151,7 @@ export class TokenManager<Custom extends string = never> {
     assertAppid(appid);
     const key = type === undefined ? undefined : this.#key(appid, type, readSubject(options));
     await this.#engine.start();
-    await this.#engine.unregister(appid, key);
+    await (key === undefined ? this.#engine.unregisterApp(appid) : this.#engine.unregisterTask(key));
   }
 
   /**

@@ -79,7 +79,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     refreshes,
     start: () => engine.start(),
     deadline: () => engine.deadline(),
-    unregister: (appid, key, isStillWanted) => engine.unregister(appid, key, isStillWanted),
+    unregisterTask: (key, isStillWanted) => engine.unregisterTask(key, isStillWanted),
     typeNumbers: new TypeNumbers(legacyTypeNumbers),
     censuses: new TaskCensuses(engine),
     access,

@@ -197,14 +197,18 @@ export class Engine implements Storage, State {
     for (const { key } of plan.tasks) this.#work.flights.reschedule(key);
   }
 
-  async unregister(appid: string, key: TokenKey | undefined, isStillWanted?: () => boolean): Promise<void> {
-    const { registrar } = this;
-    await this.closing.waitFor(() =>
-      key ? registrar.unregisterTask(key, isStillWanted) : registrar.unregisterApp(appid),
-    );
-    if (key === undefined) this.records.cache.deleteApp(appid);
-    else this.records.cache.delete(key);
-    this.#pendingGrants.discard(appid, key);
+  /** Unregisters an app with all its tasks. */
+  async unregisterApp(appid: string): Promise<void> {
+    await this.closing.waitFor(() => this.registrar.unregisterApp(appid));
+    this.records.cache.deleteApp(appid);
+    this.#pendingGrants.discard(appid);
+  }
+
+  /** Unregisters one task. The call fails if `isStillWanted` returns `false` under the lease of the app. */
+  async unregisterTask(key: TokenKey, isStillWanted?: () => boolean): Promise<void> {
+    await this.closing.waitFor(() => this.registrar.unregisterTask(key, isStillWanted));
+    this.records.cache.delete(key);
+    this.#pendingGrants.discard(key.appid, key);
   }
 
   /** Stores a grant that was obtained elsewhere, unless a newer one is stored. */

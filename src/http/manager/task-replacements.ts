@@ -19,7 +19,7 @@ export interface ReplacementParts {
   readonly clock: Clock;
   readonly closing: Closing;
   start(): Promise<void>;
-  unregister(appid: string, key: TokenKey, isStillWanted: () => boolean): Promise<void>;
+  unregisterTask(key: TokenKey, isStillWanted: () => boolean): Promise<void>;
 }
 
 /** The time after asking for its lease in which a replacement may begin to unregister a task, which must end before the lease. */
@@ -50,7 +50,7 @@ export class TaskReplacements {
         await this.#manager.register(registration);
         const named = new Set(tasks.map((task) => keyId({ ...task, appid })));
         const others = (await this.#registered(appid)).filter((key) => !named.has(keyId(key)));
-        for (const key of others) await this.#parts.unregister(appid, key, isHeld);
+        for (const key of others) await this.#parts.unregisterTask(key, isHeld);
       }),
     );
   }

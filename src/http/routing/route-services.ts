@@ -28,7 +28,7 @@ export interface ServedParts {
   start(): Promise<void>;
   /** Returns the deadline of a call without a time of its own. */
   deadline(): Deadline;
-  unregister(appid: string, key: TokenKey | undefined, isStillWanted?: () => boolean): Promise<void>;
+  unregisterTask(key: TokenKey, isStillWanted?: () => boolean): Promise<void>;
 }
 
 /** The objects that the routes of every contract work with. */
