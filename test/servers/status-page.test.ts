@@ -186,7 +186,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(await page.title()).toBe('(1) Token status');
 
     await page.getByRole('button', { name: '中文' }).click();
-    await trouble.getByText(`把 ${IP} 加入该账号的 IP 白名单`).waitFor();
+    await trouble.getByText(`请把 ${IP} 加入「API IP 白名单」`).waitFor();
     expect(await page.title()).toBe('(1) Token 状态');
     expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
     await page.getByRole('button', { name: 'English' }).click();
