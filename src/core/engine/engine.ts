@@ -20,8 +20,8 @@ import { storedResult } from '../records/stored-result.js';
 import { CallbackRelay } from '../refresh/callback-relay.js';
 import { Flights } from '../refresh/flights.js';
 import { FollowerFlight } from '../refresh/follower-flight.js';
-import { RegistrationLoader } from '../refresh/prerequisites.js';
 import { Refresh } from '../refresh/refresh.js';
+import { RegistrationLoader } from '../refresh/registration-loader.js';
 import type { State } from '../refresh/state.js';
 import { OwnRegistrations } from '../registry/own-registrations.js';
 import { PushedTokens } from '../registry/pushed-tokens.js';
@@ -129,8 +129,8 @@ export class Engine implements Storage, State {
     const recordReader = new RecordReader({ ...base, restorer, changes });
 
     const callbacks = (this.callbacks = new CallbackRelay(store, closing));
-    const prerequisites = new RegistrationLoader(registry, pushed, recordReader);
-    const fleetParts = { types: types.filter((type) => !isPushed(type)), callbacks, prerequisites, recordReader };
+    const registrationLoader = new RegistrationLoader(registry, pushed, recordReader);
+    const fleetParts = { types: types.filter((type) => !isPushed(type)), callbacks, registrationLoader, recordReader };
     const scheduler = isShared
       ? new FleetScheduler({ ...base, ...fleetParts, rates })
       : new LocalScheduler(clock, rates, records);
@@ -139,7 +139,7 @@ export class Engine implements Storage, State {
     const source = (this.source = new TokenSource(storage, state, work, recordReader, options));
     const client = upstream(clock);
     const metered = { upstream: meters.timed(client, clock), leaseContentions: meters.leaseContentions };
-    const readers = { recordReader, restorer, prerequisites, tokens: source };
+    const readers = { recordReader, restorer, registrationLoader, tokens: source };
     const refreshParts = { ...base, ...readers, ...metered, options, refresherOf, pendingGrants, callbacks };
     flights.start(refreshes ? new Refresh(refreshParts) : new FollowerFlight(refreshParts));
 

@@ -38,7 +38,7 @@ export class HeldRecords implements RecordRestorer {
    * outdated refresh token.
    *
    * @returns whether that has changed the document.
-   * @throws NeedMissing while a cached refresh token cannot be put back, because the store was replaced and lacks the
+   * @throws InputMissing while a cached refresh token cannot be put back, because the store was replaced and lacks the
    *   app.
    */
   async restoreNewer(key: TokenKey, document: KeyDocument): Promise<boolean> {

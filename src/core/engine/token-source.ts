@@ -2,7 +2,7 @@ import { MAX_WAIT_OF_CALLERS_MS } from '../model/backoff.js';
 import { Deadline } from '../model/deadline.js';
 import { isTokenError, TokenError } from '../model/errors.js';
 import type { Force } from '../model/force.js';
-import { InputMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/input-missing.js';
 import type { ResolvedOptions } from '../model/options.js';
 import type { RefreshReason } from '../model/refresher.js';
 import type { TokenKey } from '../model/token-key.js';

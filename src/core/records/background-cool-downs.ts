@@ -1,7 +1,7 @@
 import type { Clock } from '../concurrency/clock.js';
 import { backoffDelayMs } from '../model/backoff.js';
 import { TokenError, type TokenErrorCode, type TokenErrorFacts } from '../model/errors.js';
-import { InputMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/input-missing.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
 

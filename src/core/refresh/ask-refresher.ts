@@ -2,7 +2,7 @@ import { isStaleTokenError } from '../calls/stale-answer.js';
 import { setGraceTimer } from '../concurrency/grace-timer.js';
 import { ATTEMPT_TIMEOUT_MS, SHORTEST_REQUEST_MS } from '../concurrency/time-limits.js';
 import { TokenError, toTokenError } from '../model/errors.js';
-import { InputMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/input-missing.js';
 import type {
   AppCredentials,
   Grant,
@@ -29,7 +29,7 @@ export interface AskParts {
   readonly reason: RefreshReason;
   readonly stale: string | undefined;
   readonly previous: TokenRecord | undefined;
-  readonly needs: RefreshInputs;
+  readonly inputs: RefreshInputs;
   readonly clock: StoreClock;
   readonly upstream: Upstream;
   readonly countedLimits: CountedLimits;
@@ -55,7 +55,7 @@ export type Asked =
 /**
  * Calls the refresher once, within the time of an attempt.
  *
- * @throws NeedMissing, or a `TokenError`.
+ * @throws InputMissing, or a `TokenError`.
  */
 export async function askRefresher(input: AskParts): Promise<Asked> {
   const { key, refresher, clock, spending } = input;
@@ -90,17 +90,17 @@ function contextOf(
   handedOut: Map<string, InputToken>,
   signal: AbortSignal,
 ): RefreshContext {
-  const { key, app, previous, reason, stale, needs, clock, upstream, countedLimits, spending } = input;
+  const { key, app, previous, reason, stale, inputs, clock, upstream, countedLimits, spending } = input;
   return {
     key,
     app,
     previous,
     reason,
     stale,
-    params: needs.params,
+    params: inputs.params,
     signal,
     async token(dependency) {
-      const token = needs.tokens.get(keyId(dependency));
+      const token = inputs.tokens.get(keyId(dependency));
       if (token === undefined) throw new TypeError(`${keyId(dependency)} is not named by dependsOn of ${key.type}`);
       if (!token.pushed) handedOut.set(keyId(dependency), token);
       return token.value;

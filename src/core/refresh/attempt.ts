@@ -2,7 +2,7 @@ import { Semaphore } from '../concurrency/semaphore.js';
 import type { Closing } from '../model/closing.js';
 import { type Enrolment, enrolmentOf, marksOf } from '../model/enrolment.js';
 import { isTokenError, TokenError } from '../model/errors.js';
-import { InputMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/input-missing.js';
 import type { RefreshTimes } from '../model/refresh-policy.js';
 import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from '../model/refresher.js';
 import { haveToBeAskedFor } from '../model/registration.js';
@@ -105,13 +105,13 @@ export class Attempt {
   /**
    * Makes one attempt.
    *
-   * @throws NeedMissing, or a `TokenError`.
+   * @throws InputMissing, or a `TokenError`.
    */
   async run(
     flight: Flight<CachedRecord>,
     lease: Lease,
     document: KeyDocument,
-    needs: RefreshInputs,
+    inputs: RefreshInputs,
     progress: Progress,
   ): Promise<Outcome> {
     const { registry, retryStates, writer, pendingGrants, accessToken, store, documents, clock, closing } = this.#parts;
@@ -127,7 +127,7 @@ export class Attempt {
     // The task object is updated with new params, so the params that the offered input comes from are captured here.
     const params = task?.params;
     const looksAgainMs = haveToBeAskedFor(params) ? RETRY_WITH_ASKED_PARAMS_MS : RETRY_WITH_FIXED_PARAMS_MS;
-    const { urlNotAsked, tokens } = needs;
+    const { urlNotAsked, tokens } = inputs;
     const spending = new Spending({
       key,
       // A document with a hidden grant keeps its old marks until a grant replaces it, so that the hidden one stays hidden.
@@ -149,7 +149,7 @@ export class Attempt {
     const attempt: AttemptContext = { document, lease, spending, enrolment, credentials };
     let answer: Answer | Exclude<Asked, { kind: 'granted' }>;
     try {
-      answer = await this.#ask(flight, progress, needs, attempt);
+      answer = await this.#ask(flight, progress, inputs, attempt);
     } catch (error) {
       if (error instanceof InputMissing) throw error;
       return this.#fail(key, error as TokenError, attempt, progress);
@@ -217,7 +217,7 @@ export class Attempt {
   async #ask(
     flight: Flight<CachedRecord>,
     { refresher }: Progress,
-    needs: RefreshInputs,
+    inputs: RefreshInputs,
     { credentials: app, spending, enrolment }: AttemptContext,
   ): Promise<Answer | Exclude<Asked, { kind: 'granted' }>> {
     const { key, reason, stale } = flight;
@@ -234,7 +234,7 @@ export class Attempt {
       reason,
       stale,
       previous: this.#previous(key, spending.document),
-      needs,
+      inputs,
       clock,
       upstream,
       countedLimits,

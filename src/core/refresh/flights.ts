@@ -2,7 +2,7 @@ import type { Place } from '../concurrency/places.js';
 import type { Closing } from '../model/closing.js';
 import { isTokenError } from '../model/errors.js';
 import { type Events, tokenEvent } from '../model/events.js';
-import { InputMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/input-missing.js';
 import type { RefreshReason } from '../model/refresher.js';
 import { appDocumentId, documentId, type TokenKey } from '../model/token-key.js';
 import type { CoolDownEnd } from '../records/background-cool-downs.js';

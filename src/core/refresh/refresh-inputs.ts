@@ -4,7 +4,7 @@ import type { Closing } from '../model/closing.js';
 import { Deadline } from '../model/deadline.js';
 import { assertNoCycle, dependenciesOf } from '../model/dependencies.js';
 import { isTokenError, safeCause, TokenError, toTokenError, withFacts } from '../model/errors.js';
-import { InputMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/input-missing.js';
 import { assertParamSecrets } from '../model/param-secrets.js';
 import type { BuiltInRefresher } from '../model/refresher.js';
 import { haveToBeAskedFor, type ParamsFunction } from '../model/registration.js';
@@ -63,7 +63,7 @@ export interface InputSources {
  * Checks the dependencies of a key before any of them is requested. A task that was read from the store was checked, if
  * at all, with the refreshers of the process that registered it.
  *
- * @throws NeedMissing
+ * @throws InputMissing
  */
 export function assertDependencies(key: TokenKey, refresherOf: (type: string) => BuiltInRefresher | undefined): void {
   try {
@@ -77,7 +77,7 @@ export function assertDependencies(key: TokenKey, refresherOf: (type: string) =>
 /**
  * Gathers the tokens that the key depends on, and the params.
  *
- * @throws NeedMissing, or a `TokenError` with code `CLOSED` once the closing has begun.
+ * @throws InputMissing, or a `TokenError` with code `CLOSED` once the closing has begun.
  */
 export async function gatherInputs(
   key: TokenKey,

@@ -2,7 +2,7 @@ import { MAX_WAIT_OF_CALLERS_MS } from '../model/backoff.js';
 import type { CallbackPort } from '../model/callback-port.js';
 import type { Closing } from '../model/closing.js';
 import { isTokenError, type TokenError } from '../model/errors.js';
-import { InputMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/input-missing.js';
 import type { ResolvedOptions } from '../model/options.js';
 import type { BuiltInRefresher, Upstream } from '../model/refresher.js';
 import type { TokenKey } from '../model/token-key.js';
@@ -20,11 +20,11 @@ import { coolingDependency } from './cooling-dependency.js';
 import { FirstAttempts } from './first-attempts.js';
 import { pauseFlight } from './flight-pause.js';
 import type { FlightWork } from './flights.js';
+import { InputGatherer } from './input-gatherer.js';
 import { type Outcome, type Restart, START_AGAIN } from './outcome.js';
-import type { RegistrationLoader } from './prerequisites.js';
 import { areOutdated, type RefreshInputs } from './refresh-inputs.js';
 import { RefreshLeases, type TakenLease } from './refresh-leases.js';
-import { InputGatherer } from './refresh-needs.js';
+import type { RegistrationLoader } from './registration-loader.js';
 import { ReportLimit } from './report-limit.js';
 import type { Flight } from './single-flight.js';
 import type { State } from './state.js';
@@ -40,7 +40,7 @@ export interface RefreshParts extends Storage, State {
   readonly pendingGrants: PendingGrants;
   readonly recordReader: RecordReader;
   readonly restorer: RecordRestorer;
-  readonly prerequisites: RegistrationLoader;
+  readonly registrationLoader: RegistrationLoader;
   readonly callbacks: Pick<CallbackPort, 'askParams'>;
   readonly tokens: TokenGetter;
   /** The counter of leases that were held by another process. */
@@ -62,7 +62,7 @@ export class Refresh implements FlightWork {
   readonly #parts: RefreshParts;
   readonly #answers: StoredAnswers;
   readonly #leases: RefreshLeases;
-  readonly #needs: InputGatherer;
+  readonly #inputs: InputGatherer;
   readonly #firstAttempts: FirstAttempts;
   readonly #reports: ReportLimit;
   readonly #attempts: Attempt;
@@ -75,7 +75,7 @@ export class Refresh implements FlightWork {
     this.#parts = parts;
     this.#answers = new StoredAnswers(parts);
     this.#leases = new RefreshLeases({ ...parts, answers: this.#answers, fetchesWithoutStore });
-    this.#needs = new InputGatherer(parts);
+    this.#inputs = new InputGatherer(parts);
     this.#firstAttempts = new FirstAttempts({ ...parts, budget, accessToken });
     this.#reports = new ReportLimit(countedLimits, records);
     this.#attempts = new Attempt({ ...parts, times, accessToken, countedLimits, budget });
@@ -84,10 +84,10 @@ export class Refresh implements FlightWork {
   /**
    * Refreshes the key of a flight.
    *
-   * @throws NeedMissing, or a `TokenError` if the attempt failed or could not be made.
+   * @throws InputMissing, or a `TokenError` if the attempt failed or could not be made.
    */
   async run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
-    const { registry, records, pendingGrants, retryStates, refresherOf, prerequisites, closing } = this.#parts;
+    const { registry, records, pendingGrants, retryStates, refresherOf, registrationLoader, closing } = this.#parts;
     const { key } = flight;
     closing.assertOpen();
     if (!flight.urgent) await this.#assertNothingCools(flight);
@@ -111,7 +111,7 @@ export class Refresh implements FlightWork {
     if (refreshed !== undefined) return refreshed;
     for (;;) {
       closing.assertOpen();
-      await prerequisites.load([key]);
+      await registrationLoader.load([key]);
       if (records.generation > 0 && (await remainsLeftOver(registry, key))) throw isOfAnotherStore(key);
       const isSameStore = records.generation === generation;
       const knownBefore = Math.max(knownAtStart, flight.knownVersion);
@@ -122,8 +122,8 @@ export class Refresh implements FlightWork {
       if (await this.#coolsDown(flight)) continue;
       progress.fingerprint = retryStates.fingerprint(key);
       progress.hadTask = registry.task(key) !== undefined;
-      const needs = await this.#needs.gather(key, refresher, progress.asksParams);
-      const outcome = await this.#attempt(flight, knownVersion, needs, progress);
+      const inputs = await this.#inputs.gather(key, refresher, progress.asksParams);
+      const outcome = await this.#attempt(flight, knownVersion, inputs, progress);
       if (outcome.kind === 'done') return outcome.record;
       await this.#prepareRestart(key, outcome, progress);
     }
@@ -147,7 +147,7 @@ export class Refresh implements FlightWork {
   async #attempt(
     flight: Flight<CachedRecord>,
     knownVersion: number,
-    needs: RefreshInputs,
+    inputs: RefreshInputs,
     progress: Progress,
   ): Promise<Outcome> {
     const { registry, records } = this.#parts;
@@ -155,9 +155,9 @@ export class Refresh implements FlightWork {
       const taken = await this.#leases.acquire(flight, knownVersion);
       if (taken.kind !== 'lease') return taken;
       // Tokens that the key depends on may have expired while the flight waited for the lease.
-      const isOutdated = progress.changes === 0 && areOutdated(needs, registry, records);
+      const isOutdated = progress.changes === 0 && areOutdated(inputs, registry, records);
       if (isOutdated) return await this.#releaseAndRestart(taken);
-      return await this.#underLease(taken, flight, knownVersion, needs, progress);
+      return await this.#underLease(taken, flight, knownVersion, inputs, progress);
     } catch (error) {
       if (!isTokenError(error) || !this.#hasNewInput(flight.key, progress)) throw error;
       // The input that arrived during the attempt has not failed yet.
@@ -180,7 +180,7 @@ export class Refresh implements FlightWork {
     { lease, document: decoded, giveBack }: TakenLease,
     flight: Flight<CachedRecord>,
     knownVersion: number,
-    needs: RefreshInputs,
+    inputs: RefreshInputs,
     progress: Progress,
   ): Promise<Outcome> {
     const { store, documents, restorer, pendingGrants } = this.#parts;
@@ -194,7 +194,7 @@ export class Refresh implements FlightWork {
       if (outcome === undefined) {
         // The refresher may call this manager, and the refresh of another key then needs a place as well.
         if (progress.refresher.asksThroughContext !== true) giveBack();
-        outcome = await this.#attempts.run(flight, lease, document, needs, progress);
+        outcome = await this.#attempts.run(flight, lease, document, inputs, progress);
         // The write has released the lease.
         if (outcome.kind === 'done') {
           wasAnswered = true;
@@ -229,7 +229,7 @@ export class Refresh implements FlightWork {
   /**
    * Rejects a refresh without a waiting caller while a token that the key depends on has a cool-down.
    *
-   * @throws NeedMissing
+   * @throws InputMissing
    */
   async #assertNothingCools(flight: Flight<CachedRecord>): Promise<void> {
     const cooling = await coolingDependency(flight.key, this.#parts);

@@ -46,7 +46,7 @@ export interface Scheduler {
   charge(appid: string): void;
   /** Returns how many milliseconds a background refresh of this app has to wait; at 0 it may begin. */
   reserveForApp(appid: string): number;
-  /** Refunds the permit that `pauseOfApp` granted to a refresh that has made no request. */
+  /** Refunds the permit that `reserveForApp` granted to a refresh that has made no request. */
   refundApp(appid: string): void;
   /**
    * Corrects the stored dues of these records, and of keys that have failed or have no record yet. The clock was set

@@ -2,7 +2,7 @@ import type { Semaphore } from '../concurrency/semaphore.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
 import { TokenError, withFacts } from '../model/errors.js';
 import { failureError, failureFacts } from '../model/failure-facts.js';
-import { InputMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/input-missing.js';
 import { FUTURE_TOLERANCE_MS } from '../model/refresh-policy.js';
 import {
   afterGrant,
@@ -105,7 +105,7 @@ export class Spending {
    * Chooses the input to send and announces it durably, so that a store that accepts no writes fails the refresh while
    * the input is unspent.
    *
-   * @throws NeedMissing without any input, Interrupted, or a `TokenError` if all inputs were refused or have expired.
+   * @throws InputMissing without any input, Interrupted, or a `TokenError` if all inputs were refused or have expired.
    */
   async spend(offered: unknown, prefer: Preference): Promise<{ readonly value: string; readonly stored: boolean }> {
     const { key, clock, answered, params } = this.#input;

@@ -1,5 +1,5 @@
 import { TokenError } from '../model/errors.js';
-import { InputMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/input-missing.js';
 import type { TokenKey } from '../model/token-key.js';
 import { contended } from '../store/write-errors.js';
 

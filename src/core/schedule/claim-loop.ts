@@ -4,7 +4,7 @@ import { LEASE_MS } from '../concurrency/time-limits.js';
 import type { Claim } from '../refresh/claim.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
-import type { ClaimDispatcher } from './claim-desk.js';
+import type { ClaimDispatcher } from './claim-dispatcher.js';
 import type { FleetRateLimit } from './fleet-rate-limit.js';
 
 export interface ClaimLoopParts {

@@ -4,12 +4,12 @@ import { noop } from '../primitives/noop.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { CallbackRelay } from '../refresh/callback-relay.js';
-import type { RegistrationLoader } from '../refresh/prerequisites.js';
+import type { RegistrationLoader } from '../refresh/registration-loader.js';
 import type { DueHandler, Scheduler } from '../refresh/scheduler.js';
 import type { State } from '../refresh/state.js';
 import { hasParamsFunction, type TaskEntry } from '../registry/task-entry.js';
 import type { Storage } from '../store/storage.js';
-import { ClaimDispatcher } from './claim-desk.js';
+import { ClaimDispatcher } from './claim-dispatcher.js';
 import { ClaimLoop } from './claim-loop.js';
 import { ClaimedKeys } from './claimed-keys.js';
 import { DueRepair } from './due-repair.js';
@@ -23,7 +23,7 @@ export interface FleetSchedulerParts extends Storage, Pick<State, 'registry' | '
   /** The types that this process can refresh. */
   readonly types: readonly string[];
   readonly callbacks: CallbackRelay;
-  readonly prerequisites: RegistrationLoader;
+  readonly registrationLoader: RegistrationLoader;
   readonly recordReader: RecordReader;
 }
 
@@ -91,7 +91,7 @@ export class FleetScheduler implements Scheduler {
     return 0;
   }
 
-  /** Does nothing, since `pauseOfApp` uses no permit. */
+  /** Does nothing, since `reserveForApp` uses no permit. */
   refundApp(): void {}
 
   bringForward(late: readonly CachedRecord[]): void {

@@ -7,7 +7,7 @@ import type { DueHandler } from '../refresh/scheduler.js';
 import type { TaskEntry } from '../registry/task-entry.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
-import type { ClaimDispatcher } from './claim-desk.js';
+import type { ClaimDispatcher } from './claim-dispatcher.js';
 import type { FleetRateLimit } from './fleet-rate-limit.js';
 
 export interface FunctionTasksParts {

@@ -1,5 +1,5 @@
 import { TokenError } from '../../core/model/errors.js';
-import { InputMissing } from '../../core/model/need-missing.js';
+import { InputMissing } from '../../core/model/input-missing.js';
 import type { BuiltInRefresher, RefreshContext } from '../../core/model/refresher.js';
 import { type TokenKey, tokenKey } from '../../core/model/token-key.js';
 import { assertHolder, grantFromAnswer, refreshTokenFromAnswer } from './grant-from-answer.js';

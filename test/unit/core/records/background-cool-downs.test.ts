@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TokenError } from '../../../../src/core/model/errors.js';
-import { InputMissing } from '../../../../src/core/model/need-missing.js';
+import { InputMissing } from '../../../../src/core/model/input-missing.js';
 import { BackgroundCoolDowns } from '../../../../src/core/records/background-cool-downs.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 

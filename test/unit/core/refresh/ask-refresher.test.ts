@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Semaphore } from '../../../../src/core/concurrency/semaphore.js';
 import { Closing } from '../../../../src/core/model/closing.js';
 import { TokenError } from '../../../../src/core/model/errors.js';
-import { InputMissing } from '../../../../src/core/model/need-missing.js';
+import { InputMissing } from '../../../../src/core/model/input-missing.js';
 import type { Grant, RefreshContext, Refresher, WeChatRequest } from '../../../../src/core/model/refresher.js';
 import type { ParamsFunction } from '../../../../src/core/model/registration.js';
 import { keyId, type TokenKey } from '../../../../src/core/model/token-key.js';
@@ -218,7 +218,7 @@ describe('ask', () => {
       reason: 'stale',
       stale: 'dead',
       previous: undefined,
-      needs: {
+      inputs: {
         params: { a: 1 },
         tokens: new Map([[keyId(TOKEN), { key: TOKEN, value: 'T', pushed: false }]]),
         urlNotAsked: false,

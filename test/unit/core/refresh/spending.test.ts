@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Semaphore } from '../../../../src/core/concurrency/semaphore.js';
 import { TokenError } from '../../../../src/core/model/errors.js';
 import { failureFacts } from '../../../../src/core/model/failure-facts.js';
-import { InputMissing } from '../../../../src/core/model/need-missing.js';
+import { InputMissing } from '../../../../src/core/model/input-missing.js';
 import type { Rotation } from '../../../../src/core/model/rotation.js';
 import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
 import { START_AGAIN } from '../../../../src/core/refresh/outcome.js';

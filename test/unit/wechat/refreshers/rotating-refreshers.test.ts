@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { InputMissing } from '../../../../src/core/model/need-missing.js';
+import type { InputMissing } from '../../../../src/core/model/input-missing.js';
 import type { RefreshContext, SpentToken, WeChatRequest } from '../../../../src/core/model/refresher.js';
 import { keyId, type TokenKey, tokenKey } from '../../../../src/core/model/token-key.js';
 import type { JsonObject } from '../../../../src/core/primitives/json.js';

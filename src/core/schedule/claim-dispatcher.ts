@@ -1,14 +1,14 @@
 import { keyIn, parseKey, type TokenKey } from '../model/token-key.js';
 import type { CallbackRelay } from '../refresh/callback-relay.js';
 import type { Claim } from '../refresh/claim.js';
-import type { RegistrationLoader } from '../refresh/prerequisites.js';
+import type { RegistrationLoader } from '../refresh/registration-loader.js';
 import type { DueHandler } from '../refresh/scheduler.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { ClaimedKeys } from './claimed-keys.js';
 
 export interface ClaimDispatcherParts {
   readonly store: SupervisedStore;
-  readonly prerequisites: RegistrationLoader;
+  readonly registrationLoader: RegistrationLoader;
   readonly callbacks: CallbackRelay;
 }
 
@@ -38,8 +38,8 @@ export class ClaimDispatcher {
    */
   dispatch(claims: readonly Claim[]): readonly Promise<void>[] {
     const keys = claims.flatMap(({ lease: { id } }) => parseKey(id) ?? keyIn('delivery', id) ?? []);
-    const looked = keys.length === 0 ? Promise.resolve() : this.#parts.prerequisites.load(keys);
-    return claims.map((claim) => this.#take(claim, looked));
+    const loaded = keys.length === 0 ? Promise.resolve() : this.#parts.registrationLoader.load(keys);
+    return claims.map((claim) => this.#take(claim, loaded));
   }
 
   /** Aborts the work in progress, so that a claim for which nothing has been sent yet ends without sending anything. */
@@ -48,14 +48,14 @@ export class ClaimDispatcher {
     for (const stopping of this.#underWay) stopping.abort();
   }
 
-  async #take(claim: Claim, looked: Promise<void>): Promise<void> {
-    const { store, prerequisites, callbacks } = this.#parts;
+  async #take(claim: Claim, loaded: Promise<void>): Promise<void> {
+    const { store, registrationLoader, callbacks } = this.#parts;
     const { lease } = claim;
     const key = parseKey(lease.id);
     const delivered = keyIn('delivery', lease.id);
     try {
       // An unreadable document must not block the other claims of the batch.
-      await looked.catch(() => prerequisites.load([key ?? delivered ?? []].flat()));
+      await loaded.catch(() => registrationLoader.load([key ?? delivered ?? []].flat()));
     } catch {
       // The lease is kept until it expires, so that no process claims the key again at once.
       return;

@@ -1,7 +1,7 @@
 import type { CallbackPort } from '../model/callback-port.js';
 import type { Closing } from '../model/closing.js';
 import { TokenError } from '../model/errors.js';
-import { InputMissing } from '../model/need-missing.js';
+import { InputMissing } from '../model/input-missing.js';
 import type { BuiltInRefresher } from '../model/refresher.js';
 import { haveToBeAskedFor } from '../model/registration.js';
 import { type Choice, chooseInput } from '../model/rotation.js';
@@ -30,7 +30,7 @@ export class InputGatherer {
   /**
    * Gathers the inputs of a key. A key that cannot be refreshed with any input fails here, before WeChat is asked.
    *
-   * @throws NeedMissing, or a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
+   * @throws InputMissing, or a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
    */
   async gather(key: TokenKey, refresher: BuiltInRefresher, asksParams: boolean): Promise<RefreshInputs> {
     const { registry, records, documents, clock, closing, tokens, refresherOf, callbacks } = this.#parts;
@@ -51,12 +51,12 @@ export class InputGatherer {
     let stored = choose(cached ?? NO_KEY_DOCUMENT);
     const maySpend = refresher.spends !== undefined || haveToBeAskedFor(task?.params);
     if (stored.kind !== 'send' && maySpend) stored = choose(await documents.read(key));
-    const needs = await gatherInputs(key, refresher, task, sources, {
+    const inputs = await gatherInputs(key, refresher, task, sources, {
       canDoWithout: stored.kind === 'send' && refresher.needsParams?.(key) !== true,
       asksParams,
     });
-    if (refresher.spends === undefined || stored.kind !== 'none') return needs;
-    if (needs.params[refresher.spends] !== undefined) return needs;
+    if (refresher.spends === undefined || stored.kind !== 'none') return inputs;
+    if (inputs.params[refresher.spends] !== undefined) return inputs;
     const message = `${key.type} needs ${refresher.spends}: put one with a grant, or register it in the params of the task`;
     throw new InputMissing(new TokenError('INPUT_MISSING', message, key));
   }
