@@ -3,7 +3,7 @@ import type { Due, JsonObject, Lease, StoredDocument, TokenStore } from 'wechat-
 
 type SetOptions = { readonly due?: Due; readonly lease?: Lease };
 
-/** What a store is made of. Here it is in memory; yours is a database, and each method one atomic command of it. */
+/** The data of a store. Here it is in memory; yours is a database, and each method is one atomic command of it. */
 export class Table {
   readonly rows = new Map<string, StoredDocument>();
   readonly leases = new Map<string, number>();

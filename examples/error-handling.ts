@@ -7,7 +7,7 @@ export interface Reply {
   readonly retryAfterSeconds?: number;
 }
 
-/** What to answer to one's own users when there is no token. */
+/** Returns the answer to one's own users, also when there is no token. */
 export async function replyWithToken(
   tokens: TokenManager,
   appid: string,

@@ -1,7 +1,7 @@
 // #region third-party-platform
 import type { TokenManager } from 'wechat-token-manager';
 
-/** What WeChat pushes to the platform, decrypted. */
+/** A push of WeChat to the platform, decrypted. */
 export interface PlatformPush {
   readonly AppId: string;
   readonly CreateTime: number;
