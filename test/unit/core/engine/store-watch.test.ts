@@ -6,13 +6,18 @@ import type { TokenKey } from '../../../../src/core/model/token-key.js';
 import type { JsonObject } from '../../../../src/core/primitives/json.js';
 import { RecordChanges } from '../../../../src/core/records/record-changes.js';
 import { RecordReader } from '../../../../src/core/records/record-reader.js';
-import { seal } from '../../../../src/core/store/document-codec.js';
 import type { StoredGrant } from '../../../../src/core/store/key-document.js';
 import { StoreHistory } from '../../../../src/core/store/store-history.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
-import { type HeldRecordsWorld, holdRecords } from '../../../support/worlds/held-records.js';
+import {
+  grantNow,
+  type HeldRecordsWorld,
+  holdRecords,
+  holdTask,
+  putContent,
+} from '../../../support/worlds/held-records.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const ID = 'key/wx1/access_token';
@@ -61,18 +66,10 @@ beforeEach(() => {
   });
 });
 
-function grant(value: string, fields: Partial<StoredGrant> = {}): StoredGrant {
-  const now = clock.now();
-  return { value, obtainedAt: now, expiresAt: now + 7_200_000, dueAt: now + 6_000_000, ...fields };
-}
+const grant = (value: string, fields: Partial<StoredGrant> = {}): StoredGrant => grantNow(clock, value, fields);
+const put = (content: JsonObject, id = ID): Promise<number> => putContent(memory, id, content);
 
-async function put(content: JsonObject, id = ID): Promise<number> {
-  const [before] = await memory.get([id]);
-  return (await memory.set(id, seal(id, content), before?.version ?? 0)) as number;
-}
-
-const withTask = (key: TokenKey = KEY): void =>
-  world.registry.setTask({ key, params: undefined, notify: undefined, functionMissing: false, version: 1 });
+const withTask = (key: TokenKey = KEY): void => holdTask(world, key);
 const held = () => world.records.cache.get(KEY);
 const gets = (): number => faulty.calls.filter((call) => call === 'get').length;
 
