@@ -13,7 +13,7 @@ export interface ClaimLoopParts {
   readonly rateLimit: FleetRateLimit;
   /** Returns the lanes that this process can serve. */
   readonly lanes: () => readonly string[];
-  readonly desk: Pick<ClaimDispatcher, 'dispatch'>;
+  readonly dispatcher: Pick<ClaimDispatcher, 'dispatch'>;
 }
 
 /**
@@ -146,7 +146,7 @@ export class ClaimLoop {
    * reserves its permit after the claim, unless that takes too long.
    */
   async #claim(wanted: number, signal: AbortSignal): Promise<number> {
-    const { store, clock, rateLimit, lanes, desk } = this.#parts;
+    const { store, clock, rateLimit, lanes, dispatcher } = this.#parts;
     const reservesFirst = wanted > 1 || this.#reservesFirst;
     this.#reservesFirst = false;
     if (reservesFirst) await rateLimit.reserve(wanted, signal);
@@ -167,7 +167,7 @@ export class ClaimLoop {
     const claims = leases.map((lease, index) => {
       return { lease, askedAtMonotonic, beginsAtMonotonic: claimedAtMonotonic + index * rateLimit.stepMs };
     });
-    for (const [index, claimed] of desk.dispatch(claims).entries()) this.#follow(claims[index] as Claim, claimed);
+    for (const [index, claimed] of dispatcher.dispatch(claims).entries()) this.#follow(claims[index] as Claim, claimed);
     return leases.length;
   }
 

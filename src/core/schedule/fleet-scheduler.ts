@@ -33,7 +33,7 @@ export class FleetScheduler implements Scheduler {
   readonly #parts: FleetSchedulerParts;
   readonly #rateLimit: FleetRateLimit;
   readonly #storedDues: StoredDues;
-  readonly #desk: ClaimDispatcher;
+  readonly #dispatcher: ClaimDispatcher;
   readonly #claimLoop: ClaimLoop;
   readonly #functionTasks: FunctionTasks;
   readonly #repair: DueRepair;
@@ -45,8 +45,8 @@ export class FleetScheduler implements Scheduler {
     this.#rateLimit = new FleetRateLimit(store, reader, clock, rates);
     this.#storedDues = new StoredDues(parts);
     const keys = new ClaimedKeys({ ...parts, rateLimit: this.#rateLimit, storedDues: this.#storedDues });
-    this.#desk = new ClaimDispatcher(parts, keys);
-    const served = { rateLimit: this.#rateLimit, desk: this.#desk };
+    this.#dispatcher = new ClaimDispatcher(parts, keys);
+    const served = { rateLimit: this.#rateLimit, dispatcher: this.#dispatcher };
     // Only a process with callbacks attached can make deliveries.
     const lanes = (): readonly string[] => (callbacks.attached === undefined ? types : [...types, DELIVERY_LANE]);
     this.#claimLoop = new ClaimLoop({ store, clock, lanes, ...served });
@@ -66,14 +66,14 @@ export class FleetScheduler implements Scheduler {
   }
 
   start(handler: DueHandler): void {
-    this.#desk.start(handler);
+    this.#dispatcher.start(handler);
     this.#claimLoop.start();
     this.#functionTasks.start(handler);
     this.#rounds.start();
   }
 
   async stop(): Promise<void> {
-    this.#desk.stop();
+    this.#dispatcher.stop();
     await Promise.all([this.#claimLoop, this.#functionTasks, this.#rounds].map((one) => one.stop()));
   }
 

@@ -16,7 +16,7 @@ export interface FunctionTasksParts {
   readonly records: Records;
   readonly rateLimit: FleetRateLimit;
   readonly recordReader: RecordReader;
-  readonly desk: ClaimDispatcher;
+  readonly dispatcher: ClaimDispatcher;
 }
 
 /** The number of polls for which a due task is left to the fleet's schedule first. */
@@ -88,12 +88,12 @@ export class FunctionTasks {
   }
 
   async #claim({ key }: TaskEntry): Promise<void> {
-    const { store, clock, records, rateLimit, recordReader, desk } = this.#parts;
+    const { store, clock, records, rateLimit, recordReader, dispatcher } = this.#parts;
     if (records.cache.get(key) === undefined) await recordReader.read(key);
     await rateLimit.reserve(1, this.#stopping.signal);
     const askedAtMonotonic = clock.monotonic();
     const lease = await store.lease(documentId('key', key), LEASE_MS);
     if (lease !== undefined)
-      await Promise.all(desk.dispatch([{ lease, askedAtMonotonic, beginsAtMonotonic: askedAtMonotonic }]));
+      await Promise.all(dispatcher.dispatch([{ lease, askedAtMonotonic, beginsAtMonotonic: askedAtMonotonic }]));
   }
 }

@@ -54,7 +54,7 @@ beforeEach(() => {
       },
     } as never,
     lanes: () => ['a'],
-    desk: { dispatch: (given) => given.map((claim) => work(claim)) },
+    dispatcher: { dispatch: (given) => given.map((claim) => work(claim)) },
   });
 });
 
