@@ -123,10 +123,7 @@ export class ColdLookups {
     if (held === undefined || records.isDue(held) || !this.#lasts(held, 0)) return undefined;
     const { key } = held;
     if (registry.task(key) === undefined || !registry.isCached(key) || !isReadable(registry, appid)) return undefined;
-    if (records.needsConfirmation(held)) {
-      records.confirm(held);
-      recordReader.read(key).catch(() => {});
-    }
+    recordReader.confirmInBackground(held);
     records.trust(held);
     return held;
   }

@@ -149,10 +149,7 @@ export class TokenSource implements TokenGetter {
     const { records } = this.#state;
     const { flights, scheduler } = this.#work;
     const { key } = held;
-    if (records.needsConfirmation(held)) {
-      records.confirm(held);
-      this.#recordReader.read(key).catch(() => {});
-    }
+    this.#recordReader.confirmInBackground(held);
     records.trust(held);
     if (!records.isDue(held) || this.#isScheduled(key)) return;
     if (flights.isHeldBack(key) || flights.get(key) !== undefined) return;

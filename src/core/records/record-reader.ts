@@ -2,6 +2,7 @@ import type { Closing } from '../model/closing.js';
 import type { Registrations } from '../model/registrations.js';
 import { documentId, keyId, type TokenKey } from '../model/token-key.js';
 import { batches } from '../primitives/batches.js';
+import { noop } from '../primitives/noop.js';
 import { isAbsent, type KeyDocument, reportedGrant, type StoredGrant } from '../store/key-document.js';
 import type { Storage } from '../store/storage.js';
 import type { CachedRecord } from './cached-record.js';
@@ -80,6 +81,15 @@ export class RecordReader {
       // Documents that an unregistered app has left behind must not be cached.
       return registry.hasApp(key.appid) ? documents.decode(key, stored) : undefined;
     });
+  }
+
+  /** Has a cached record confirmed by the store in the background, if it has not been for long. */
+  confirmInBackground(held: CachedRecord): void {
+    const { records } = this.#parts;
+    if (!records.needsConfirmation(held)) return;
+    records.confirm(held);
+    // The store reports its own failures, and the record is confirmed again a minute later.
+    this.read(held.key).catch(noop);
   }
 
   /** Returns the read of this key that is in progress. */
