@@ -126,7 +126,6 @@ export class Attempt {
     const { hadTask } = enrolment;
     // The task object is updated with new params, so the params that the offered input comes from are captured here.
     const params = task?.params;
-    const looksAgainMs = haveToBeAskedFor(params) ? RETRY_WITH_ASKED_PARAMS_MS : RETRY_WITH_FIXED_PARAMS_MS;
     const { urlNotAsked, tokens } = inputs;
     const spending = new Spending({
       key,
@@ -137,7 +136,7 @@ export class Attempt {
       urlNotAsked,
       isPushed: (value) => [...tokens.values()].some((token) => token.pushed && token.value === value),
       params: () => paramsHashOf(params),
-      retryAfterRefusalMs: looksAgainMs,
+      retryAfterRefusalMs: haveToBeAskedFor(params) ? RETRY_WITH_ASKED_PARAMS_MS : RETRY_WITH_FIXED_PARAMS_MS,
       isOutdated: () => this.hasNewInput(key, progress),
       documents,
       clock,

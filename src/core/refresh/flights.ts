@@ -153,10 +153,10 @@ export class Flights implements DueHandler {
     const { key } = flight;
     if (flight.reason !== 'due') flight.onAsking = () => scheduler.charge(key.appid);
     try {
-      const landed = await (this.#work as FlightWork).run(flight);
-      if (records.isDue(landed)) this.#addCoolDown(key, undefined);
+      const record = await (this.#work as FlightWork).run(flight);
+      if (records.isDue(record)) this.#addCoolDown(key, undefined);
       else coolDowns.clear(key);
-      return landed;
+      return record;
     } catch (error) {
       if (isTokenError(error) && error.code === 'NOT_REGISTERED') await this.#lookUpRegistration(key);
       this.#noteFailure(flight, error);

@@ -67,7 +67,7 @@ export class FollowerFlight implements FlightWork {
         const isRefused = reportedGrant(document) === undefined;
         if (isReplaced || isRefused) return recordReader.adopt(key, document) as CachedRecord;
       }
-      await this.#pause(flight);
+      await pauseFlight(flight, this.#parts, LOOK_EVERY_MS.least + clock.random() * LOOK_EVERY_MS.spread);
       document = await documents.read(key);
     }
     throw refreshDisabled(key, 'and none of them has replaced the token that was reported');
@@ -89,12 +89,6 @@ export class FollowerFlight implements FlightWork {
       if (version !== undefined) return { ...reported, version };
     }
     throw isChangedMeanwhile(key);
-  }
-
-  async #pause(flight: Flight<CachedRecord>): Promise<void> {
-    const { clock, closing } = this.#parts;
-    const ms = LOOK_EVERY_MS.least + clock.random() * LOOK_EVERY_MS.spread;
-    await pauseFlight(flight, clock, closing, ms);
   }
 }
 

@@ -12,7 +12,7 @@ import { assertDependencies, gatherInputs, type RefreshInputs } from './refresh-
 import type { State } from './state.js';
 import type { TokenGetter } from './token-getter.js';
 
-export interface RefreshNeedsParts extends Pick<Storage, 'documents' | 'clock'>, Pick<State, 'registry' | 'records'> {
+export interface InputGathererParts extends Pick<Storage, 'documents' | 'clock'>, Pick<State, 'registry' | 'records'> {
   readonly refresherOf: (type: string) => BuiltInRefresher | undefined;
   readonly tokens: TokenGetter;
   readonly callbacks: Pick<CallbackPort, 'askParams'>;
@@ -21,9 +21,9 @@ export interface RefreshNeedsParts extends Pick<Storage, 'documents' | 'clock'>,
 
 /** Gathers the inputs of a refresh, considering which of them the store has in place of params. */
 export class InputGatherer {
-  readonly #parts: RefreshNeedsParts;
+  readonly #parts: InputGathererParts;
 
-  constructor(parts: RefreshNeedsParts) {
+  constructor(parts: InputGathererParts) {
     this.#parts = parts;
   }
 

@@ -69,20 +69,18 @@ export class RefreshLeases {
    * @returns the record that another process has stored meanwhile.
    */
   async leaveToOthers(flight: Flight<CachedRecord>, knownVersion: number): Promise<CachedRecord | undefined> {
-    const { documents, answers, clock } = this.#parts;
+    const { clock } = this.#parts;
     const mayWait = (): boolean => !flight.urgent && !flight.hasClaim;
     if (clock.monotonic() >= this.#contendedUntil || !mayWait()) return undefined;
-    await this.#pause(flight, clock.random() * clock.pollIntervalMs);
+    await pauseFlight(flight, this.#parts, clock.random() * clock.pollIntervalMs);
     if (!mayWait()) return undefined;
-    const found =
-      answers.heardOf(flight, knownVersion) ??
-      answers.settledBy(await documents.read(flight.key), flight, knownVersion);
+    const found = await this.#foundMeanwhile(flight, knownVersion);
     return found?.kind === 'done' ? found.record : undefined;
   }
 
   /** Acquires the lease, or returns the record that its holder has stored meanwhile. */
   async acquire(flight: Flight<CachedRecord>, knownVersion: number): Promise<TakenLease | Outcome> {
-    const { documents, answers, clock, leaseContentions, closing } = this.#parts;
+    const { clock, leaseContentions, closing } = this.#parts;
     const { key } = flight;
     for (;;) {
       const giveBack = await this.#slots.take(key);
@@ -100,9 +98,8 @@ export class RefreshLeases {
       leaseContentions.add();
       this.#contendedUntil = clock.monotonic() + CONTENDED_FOR_MS;
       const { least, spread } = flight.urgent ? WAIT_OF_CALLERS_MS : WAIT_OF_BACKGROUND_MS;
-      await this.#pause(flight, least + clock.random() * spread);
-      const found =
-        answers.heardOf(flight, knownVersion) ?? answers.settledBy(await documents.read(key), flight, knownVersion);
+      await pauseFlight(flight, this.#parts, least + clock.random() * spread);
+      const found = await this.#foundMeanwhile(flight, knownVersion);
       if (found !== undefined) return found;
     }
   }
@@ -130,7 +127,11 @@ export class RefreshLeases {
     return undefined;
   }
 
-  #pause(flight: Flight<CachedRecord>, waitMs: number): Promise<void> {
-    return pauseFlight(flight, this.#parts.clock, this.#parts.closing, Math.max(1, Math.ceil(waitMs)));
+  /** Returns what makes the flight needless or impossible by now, by the cached record or by the document. */
+  async #foundMeanwhile(flight: Flight<CachedRecord>, knownVersion: number): Promise<Outcome | undefined> {
+    const { documents, answers } = this.#parts;
+    return (
+      answers.heardOf(flight, knownVersion) ?? answers.settledBy(await documents.read(flight.key), flight, knownVersion)
+    );
   }
 }

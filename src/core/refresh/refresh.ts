@@ -116,8 +116,8 @@ export class Refresh implements FlightWork {
       const isSameStore = records.generation === generation;
       const knownBefore = Math.max(knownAtStart, flight.knownVersion);
       const knownVersion = isSameStore ? knownBefore : this.#knownSinceReplacement(flight);
-      const owed = await pendingGrants.write(key);
-      if (owed !== undefined && flight.reason !== 'forced') return owed;
+      const written = await pendingGrants.write(key);
+      if (written !== undefined && flight.reason !== 'forced') return written;
       await this.#firstAttempts.check(key);
       if (await this.#coolsDown(flight)) continue;
       progress.fingerprint = retryStates.fingerprint(key);
@@ -248,12 +248,8 @@ export class Refresh implements FlightWork {
     if (failure === undefined) return false;
     const waitMs = failure.retryAt - clock.now();
     if (!flight.urgent || waitMs >= MAX_WAIT_OF_CALLERS_MS) throw failure.error();
-    await this.#pause(flight, waitMs);
+    await pauseFlight(flight, this.#parts, waitMs);
     return true;
-  }
-
-  async #pause(flight: Flight<CachedRecord>, waitMs: number): Promise<void> {
-    await pauseFlight(flight, this.#parts.clock, this.#parts.closing, Math.max(1, Math.ceil(waitMs)));
   }
 }
 
