@@ -29,8 +29,9 @@ import { hasMethods } from './core/primitives/foreign-objects.js';
 import { describeKind, describeName } from './core/primitives/redact.js';
 import type { CachedRecord } from './core/records/cached-record.js';
 import { MemoryStore } from './stores/memory.js';
+import { exposeHosts } from './wechat/hosts-of.js';
 import { createLazyWeChatClient } from './wechat/lazy-client.js';
-import { parseOrigins, parseProxy } from './wechat/origins.js';
+import { Origins, parseOrigins, parseProxy } from './wechat/origins.js';
 import { createBuiltInRefreshers } from './wechat/refreshers/built-in.js';
 
 /**
@@ -85,7 +86,8 @@ export class TokenManager<Custom extends string = never> {
   constructor(given: TokenManagerOptions<Custom> = {}) {
     const options = readOptions(given);
     const resolved = resolveOptions(options);
-    const origins = parseOrigins(options.wechat?.origins ?? ['https://api.weixin.qq.com']);
+    const urls = parseOrigins(options.wechat?.origins ?? ['https://api.weixin.qq.com']);
+    const origins = new Origins(urls, resolved.clock);
     const proxy = parseProxy(options.wechat?.proxy);
     const store = options.store ?? new MemoryStore();
     if (adoptsClocks(store)) store.adoptClock(resolved.clock);
@@ -105,6 +107,7 @@ export class TokenManager<Custom extends string = never> {
       newId: randomUUID,
     });
     exposeEngine(this, this.#engine);
+    exposeHosts(this, { origins, proxy });
   }
 
   /** Calls `listener` at every event of that name. An error of the listener becomes `listenerFailed`. */

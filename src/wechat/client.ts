@@ -9,15 +9,12 @@ import { classify } from './classify.js';
 import { isConnectFailure } from './connect-failure.js';
 import { MAX_IN_FLIGHT } from './dispatcher.js';
 import { hideSecrets } from './hide-secrets.js';
-import { type Origin, Origins, parseOrigins, parseProxy } from './origins.js';
+import type { Origin, Origins } from './origins.js';
 import { REQUEST_TIMEOUT_MS, RequestTimeout, Transport } from './transport.js';
 
 export interface WeChatClientOptions {
-  /**
-   * The hosts in order of preference, such as `https://api.weixin.qq.com`. The next one is asked only after one gave no
-   * answer or a 5xx.
-   */
-  readonly origins: readonly string[];
+  /** The hosts in order of preference. The next one is asked only after one gave no answer or a 5xx. */
+  readonly origins: Origins;
   /** The http or https proxy, with credentials if it needs any. */
   readonly proxy?: string | undefined;
   /** The clock. Its `now()` is the time of the store, on which the times in errors are based. */
@@ -53,8 +50,8 @@ class WeChatClient implements Upstream {
 
   constructor({ origins, proxy, clock }: WeChatClientOptions) {
     this.#clock = clock;
-    this.#origins = new Origins(parseOrigins(origins), clock);
-    this.#transport = new Transport(parseProxy(proxy), clock);
+    this.#origins = origins;
+    this.#transport = new Transport(proxy, clock);
   }
 
   async request(

@@ -7,10 +7,28 @@ export const MAX_IN_FLIGHT = 96;
 const MAX_BODY_BYTES = 1_048_576;
 const CONNECT_TIMEOUT_MS = 3_000;
 
-/** Loads undici and creates the dispatcher of requests, with persistent connections, direct or through the proxy. */
-export async function createDispatcher(proxy: string | undefined): Promise<Dispatcher> {
+/** The bounds of the connections of a dispatcher. */
+export interface DispatcherBounds {
+  /** The limit of connections to a host. */
+  readonly connections: number;
+  /** The limit of an answer; absent for none. */
+  readonly maxResponseSize?: number;
+}
+
+const TOKEN_REQUESTS: DispatcherBounds = { connections: MAX_IN_FLIGHT, maxResponseSize: MAX_BODY_BYTES };
+
+/**
+ * Loads undici and creates a dispatcher with persistent connections, direct or through the proxy.
+ *
+ * @param bounds - by default those of requests for tokens.
+ */
+export async function createDispatcher(
+  proxy: string | undefined,
+  bounds: DispatcherBounds = TOKEN_REQUESTS,
+): Promise<Dispatcher> {
   const { Agent, Pool, ProxyAgent } = await import('undici');
-  const options = { connections: MAX_IN_FLIGHT, maxResponseSize: MAX_BODY_BYTES, headersTimeout: 0, bodyTimeout: 0 };
+  const { connections } = bounds;
+  const options = { ...bounds, headersTimeout: 0, bodyTimeout: 0 };
   const connect = { timeout: CONNECT_TIMEOUT_MS };
   if (proxy === undefined) return new Agent({ ...options, connect });
   return new ProxyAgent({
@@ -20,9 +38,7 @@ export async function createDispatcher(proxy: string | undefined): Promise<Dispa
     requestTls: connect,
     // The proxy needs a timeout of its own, because undici's default of 300 s would let a hanging proxy block its connections.
     clientFactory: (origin, settings) =>
-      withProxyFailures(
-        new Pool(origin, { ...settings, connections: MAX_IN_FLIGHT, headersTimeout: CONNECT_TIMEOUT_MS }),
-      ),
+      withProxyFailures(new Pool(origin, { ...settings, connections, headersTimeout: CONNECT_TIMEOUT_MS })),
   });
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Upstream } from '../../../src/core/model/refresher.js';
 import { FakeClock, type FakeFault, FakeWeChat } from '../../../src/testing/index.js';
-import { createWeChatClient } from '../../../src/wechat/client.js';
+import { clientOf } from '../../support/worlds/wechat-client.js';
 import { everythingShown, failure } from './failure.js';
 
 const SECRET = 'canary-secret-5f1d7c';
@@ -13,7 +13,7 @@ let client: Upstream;
 beforeEach(async () => {
   clock = new FakeClock();
   wechat = await FakeWeChat.start({ clock, apps: { wx1: { secret: SECRET } } });
-  client = createWeChatClient({ origins: [wechat.origin], clock });
+  client = clientOf({ origins: [wechat.origin], clock });
 });
 
 afterEach(async () => {

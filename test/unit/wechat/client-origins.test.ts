@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Upstream } from '../../../src/core/model/refresher.js';
 import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
-import { createWeChatClient } from '../../../src/wechat/client.js';
+import { clientOf } from '../../support/worlds/wechat-client.js';
 import { everythingShown, failure } from './failure.js';
 
 const QUERY = { grant_type: 'client_credential', appid: 'wx1', secret: 'secret' };
@@ -21,7 +21,7 @@ beforeEach(async () => {
     FakeWeChat,
     FakeWeChat,
   ];
-  client = createWeChatClient({ origins: [first.origin, second.origin, third.origin], clock });
+  client = clientOf({ origins: [first.origin, second.origin, third.origin], clock });
 });
 
 afterEach(async () => {
@@ -108,7 +108,7 @@ describe('unreachable hosts', () => {
     ['a name that does not exist', async () => 'http://wechat.invalid', 'getaddrinfo'],
     ['something that is no TLS', async () => first.origin.replace('http:', 'https:'), /could not be reached/],
   ])('an unreachable host is a failure of this host: %s', async (_, makeOrigin, words) => {
-    const lone = createWeChatClient({ origins: [await makeOrigin()], clock });
+    const lone = clientOf({ origins: [await makeOrigin()], clock });
     const error = await failure(ask(lone));
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true, hostOnly: true });
     expect(error.message).toMatch(words);
@@ -117,7 +117,7 @@ describe('unreachable hosts', () => {
   });
 
   it('the next origin is asked after an unreachable one', async () => {
-    const pair = createWeChatClient({ origins: [await closedPort(), second.origin], clock });
+    const pair = clientOf({ origins: [await closedPort(), second.origin], clock });
     await expect(ask(pair)).resolves.toMatchObject({ expires_in: 7200 });
     expect(counts()).toEqual([0, 1, 0]);
     await pair.close();
@@ -176,7 +176,7 @@ describe('origins that were silent twenty times in a row', () => {
   });
 
   it('a silent origin is not used as the next one either, so that no request is sent twice', async () => {
-    const pair = createWeChatClient({ origins: [first.origin, second.origin], clock });
+    const pair = clientOf({ origins: [first.origin, second.origin], clock });
     first.outage(true);
     second.outage(true);
     for (let time = 0; time < 20; time++) await failure(ask(pair));
@@ -193,7 +193,7 @@ describe('origins that were silent twenty times in a row', () => {
   });
 
   it('a request fails without a call when the only origin is silent', async () => {
-    const lone = createWeChatClient({ origins: [first.origin], clock });
+    const lone = clientOf({ origins: [first.origin], clock });
     first.outage(true);
     for (let time = 0; time < 20; time++) await failure(ask(lone));
     const error = await failure(ask(lone));
@@ -204,7 +204,7 @@ describe('origins that were silent twenty times in a row', () => {
   });
 
   it('an only origin that could not be reached is a failure of this host', async () => {
-    const lone = createWeChatClient({ origins: [await closedPort()], clock });
+    const lone = clientOf({ origins: [await closedPort()], clock });
     for (let time = 0; time < 20; time++) await failure(ask(lone));
     const error = await failure(ask(lone));
     expect(error.message).toContain('once a second');

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/core/concurrency/clock.js';
 import type { Upstream } from '../../../src/core/model/refresher.js';
 import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
-import { createWeChatClient } from '../../../src/wechat/client.js';
+import { clientOf } from '../../support/worlds/wechat-client.js';
 import { everythingShown, failure } from './failure.js';
 
 type Manner = 'tunnel' | 'refuse' | 'cut' | 'end' | 'hang';
@@ -62,7 +62,7 @@ beforeEach(async () => {
   await proxy.listen();
   wechat = await FakeWeChat.start({ clock: new FakeClock() });
   const origins = [wechat.origin];
-  client = createWeChatClient({ origins, proxy: `http://canary-user:canary-pass@${proxy.host}`, clock: systemClock });
+  client = clientOf({ origins, proxy: `http://canary-user:canary-pass@${proxy.host}`, clock: systemClock });
 });
 
 afterEach(async () => {
@@ -90,14 +90,14 @@ describe('the proxy of a client', () => {
     ['u%3Aser:p%40ss', 'u:ser:p@ss'],
   ])('a proxy gets the credentials %s', async (credentials, plain) => {
     const proxied = `http://${credentials}@${proxy.host}`;
-    const other = createWeChatClient({ origins: [wechat.origin], proxy: proxied, clock: systemClock });
+    const other = clientOf({ origins: [wechat.origin], proxy: proxied, clock: systemClock });
     await expect(ask(other)).resolves.toMatchObject({ expires_in: 7200 });
     expect(proxy.heads[0]).toContain(`proxy-authorization: Basic ${btoa(plain)}\r\n`);
     await other.close();
   });
 
   it('a proxy without credentials gets no Proxy-Authorization', async () => {
-    const other = createWeChatClient({ origins: [wechat.origin], proxy: `http://${proxy.host}`, clock: systemClock });
+    const other = clientOf({ origins: [wechat.origin], proxy: `http://${proxy.host}`, clock: systemClock });
     await expect(ask(other)).resolves.toMatchObject({ expires_in: 7200 });
     expect(proxy.heads[0]).not.toContain('proxy-authorization');
     await other.close();

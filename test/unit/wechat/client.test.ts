@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Upstream, WeChatRequest } from '../../../src/core/model/refresher.js';
 import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
-import { createWeChatClient } from '../../../src/wechat/client.js';
+import { clientOf } from '../../support/worlds/wechat-client.js';
 import { failure } from './failure.js';
 
 const PLAIN: WeChatRequest = {
@@ -19,7 +19,7 @@ let client: Upstream;
 beforeEach(async () => {
   clock = new FakeClock();
   wechat = await FakeWeChat.start({ clock });
-  client = createWeChatClient({ origins: [wechat.origin], clock });
+  client = clientOf({ origins: [wechat.origin], clock });
 });
 
 afterEach(async () => {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Upstream } from '../../../src/core/model/refresher.js';
 import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
-import { createWeChatClient } from '../../../src/wechat/client.js';
 import { ERROR_TABLE, findErrorRow } from '../../../src/wechat/error-table.js';
+import { clientOf } from '../../support/worlds/wechat-client.js';
 import { everythingShown, failure } from './failure.js';
 
 const MINUTE = 60_000;
@@ -42,7 +42,7 @@ let client: Upstream;
 beforeAll(async () => {
   const clock = new FakeClock({ now: NOW });
   wechat = await FakeWeChat.start({ clock });
-  client = createWeChatClient({ origins: [wechat.origin], clock });
+  client = clientOf({ origins: [wechat.origin], clock });
 });
 
 afterAll(async () => {

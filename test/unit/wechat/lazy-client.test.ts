@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeClock, FakeWeChat } from '../../../src/testing/index.js';
-import { createLazyWeChatClient } from '../../../src/wechat/lazy-client.js';
+import { lazyClientOf } from '../../support/worlds/wechat-client.js';
 
 const REQUEST = {
   method: 'GET',
@@ -19,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => wechat.close());
 
 test('a client is loaded once, with the first request, and rejects requests once closed', async () => {
-  const client = createLazyWeChatClient({ origins: [wechat.origin], clock });
+  const client = lazyClientOf({ origins: [wechat.origin], clock });
   const answers = await Promise.all([client.request(REQUEST, how), client.request(REQUEST, how)]);
   expect(answers.map(({ expires_in }) => expires_in)).toEqual([7200, 7200]);
   await client.close();
@@ -28,7 +28,7 @@ test('a client is loaded once, with the first request, and rejects requests once
 });
 
 test('a client that was never used is closed without being loaded', async () => {
-  const client = createLazyWeChatClient({ origins: [wechat.origin], clock });
+  const client = lazyClientOf({ origins: [wechat.origin], clock });
   await client.close();
   await expect(client.request(REQUEST, how)).rejects.toMatchObject({ code: 'CLOSED' });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../src/testing/index.js';
-import { createWeChatClient } from '../../../src/wechat/client.js';
 import { type Origin, Origins, parseOrigins, parseProxy } from '../../../src/wechat/origins.js';
+import { clientOf } from '../../support/worlds/wechat-client.js';
 
 const unreadable = new Proxy([], {
   get() {
@@ -33,7 +33,7 @@ describe('the option origins', () => {
     [[42], 'got 42'],
     [[null], 'got null'],
   ])('the origins of case %# are rejected with a TypeError that names the mistake', (origins, words) => {
-    const create = () => createWeChatClient({ origins: origins as unknown as string[], clock: new FakeClock() });
+    const create = () => clientOf({ origins: origins as unknown as string[], clock: new FakeClock() });
     expect(create).toThrow(TypeError);
     expect(create).toThrow(words);
   });
@@ -65,8 +65,7 @@ describe('the option proxy', () => {
     7,
     null,
   ])('the proxy %j is rejected with a TypeError that does not repeat it', (proxy) => {
-    const create = () =>
-      createWeChatClient({ origins: ['https://a.test'], proxy: proxy as string, clock: new FakeClock() });
+    const create = () => clientOf({ origins: ['https://a.test'], proxy: proxy as string, clock: new FakeClock() });
     expect(create).toThrow(TypeError);
     expect(create).toThrow(/^wechat\.proxy must be/);
     expect(create).not.toThrow(/canary/);

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RefreshContext, Upstream } from '../../../../src/core/model/refresher.js';
 import { TokenRecord } from '../../../../src/core/model/token-record.js';
 import { FakeClock, FakeWeChat } from '../../../../src/testing/index.js';
-import { createWeChatClient } from '../../../../src/wechat/client.js';
 import { createAccessTokenRefresher } from '../../../../src/wechat/refreshers/access-token.js';
 import { jsapiTicketRefresher } from '../../../../src/wechat/refreshers/jsapi-ticket.js';
 import { wxCardTicketRefresher } from '../../../../src/wechat/refreshers/wx-card-ticket.js';
+import { clientOf } from '../../../support/worlds/wechat-client.js';
 import { everythingShown, failure } from '../failure.js';
 
 const STABLE_PATH = '/cgi-bin/stable_token';
@@ -19,7 +19,7 @@ beforeEach(async () => {
   random = 0.5;
   clock = new FakeClock({ random: () => random });
   wechat = await FakeWeChat.start({ clock });
-  client = createWeChatClient({ origins: [wechat.origin], clock });
+  client = clientOf({ origins: [wechat.origin], clock });
 });
 
 afterEach(async () => {

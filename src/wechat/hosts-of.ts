@@ -1,0 +1,29 @@
+import type { Origins } from './origins.js';
+
+/** The way to WeChat that a manager is configured with. */
+export interface WeChatHosts {
+  /** The hosts with their health, which all requests of a manager share. */
+  readonly origins: Origins;
+  /** The http or https proxy, with credentials if it needs any. */
+  readonly proxy: string | undefined;
+}
+
+const hosts = new WeakMap<object, WeChatHosts>();
+
+/** Gives other entry points of this package, but not applications, access to the way to WeChat of a manager. */
+export function exposeHosts(manager: object, found: WeChatHosts): void {
+  hosts.set(manager, found);
+}
+
+/**
+ * Returns the way to WeChat of a manager.
+ *
+ * @throws TypeError if the value is not a manager of this copy of the package.
+ */
+export function hostsOf(manager: object): WeChatHosts {
+  const found = hosts.get(manager);
+  if (found === undefined) {
+    throw new TypeError('manager must be a TokenManager of the same copy of wechat-token-manager');
+  }
+  return found;
+}
