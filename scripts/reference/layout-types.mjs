@@ -104,6 +104,7 @@ export const TYPES = {
         { kind: 'list', names: ['createHandler', 'createCallbacks', 'createApiKey', 'verifyWebhook', 'appSecretOf'] },
         { kind: 'members', name: 'Handler' },
         { kind: 'fields', name: 'VerifiedWebhook' },
+        { kind: 'fields', name: 'CallReport' },
         { kind: 'list', names: ['ContractName', 'Scope', 'ApiKeyOptions', 'WebhookSecret', 'ReceivedHeaders'] },
         { kind: 'shape', name: 'ServableManager' },
       ],

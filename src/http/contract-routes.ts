@@ -1,5 +1,6 @@
 import { keyRoutes } from './contracts/native/key-routes.js';
 import { nativeRoutes } from './contracts/native/native-routes.js';
+import { proxyRoutes } from './contracts/proxy/proxy-routes.js';
 import { schedulerRoutes } from './contracts/scheduler/scheduler-routes.js';
 import { wetokenRoutes } from './contracts/wetoken/wetoken-routes.js';
 import type { ContractName } from './handler-options.js';
@@ -13,6 +14,7 @@ import type { Route } from './routing/router.js';
 export const ROUTES: Readonly<Record<ContractName, (services: RouteServices) => readonly Route[]>> = {
   scheduler: schedulerRoutes,
   wetoken: wetokenRoutes,
+  proxy: proxyRoutes,
   native: (services) =>
     [nativeRoutes, keyRoutes, healthRoutes, metricsRoutes, pageRoutes].flatMap((routesOf) => routesOf(services)),
 };

@@ -3,15 +3,16 @@ import type { WebhookSecret } from '../callbacks/webhook-signature.js';
 import { mapMembers, readFields } from '../core/primitives/assert-options.js';
 import { isArray } from '../core/primitives/foreign-objects.js';
 import { describeKind, describeOption, describeValue } from '../core/primitives/redact.js';
-import type { ApiKey } from './access/api-key.js';
+import type { CallReport } from '../gateway/call-report.js';
+import { type ApiKey, assertPerSecond } from './access/api-key.js';
 
 /**
  * A group of routes: `scheduler` and `wetoken` are those of two older servers, `native` is this library's own, with
- * health checks.
+ * health checks, and `proxy` calls WeChat's API for programs that have no token.
  *
  * @public
  */
-export type ContractName = 'scheduler' | 'wetoken' | 'native';
+export type ContractName = 'scheduler' | 'wetoken' | 'native' | 'proxy';
 
 /**
  * The options of `createHandler(manager, options)`. At least one of `keys`, `trust` and `anonymous` is required.
@@ -23,7 +24,7 @@ export interface HandlerOptions {
    * The groups of routes that are answered.
    *
    * @defaultValue `['scheduler']`
-   * @bounds at least one of `'scheduler'`, `'wetoken'` and `'native'`
+   * @bounds at least one of `'scheduler'`, `'wetoken'`, `'native'` and `'proxy'`
    */
   readonly contracts?: readonly ContractName[];
   /**
@@ -85,6 +86,19 @@ export interface HandlerOptions {
    */
   readonly notifySecret?: WebhookSecret | readonly WebhookSecret[];
   /**
+   * The number of calls of WeChat's API that `proxy` makes in a second for one app, in this process.
+   *
+   * @defaultValue any number
+   * @bounds 0.01 to 1,000,000
+   */
+  readonly callsPerSecondOfApp?: number;
+  /**
+   * Receives the outcome of each call of WeChat's API.
+   *
+   * @defaultValue nothing
+   */
+  readonly onCall?: (report: CallReport) => void;
+  /**
    * Receives errors that are no failure of a request: a defect behind an answer 500, a file of keys that cannot be read any
    * more.
    *
@@ -93,7 +107,7 @@ export interface HandlerOptions {
   readonly onError?: (error: Error) => void;
 }
 
-const CONTRACT_NAMES: readonly ContractName[] = ['scheduler', 'wetoken', 'native'];
+export const CONTRACT_NAMES: readonly ContractName[] = ['scheduler', 'wetoken', 'native', 'proxy'];
 
 const NAMES = [
   'contracts',
@@ -106,6 +120,8 @@ const NAMES = [
   'allowHosts',
   'publicOnly',
   'notifySecret',
+  'callsPerSecondOfApp',
+  'onCall',
   'onError',
 ] as const satisfies readonly (keyof HandlerOptions)[];
 const PREFIX = /^(?:\/[\w.~-]+)*$/;
@@ -117,7 +133,7 @@ const PREFIX = /^(?:\/[\w.~-]+)*$/;
  */
 export function checkedHandlerOptions(options: HandlerOptions): HandlerOptions {
   const fields = readFields<HandlerOptions>(options, NAMES, 'the options of createHandler');
-  const { prefix, legacyTypeNumbers, allowHosts, publicOnly, notifySecret, onError } = fields;
+  const { prefix, legacyTypeNumbers, allowHosts, publicOnly, notifySecret, callsPerSecondOfApp } = fields;
   const contracts = fields.contracts === undefined ? undefined : checkedContracts(fields.contracts);
   if (prefix !== undefined && (typeof prefix !== 'string' || !PREFIX.test(prefix))) {
     throw new TypeError(
@@ -125,8 +141,12 @@ export function checkedHandlerOptions(options: HandlerOptions): HandlerOptions {
     );
   }
   checkedCallbackOptions({ legacyTypeNumbers, allowHosts, publicOnly, notifySecret });
-  if (onError !== undefined && typeof onError !== 'function') {
-    throw new TypeError(`onError must be a function, got ${describeKind(onError)}`);
+  if (callsPerSecondOfApp !== undefined) assertPerSecond(callsPerSecondOfApp, 'callsPerSecondOfApp');
+  for (const name of ['onCall', 'onError'] as const) {
+    const listener = fields[name];
+    if (listener !== undefined && typeof listener !== 'function') {
+      throw new TypeError(`${name} must be a function, got ${describeKind(listener)}`);
+    }
   }
   return { ...fields, ...(contracts !== undefined && { contracts }) };
 }

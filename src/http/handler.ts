@@ -1,9 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createCallbacks } from '../callbacks/create-callbacks.js';
 import { TypeNumbers } from '../callbacks/type-numbers.js';
+import { onAbort } from '../core/concurrency/abort-listeners.js';
 import { engineOf } from '../core/engine/engine-of.js';
 import { safeCause } from '../core/model/errors.js';
 import { isPromise } from '../core/primitives/foreign-objects.js';
+import { CountedLimits } from '../core/store/counted-limits.js';
+import { Gateway } from '../gateway/gateway.js';
+import { ManagedTokens } from '../gateway/managed-tokens.js';
+import { hostsOf } from '../wechat/hosts-of.js';
 import { AccessCheck } from './access/access-check.js';
 import { exposePeers, Peers } from './access/peers.js';
 import type { Permission } from './access/permission.js';
@@ -67,6 +72,15 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const access = new AccessCheck({ keys, trust, anonymous, hostNames, clock, onKeysFileBroken: onError });
   const peers = new Peers(clock);
   const permissions = new Permissions(access, peers, coldLookups, clock);
+  const limits = new CountedLimits(store, engine.reader, () => clock.now());
+  const gateway = new Gateway({
+    tokens: new ManagedTokens(manager as Manager, limits, refreshes),
+    hosts: hostsOf(manager),
+    clock,
+    perSecondOfApp: given.callsPerSecondOfApp,
+    onCall: (report) => guarded(() => given.onCall?.(report)),
+  });
+  onAbort(closing.signal, () => void gateway.close());
   const services: RouteServices = {
     manager: manager as Manager,
     clock,
@@ -84,6 +98,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     censuses: new TaskCensuses(engine),
     access,
     peers,
+    gateway,
   };
   const router = new Router(contracts.flatMap((name) => ROUTES[name](services)));
   const rules = { allowHosts, publicOnly, notifySecret };
@@ -127,7 +142,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const handler: Handler = {
     node(request, response, next) {
       const url = withoutPrefix(request.url ?? '', prefix);
-      const received = url === undefined ? undefined : new NodeHttpRequest(request, url);
+      const received = url === undefined ? undefined : new NodeHttpRequest(request, response, url, clock);
       const found = received === undefined ? undefined : match(received);
       if (received === undefined || found === undefined) {
         if (next === undefined) sendNodeAnswer(request, response, NOT_FOUND);
@@ -166,10 +181,15 @@ async function answerLater(request: HttpRequest, match: Match, permission: Promi
   return answerAs(request, match, await permission);
 }
 
-/** Reports an error. A listener that throws must not prevent the answer. */
+/** Reports an error. */
 function tell(onError: (error: Error) => void, error: Error): void {
+  guarded(() => onError(error));
+}
+
+/** Calls a listener. One that throws must not prevent the answer. */
+function guarded(listener: () => void): void {
   try {
-    onError(error);
+    listener();
   } catch (thrown) {
     warnProcess(safeCause(thrown));
   }

@@ -9,6 +9,7 @@ export {
   type WebhookSecret,
   type WebhookToVerify,
 } from '../callbacks/webhook-signature.js';
+export type { CallReport } from '../gateway/call-report.js';
 export { type ApiKey, type ApiKeyOptions, createApiKey, type Scope } from './access/api-key.js';
 export type { FetchConnection } from './edges/fetch-edge.js';
 export { createHandler, type Handler } from './handler.js';

@@ -237,7 +237,7 @@ test('an error is made of a code, a message and facts', () => {
 test('a handler is made of a manager and of who may use it by which names', () => {
   const { entry } = createApiKey({ scopes: ['read'] });
   const handler = createHandler(new TokenManager(), {
-    contracts: ['scheduler', 'wetoken', 'native'],
+    contracts: ['scheduler', 'wetoken', 'native', 'proxy'],
     keys: [entry],
     trust: ['10.0.0.0/8'],
     hostNames: ['tokens.example.com'],
@@ -255,6 +255,7 @@ test('an API key says when it was made and when it ends, in milliseconds, and on
     readonly hash: string;
     readonly scopes: readonly Scope[];
     readonly appids?: readonly string[];
+    readonly paths?: readonly string[];
     readonly perSecond?: number;
     readonly note?: string;
     readonly createdAt?: number;

@@ -127,6 +127,24 @@ export const LEGACY_TYPE_NUMBERS: OptionSpec = {
   help: 'type 1 is oauth2_access_token and 2 jsapi_ticket, as in the original',
 };
 
+export const CONTRACTS: OptionSpec = {
+  name: 'contracts',
+  value: 'list',
+  variable: true,
+  help: 'the groups of routes that are answered, separated by commas: scheduler, wetoken, native, proxy (all)',
+};
+export const CALLS_PER_SECOND_OF_APP: OptionSpec = {
+  name: 'proxy-per-second-of-app',
+  value: 'number',
+  variable: true,
+  help: 'the limit of calls of WeChat that are made in a second for one app (any number)',
+};
+export const LOG_CALLS: OptionSpec = {
+  name: 'log-calls',
+  variable: true,
+  help: 'logs every call of WeChat that is made for a program, not only those that fail',
+};
+
 export const SERVE_OPTIONS: readonly OptionSpec[] = [
   PORT,
   HOST,
@@ -147,6 +165,9 @@ export const SERVE_OPTIONS: readonly OptionSpec[] = [
   PUBLIC_CALLBACKS_ONLY,
   NOTIFY_SECRET_FILE,
   LEGACY_TYPE_NUMBERS,
+  CONTRACTS,
+  CALLS_PER_SECOND_OF_APP,
+  LOG_CALLS,
 ];
 
 export const URL_OPTION: OptionSpec = {
@@ -218,13 +239,19 @@ export const SCOPE: OptionSpec = {
   name: 'scope',
   value: 'scope',
   many: true,
-  help: 'what the key may do: read, refresh, register (read)',
+  help: 'what the key may do: read, refresh, register, call (read)',
 };
 export const APPID: OptionSpec = {
   name: 'appid',
   value: 'appid',
   many: true,
   help: 'an app that the key may be used for (all)',
+};
+export const PATH: OptionSpec = {
+  name: 'path',
+  value: 'path',
+  many: true,
+  help: 'a path of WeChat, like /cgi-bin/message/, that a key with the scope call may call (all)',
 };
 export const PER_SECOND: OptionSpec = {
   name: 'per-second',

@@ -1,6 +1,8 @@
 import { assertCallbackRules } from '../../callbacks/callback-url.js';
+import { describeName } from '../../core/primitives/redact.js';
 import { HostNames } from '../../http/access/host-names.js';
 import { TrustedPeers } from '../../http/access/trusted-peers.js';
+import { CONTRACT_NAMES, type ContractName } from '../../http/handler-options.js';
 import { parseOrigins, parseProxy } from '../../wechat/origins.js';
 import { asUsage, UsageError } from '../failures/usage-error.js';
 import { hostOf, portOf } from './address-options.js';
@@ -10,11 +12,14 @@ import {
   ACCESS_TOKEN,
   ALLOW_HOST,
   ANONYMOUS,
+  CALLS_PER_SECOND_OF_APP,
+  CONTRACTS,
   ENCRYPTION_KEY_FILE,
   HOST,
   HOST_NAME,
   KEYS,
   LEGACY_TYPE_NUMBERS,
+  LOG_CALLS,
   MAX_PER_SECOND,
   MAX_PER_SECOND_OF_APP,
   NOTIFY_SECRET_FILE,
@@ -32,6 +37,8 @@ import type { RefreshPace, ServeOptions } from './serve-options.js';
 import { type StoreLocation, storeLocation } from './store-location.js';
 
 const MOST_PER_SECOND = 100_000;
+const LEAST_PER_SECOND = 0.01;
+const MOST_CALLS_PER_SECOND = 1_000_000;
 
 /**
  * Validates the options as far as possible before anything is started.
@@ -58,6 +65,9 @@ export function readServeOptions(options: OptionValues): ServeOptions {
     publicCallbacksOnly: options.isSet(PUBLIC_CALLBACKS_ONLY),
     notifySecretFile: fileOf(options, NOTIFY_SECRET_FILE),
     legacyTypeNumbers: options.isSet(LEGACY_TYPE_NUMBERS),
+    contracts: contractsOf(options),
+    callsPerSecondOfApp: options.number(CALLS_PER_SECOND_OF_APP, LEAST_PER_SECOND, MOST_CALLS_PER_SECOND),
+    logCalls: options.isSet(LOG_CALLS),
   };
 }
 
@@ -67,6 +77,18 @@ function assertNotIdle(options: OptionValues, cause: OptionSpec, what: string, o
   if (other === undefined) return;
   const [source, idle] = [options.sourceOf(cause), options.sourceOf(other)];
   throw new UsageError(`${source} ${what}, so that ${idle} would do nothing: leave out one of them`);
+}
+
+/** Returns the contracts of the list; all of them by default. */
+function contractsOf(options: OptionValues): readonly ContractName[] {
+  const given = options.given(CONTRACTS);
+  if (given === undefined) return CONTRACT_NAMES;
+  const names = given.text.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !CONTRACT_NAMES.includes(name as ContractName));
+  if (unknown === undefined) return [...new Set(names as ContractName[])];
+  throw new UsageError(
+    `${given.source} must be a list of ${CONTRACT_NAMES.join(', ')}, separated by commas, got ${describeName(unknown)}`,
+  );
 }
 
 function fileOf(options: OptionValues, option: OptionSpec): string | undefined {

@@ -1,3 +1,4 @@
+import type { ContractName } from '../../http/handler-options.js';
 import type { StoreLocation } from './store-location.js';
 
 /** The options of `serve`, from flags and environment, including the defaults. */
@@ -22,6 +23,12 @@ export interface ServeOptions {
   readonly publicCallbacksOnly: boolean;
   readonly notifySecretFile: string | undefined;
   readonly legacyTypeNumbers: boolean;
+  /** The groups of routes that are answered. */
+  readonly contracts: readonly ContractName[];
+  /** The limit of calls of WeChat in a second for an app. */
+  readonly callsPerSecondOfApp: number | undefined;
+  /** Whether every call of WeChat is logged, and not only those that fail. */
+  readonly logCalls: boolean;
 }
 
 /** The limits of background refreshes that begin in a second, for all apps together and for each app. */

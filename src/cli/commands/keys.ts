@@ -7,8 +7,9 @@ import { KeysFile } from '../../http/access/keys-file.js';
 import { appendKey, removeKey as removeKeyFrom } from '../../http/access/keys-file-change.js';
 import type { CommandCall } from '../args/command.js';
 import { durationIn } from '../args/duration.js';
+import { flagOf } from '../args/option.js';
 import type { GivenValue, OptionValues } from '../args/option-values.js';
-import { APPID, EXPIRES, JSON_OUTPUT, KEYS, NOTE, PER_SECOND, SCOPE } from '../args/options.js';
+import { APPID, EXPIRES, JSON_OUTPUT, KEYS, NOTE, PATH, PER_SECOND, SCOPE } from '../args/options.js';
 import { assertDirectoryOf, assertNoSecret, assertReadableFile, troubleWith } from '../args/readable-file.js';
 import { asUsage, UsageError } from '../failures/usage-error.js';
 
@@ -19,18 +20,22 @@ const MOST_PER_SECOND = 1_000_000;
 export async function addKey({ options, io }: CommandCall): Promise<number> {
   const path = pathIn(options);
   const appids = options.list(APPID).map(({ text }) => text);
+  const paths = options.list(PATH).map(({ text }) => text);
   const perSecond = options.number(PER_SECOND, LEAST_PER_SECOND, MOST_PER_SECOND);
   const note = options.text(NOTE);
   const expiresAt = expiresAtIn(options, systemClock.now());
   const isNew = !existsSync(path);
-  const { key, entry } = asUsage(() =>
-    createApiKey({
-      scopes: scopesIn(options),
-      ...(appids.length > 0 && { appids }),
-      ...(perSecond !== undefined && { perSecond }),
-      ...(note !== undefined && { note }),
-      ...(expiresAt !== undefined && { expiresAt }),
-    }),
+  const { key, entry } = asUsage(
+    () =>
+      createApiKey({
+        scopes: scopesIn(options),
+        ...(appids.length > 0 && { appids }),
+        ...(paths.length > 0 && { paths }),
+        ...(perSecond !== undefined && { perSecond }),
+        ...(note !== undefined && { note }),
+        ...(expiresAt !== undefined && { expiresAt }),
+      }),
+    (message) => message.replace(/^paths/, flagOf(PATH)),
   );
   changing(path, () => appendKey(path, entry));
   if (options.isSet(JSON_OUTPUT)) io.stdout.write(`${JSON.stringify({ key, ...shownOf(entry) })}\n`);
@@ -131,11 +136,12 @@ function shownOf({ hash: _hash, ...entry }: ApiKey): Omit<ApiKey, 'hash'> {
   return entry;
 }
 
-function lineOf({ id, scopes, appids, perSecond, note, createdAt, expiresAt }: ApiKey, now: number): string {
+function lineOf({ id, scopes, appids, paths, perSecond, note, createdAt, expiresAt }: ApiKey, now: number): string {
   const facts = [
     id,
     scopes.join(','),
     appids === undefined ? 'all apps' : appids.join(','),
+    paths === undefined ? '' : paths.join(','),
     perSecond === undefined ? '' : `${perSecond} a second`,
     createdAt === undefined ? '' : `made ${dayOf(createdAt)}`,
     expiresAt === undefined ? '' : `${now < expiresAt ? 'expires' : 'expired'} ${dayOf(expiresAt)}`,

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../../core/concurrency/clock.js';
 import { readFields } from '../../core/primitives/assert-options.js';
 import { describeWord } from '../../core/primitives/redact.js';
 import { Admission } from './admission.js';
-import { type ApiKey, checkedApiKeys, holdsKey, SCOPES } from './api-key.js';
+import { type ApiKey, checkedApiKeys, holdsKey } from './api-key.js';
 import { type BrowserHeaders, refusalOfBrowser } from './browser-rules.js';
 import { HostNames } from './host-names.js';
 import { KeyRing, type KeyUse } from './key-ring.js';
@@ -45,7 +45,8 @@ const UNKNOWN_HOST: Refusal = {
   message: 'without a key this server must be called by its address, or by a name given with --host-name (hostNames)',
 };
 
-const EVERYTHING: Admission = new Admission(SCOPES);
+/** Calls need a key in any case: a server that lets every request call WeChat would be an open proxy. */
+const EVERYTHING: Admission = new Admission(['read', 'refresh', 'register']);
 const TRUSTED: Admission = new Admission(['read', 'register']);
 
 /**

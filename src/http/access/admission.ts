@@ -10,11 +10,19 @@ export class Admission {
   readonly appids: ReadonlySet<string> | undefined;
   /** The id of the key of the request, if it has one. */
   readonly keyId: string | undefined;
+  /** The paths of WeChat's API that the request may call; `undefined` for all. */
+  readonly paths: readonly string[] | undefined;
 
-  constructor(scopes: readonly Scope[], appids?: ReadonlySet<string> | undefined, keyId?: string) {
+  constructor(
+    scopes: readonly Scope[],
+    appids?: ReadonlySet<string> | undefined,
+    keyId?: string,
+    paths?: readonly string[],
+  ) {
     this.#scopes = scopes;
     this.appids = appids;
     this.keyId = keyId;
+    this.paths = paths;
   }
 
   /**

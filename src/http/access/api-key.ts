@@ -6,13 +6,14 @@ import { isArray } from '../../core/primitives/foreign-objects.js';
 import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 import { describeKind, describeWord } from '../../core/primitives/redact.js';
 import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.js';
+import { isCanonicalPath } from '../../gateway/canonical-path.js';
 
 /**
- * A permission of a key: to read tokens, to have them refreshed, or to register apps.
+ * A permission of a key: to read tokens, to have them refreshed, to register apps, or to call WeChat's API without a token.
  *
  * @public
  */
-export type Scope = 'read' | 'refresh' | 'register';
+export type Scope = 'read' | 'refresh' | 'register' | 'call';
 
 /**
  * The entry of an API key: enough to recognize the key, not enough to use it.
@@ -35,7 +36,7 @@ export interface ApiKey {
   /**
    * The permissions of the key.
    *
-   * @bounds at least one of `'read'`, `'refresh'` and `'register'`
+   * @bounds at least one of `'read'`, `'refresh'`, `'register'` and `'call'`
    */
   readonly scopes: readonly Scope[];
   /**
@@ -45,6 +46,13 @@ export interface ApiKey {
    * @bounds at least one appid
    */
   readonly appids?: readonly string[];
+  /**
+   * The only paths of WeChat's API that calls may have: these and those below them. Only with the scope `call`.
+   *
+   * @defaultValue all paths but those that are always refused
+   * @bounds at least one path like `'/cgi-bin/message'`; a slash at its end makes no difference
+   */
+  readonly paths?: readonly string[];
   /**
    * The number of requests that it may make in a second, at once or spread.
    *
@@ -76,7 +84,7 @@ export interface ApiKey {
  */
 export type ApiKeyOptions = Omit<ApiKey, 'id' | 'hash' | 'createdAt'>;
 
-export const SCOPES: readonly Scope[] = ['read', 'refresh', 'register'];
+export const SCOPES: readonly Scope[] = ['read', 'refresh', 'register', 'call'];
 
 const ID_LENGTH = 8;
 const ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
@@ -85,7 +93,7 @@ const ID = /^[a-z0-9]{8}$/;
 const KEY = /^wtm_([a-z0-9]{8})_[A-Za-z0-9_-]{43}$/;
 const KEY_ANYWHERE = /wtm_[a-z0-9]{8}_/;
 const HASH = /^[0-9a-f]{64}$/;
-const LIMIT_NAMES = ['scopes', 'appids', 'perSecond', 'note', 'expiresAt'];
+const LIMIT_NAMES = ['scopes', 'appids', 'paths', 'perSecond', 'note', 'expiresAt'];
 const NAMES = ['id', 'hash', ...LIMIT_NAMES, 'createdAt'];
 const MIN_PER_SECOND = 0.01;
 const MAX_PER_SECOND = 1_000_000;
@@ -164,15 +172,20 @@ function checkedApiKey(entry: unknown, name: string): ApiKey {
   return { id, hash, ...checkedLimits(fields, `${name}.`), ...(createdAt !== undefined && { createdAt }) };
 }
 
-function checkedLimits({ scopes, appids, perSecond, note, expiresAt }: JsonObject, at: string): ApiKeyOptions {
+function checkedLimits({ scopes, appids, paths, perSecond, note, expiresAt }: JsonObject, at: string): ApiKeyOptions {
   if (perSecond !== undefined) assertPerSecond(perSecond, `${at}perSecond`);
   if (note !== undefined && typeof note !== 'string') {
     throw new TypeError(`${at}note must be a string, got ${describeKind(note)}`);
   }
   assertInstant(expiresAt, `${at}expiresAt`);
+  const checked = checkedScopes(scopes, `${at}scopes`);
+  if (paths !== undefined && !checked.includes('call')) {
+    throw new TypeError(`${at}paths requires the scope call`);
+  }
   return {
-    scopes: checkedScopes(scopes, `${at}scopes`),
+    scopes: checked,
     ...(appids !== undefined && { appids: checkedAppids(appids, `${at}appids`) }),
+    ...(paths !== undefined && { paths: checkedPaths(paths, `${at}paths`) }),
     ...(perSecond !== undefined && { perSecond }),
     ...(note !== undefined && { note }),
     ...(expiresAt !== undefined && { expiresAt }),
@@ -204,9 +217,25 @@ function checkedAppids(appids: unknown, name: string): readonly string[] {
   });
 }
 
-function assertPerSecond(value: unknown, name: string): asserts value is number {
+export function assertPerSecond(value: unknown, name: string): asserts value is number {
   if (typeof value !== 'number') throw new TypeError(`${name} must be a number, got ${describeKind(value)}`);
   assertNumber(name, value, MIN_PER_SECOND, MAX_PER_SECOND);
+}
+
+/** Checks the paths of a key, and refuses an empty array, which could mean no path or any path. */
+function checkedPaths(paths: unknown, name: string): readonly string[] {
+  if (!isArray(paths)) throw new TypeError(`${name} must be an array, got ${describeKind(paths)}`);
+  if (paths.length === 0) throw new TypeError(`${name} must hold at least one path, got an empty array`);
+  return mapMembers(paths, name, (path, index) => {
+    if (typeof path === 'string' && isCanonicalPath(withoutSlash(path))) return withoutSlash(path);
+    throw new TypeError(
+      `${name}[${index}]: a path must be like /cgi-bin/message, of letters, digits, _ - and dots between them, got ${describeLength(path)}`,
+    );
+  });
+}
+
+function withoutSlash(path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
 export function isAppid(value: unknown): value is string {

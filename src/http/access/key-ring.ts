@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../core/concurrency/clock.js';
+import { comparablePath } from '../../gateway/canonical-path.js';
 import { Admission } from './admission.js';
 import { type ApiKey, keyHash, keyIdOf } from './api-key.js';
 import { RateLimit } from './rate-limit.js';
@@ -83,10 +84,10 @@ export class KeyRing {
     this.#entries = entries;
   }
 
-  #hold({ id, hash, scopes, appids, perSecond, expiresAt }: ApiKey): HeldKey {
+  #hold({ id, hash, scopes, appids, paths, perSecond, expiresAt }: ApiKey): HeldKey {
     return {
       hash: Buffer.from(hash, 'latin1'),
-      admission: new Admission(scopes, appids && new Set(appids), id),
+      admission: new Admission(scopes, appids && new Set(appids), id, paths?.map(comparablePath)),
       rate: perSecond === undefined ? undefined : this.#rateOf(id, perSecond),
       expiresAt,
       lastUsedAt: this.#held.get(id)?.lastUsedAt,

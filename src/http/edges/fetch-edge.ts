@@ -1,11 +1,15 @@
 import { CALLBACK_HEADER } from '../../callbacks/guarded-request.js';
+import { onAbort } from '../../core/concurrency/abort-listeners.js';
 import { bytesIn } from '../../core/primitives/foreign-objects.js';
+import type { AnswerStream } from '../../gateway/answer-stream.js';
+import type { ArrivingBody } from '../../gateway/request-body.js';
 import {
   BodyRefused,
   bodyTooLarge,
   guardedHeaders,
   type HttpAnswer,
   type HttpRequest,
+  isStream,
   MAX_BODY_BYTES,
 } from '../messages/http-message.js';
 import { decodedBody } from './body-text.js';
@@ -39,6 +43,16 @@ export class FetchHttpRequest implements HttpRequest {
     return this.#request.method === 'HEAD' ? 'GET' : this.#request.method;
   }
 
+  get isHead(): boolean {
+    return this.#request.method === 'HEAD';
+  }
+
+  whenGone(listener: () => void): () => void {
+    const { signal } = this.#request;
+    if (signal.aborted) listener();
+    return onAbort(signal, listener);
+  }
+
   get authorization(): string | undefined {
     return this.#request.headers.get('authorization') ?? undefined;
   }
@@ -62,6 +76,17 @@ export class FetchHttpRequest implements HttpRequest {
 
   header(name: string): string | undefined {
     return this.#request.headers.get(name) ?? undefined;
+  }
+
+  arrivingBody(): ArrivingBody | undefined {
+    const { body, bodyUsed, headers } = this.#request;
+    if (bodyUsed) throw new BodyRefused(500, 'the body of this Request has been read already');
+    if (body === null) return undefined;
+    const length = headers.get('content-length') ?? '';
+    return {
+      length: /^\d+$/.test(length) ? Number(length) : undefined,
+      chunks: body.values({ preventCancel: true }),
+    };
   }
 
   async body(): Promise<string> {
@@ -91,5 +116,33 @@ const WITHOUT_BODY = new Set([204, 205, 304]);
 
 export function fetchAnswer(answer: HttpAnswer): Response {
   const { status, body } = answer;
-  return new Response(WITHOUT_BODY.has(status) ? null : body, { status, headers: guardedHeaders(answer) });
+  const headers = guardedHeaders(answer);
+  if (WITHOUT_BODY.has(status)) return new Response(null, { status, headers });
+  return new Response(isStream(body) ? readable(body) : (body as string), { status, headers });
+}
+
+/** Returns a streamed answer in the form of the Fetch standard, which asks for each piece. */
+function readable(stream: AnswerStream): ReadableStream<Uint8Array> {
+  let isPiped = false;
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (isPiped) {
+          stream.resume();
+          return;
+        }
+        isPiped = true;
+        stream.pipeTo({
+          write: (chunk) => {
+            controller.enqueue(chunk);
+            return (controller.desiredSize ?? 0) > 0;
+          },
+          end: () => controller.close(),
+          fail: (error) => controller.error(error),
+        });
+      },
+      cancel: () => stream.cancel(),
+    },
+    { highWaterMark: 0 },
+  );
 }

@@ -1,15 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CALLBACK_HEADER } from '../../callbacks/guarded-request.js';
+import type { Clock } from '../../core/concurrency/clock.js';
+import { bytesIn } from '../../core/primitives/foreign-objects.js';
+import type { AnswerStream } from '../../gateway/answer-stream.js';
+import type { ArrivingBody } from '../../gateway/request-body.js';
 import {
   BodyRefused,
   bodyTooLarge,
   guardedHeaders,
   type HttpAnswer,
   type HttpRequest,
+  isStream,
   MAX_BODY_BYTES,
 } from '../messages/http-message.js';
 import { decodedBody } from './body-text.js';
 import { isPlaceholder, textOfParsed } from './parsed-body.js';
+
+/** The limit of bytes that are written as text. */
+const MAX_TEXT_BYTES = 65_536;
+/** The time in which the body of a request must have arrived. */
+const BODY_TIMEOUT_MS = 10_000;
 
 /** A request of `node:http`. A framework may have read its body and left it on the request. */
 export interface NodeRequest extends IncomingMessage {
@@ -22,10 +32,14 @@ export class NodeHttpRequest implements HttpRequest {
   readonly path: string;
   readonly search: string;
   readonly #request: NodeRequest;
+  readonly #response: ServerResponse;
+  readonly #clock: Clock;
 
   /** @param url - the URL of the request without the prefix. */
-  constructor(request: NodeRequest, url: string) {
+  constructor(request: NodeRequest, response: ServerResponse, url: string, clock: Clock) {
+    this.#clock = clock;
     this.#request = request;
+    this.#response = response;
     const end = url.indexOf('?');
     this.path = end === -1 ? url : url.slice(0, end);
     this.search = end === -1 ? '' : url.slice(end + 1);
@@ -33,6 +47,17 @@ export class NodeHttpRequest implements HttpRequest {
 
   get method(): string {
     return this.#request.method === 'HEAD' ? 'GET' : (this.#request.method ?? '');
+  }
+
+  get isHead(): boolean {
+    return this.#request.method === 'HEAD';
+  }
+
+  whenGone(listener: () => void): () => void {
+    const response = this.#response;
+    if (response.destroyed) listener();
+    response.once('close', listener);
+    return () => response.off('close', listener);
   }
 
   get authorization(): string | undefined {
@@ -72,22 +97,67 @@ export class NodeHttpRequest implements HttpRequest {
     if (read !== undefined) return withinBound(textOfParsed(read, contentType));
     if (!hasBody(this.#request)) return '';
     if (readableEnded) throw new BodyRefused(400, 'the body has been read already, and not been left on the request');
-    return decodedBody(await readAll(this.#request), { contentType, contentEncoding: headers['content-encoding'] });
+    return decodedBody(await readAll(this.#request, this.#clock), {
+      contentType,
+      contentEncoding: headers['content-encoding'],
+    });
+  }
+
+  arrivingBody(): ArrivingBody | undefined {
+    const { rawBody, body, readableDidRead, headers } = this.#request;
+    if (!hasBody(this.#request)) return undefined;
+    const bytes = bytesIn(rawBody) ?? bytesIn(body);
+    if (bytes !== undefined) return { length: bytes.length, chunks: once(bytes) };
+    if (readableDidRead) {
+      throw new BodyRefused(
+        500,
+        'the body was parsed and its bytes were not kept: mount the handler before the parser',
+      );
+    }
+    const length = headers['content-length'];
+    return {
+      length: length === undefined ? undefined : Number(length),
+      chunks: this.#request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
+    };
   }
 }
 
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
 export function sendNodeAnswer(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
-  if (response.headersSent || response.destroyed) return;
+  const { status, body } = answer;
+  if (response.headersSent || response.destroyed) {
+    if (isStream(body)) body.cancel();
+    return;
+  }
   // The connection is closed after an unread body, whose rest would be parsed as the next request.
   const isUnread = !request.complete && hasBody(request);
-  const { status, body } = answer;
   const guarded = guardedHeaders(answer);
+  const hasNoLength = status === 204 || status === 304 || isStream(body);
   // One copied object to which fields are added is created several times as fast as an object spread from two.
-  const headers: Record<string, string | number> =
-    status === 204 || status === 304 ? { ...guarded } : { ...guarded, 'Content-Length': Buffer.byteLength(body) };
+  const headers: Record<string, string | number> = hasNoLength
+    ? { ...guarded }
+    : { ...guarded, 'Content-Length': Buffer.byteLength(body) };
   if (isUnread) headers['Connection'] = 'close';
   response.writeHead(status, headers);
-  response.end(body);
+  if (isStream(body)) pipe(body, response);
+  // Node writes text together with the headers, but bytes apart from them, which takes several times as long.
+  else if (typeof body === 'string' || body.length > MAX_TEXT_BYTES) response.end(body);
+  else response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
+}
+
+/** Passes a streamed answer on as fast as the caller takes it. */
+function pipe(stream: AnswerStream, response: ServerResponse): void {
+  response.on('drain', () => stream.resume());
+  response.once('close', () => stream.cancel());
+  stream.pipeTo({
+    write: (chunk) => response.write(chunk),
+    end: () => response.end(),
+    // Closing the connection is the only way to show that the answer is not whole.
+    fail: () => response.destroy(),
+  });
 }
 
 export function sendNodeAnswerLater(
@@ -109,8 +179,12 @@ function withinBound(text: string): string {
   return text;
 }
 
-function readAll(request: IncomingMessage): Promise<Buffer> {
+/** Returns the whole body, if it arrives in time. */
+function readAll(request: IncomingMessage, clock: Clock): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    const tooSlow = (): void => reject(new BodyRefused(408, `the body did not arrive within ${BODY_TIMEOUT_MS} ms`));
+    const timer = clock.setTimer(tooSlow, BODY_TIMEOUT_MS);
+    request.once('close', () => timer.cancel());
     const chunks: Buffer[] = [];
     let bytes = 0;
     // The chunks are text if the host has set an encoding.
@@ -123,7 +197,10 @@ function readAll(request: IncomingMessage): Promise<Buffer> {
         reject(bodyTooLarge());
       }
     });
-    request.once('end', () => resolve(Buffer.concat(chunks)));
+    request.once('end', () => {
+      timer.cancel();
+      resolve(Buffer.concat(chunks));
+    });
     request.once('close', () => reject(new BodyRefused(400, 'the connection was closed before the body had arrived')));
     request.once('error', () => reject(new BodyRefused(400, 'the body could not be read')));
   });

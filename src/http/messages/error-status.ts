@@ -31,7 +31,7 @@ export interface Failure {
  * The statuses of failures of the transport and the access check, which older contracts keep although they otherwise
  * answer with 200.
  */
-const TRANSPORT_STATUSES: ReadonlySet<number> = new Set([401, 403, 413, 429]);
+const TRANSPORT_STATUSES: ReadonlySet<number> = new Set([401, 403, 408, 413, 429]);
 
 export function olderStatusOf({ status, code }: Failure): number {
   return code === undefined && TRANSPORT_STATUSES.has(status) ? status : 200;

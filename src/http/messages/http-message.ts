@@ -1,6 +1,11 @@
+import type { AnswerStream } from '../../gateway/answer-stream.js';
+import type { ArrivingBody } from '../../gateway/request-body.js';
+
 /** A request, independent of the server that received it. */
 export interface HttpRequest {
+  /** The method. HEAD is presented as GET. */
   readonly method: string;
+  readonly isHead: boolean;
   /** The path below the prefix, neither decoded nor normalized. */
   readonly path: string;
   /** The query without the `?`. */
@@ -22,12 +27,28 @@ export interface HttpRequest {
    * @throws BodyRefused if the body cannot be read or decoded.
    */
   body(): Promise<string>;
+  /**
+   * Returns the body as bytes that arrive; `undefined` without a body.
+   *
+   * @throws BodyRefused if the host has parsed the body and kept nothing of its bytes.
+   */
+  arrivingBody(): ArrivingBody | undefined;
+  /**
+   * Calls the listener when the caller has gone before it was answered: at once if it has already.
+   *
+   * @returns a function that ends the listening.
+   */
+  whenGone(listener: () => void): () => void;
 }
 
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body: string | Uint8Array | AnswerStream;
+}
+
+export function isStream(body: HttpAnswer['body']): body is AnswerStream {
+  return typeof body === 'object' && 'pipeTo' in body;
 }
 
 /** Reports that a body is refused, with the HTTP status of the answer. */
@@ -62,9 +83,9 @@ const JSON_HEADERS = {
   'Cache-Control': 'no-store',
 } as const;
 
-/** Returns all headers of an answer. */
+/** Returns all headers of an answer. Most have those of every answer already. */
 export function guardedHeaders({ headers }: HttpAnswer): Readonly<Record<string, string>> {
-  return headers === JSON_HEADERS ? JSON_HEADERS : { ...GUARDING_HEADERS, ...headers };
+  return 'Cross-Origin-Resource-Policy' in headers ? headers : { ...GUARDING_HEADERS, ...headers };
 }
 
 /** Returns the same answer as `jsonAnswer`, for text that is JSON already. */

@@ -50,6 +50,11 @@ export class RequestContext {
     return this.#permission.appids;
   }
 
+  /** Returns the paths of WeChat's API that the caller may call; `undefined` for all. */
+  get paths(): readonly string[] | undefined {
+    return this.#permission.paths;
+  }
+
   /** Returns the id of the caller's key; `undefined` if it has sent none. */
   get keyId(): string | undefined {
     return this.#permission.keyId;

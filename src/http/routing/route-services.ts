@@ -8,6 +8,7 @@ import type { TokenKey } from '../../core/model/token-key.js';
 import type { Records } from '../../core/records/records.js';
 import type { Registry } from '../../core/registry/registry.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
+import type { Gateway } from '../../gateway/gateway.js';
 import type { AccessCheck } from '../access/access-check.js';
 import type { Peers } from '../access/peers.js';
 import type { Manager } from '../manager/manager.js';
@@ -38,4 +39,5 @@ export interface RouteServices extends ServedParts {
   readonly censuses: TaskCensuses;
   readonly access: AccessCheck;
   readonly peers: Peers;
+  readonly gateway: Gateway;
 }

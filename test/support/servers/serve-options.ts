@@ -23,4 +23,7 @@ export const SERVE_OPTIONS: ServeOptions = {
   publicCallbacksOnly: false,
   notifySecretFile: undefined,
   legacyTypeNumbers: false,
+  contracts: ['scheduler', 'wetoken', 'native', 'proxy'],
+  callsPerSecondOfApp: undefined,
+  logCalls: false,
 };

@@ -24,6 +24,7 @@ test.each([
   ['scheduler', ['POST /task/:appid/:type']],
   ['wetoken', []],
   ['native', []],
+  ['proxy', []],
 ] as const)('docs/http.md names every route of %s, and no other', (section, alsoNamed) => {
   const routes = ROUTES[section]({} as RouteServices);
   const named = routes.flatMap(({ methods = ['any'], path }) => methods.map((method) => `${method} ${path}`));

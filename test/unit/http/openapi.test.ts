@@ -117,7 +117,7 @@ test('openapi.yaml is valid OpenAPI 3.1 with the version of the package', async 
 test.each(Object.entries(ROUTES))('openapi.yaml describes every route of %s, and no other', (group, routesOf) => {
   const routes = routesOf({} as RouteServices).flatMap(({ methods = ['GET', 'POST'], path, scope, opensWithSecret }) =>
     methods.map((method) => ({
-      name: `${method} ${path.replace(/:(\w+)/g, '{$1}')}`,
+      name: `${method} ${path.replace(/:(\w+)/g, '{$1}').replace('*', '{path}')}`,
       scope,
       opensWithSecret: opensWithSecret === true,
       isOpen: scope === 'open',
@@ -195,8 +195,8 @@ test('a list of keys is answered as described', async () => {
   expect(body).toMatchObject({ keys: [{ ...note, lastUsedAt: expect.any(Number) }] });
 });
 
-const CONTRACTS = ['scheduler', 'wetoken', 'native'] as const;
-const ALL_SCOPES: readonly Scope[] = ['read', 'refresh', 'register'];
+const CONTRACTS = ['scheduler', 'wetoken', 'native', 'proxy'] as const;
+const ALL_SCOPES: readonly Scope[] = ['read', 'refresh', 'register', 'call'];
 
 async function registered(options: Partial<HandlerOptions> = {}): Promise<HttpWorld> {
   const world = new HttpWorld({ contracts: CONTRACTS, ...options });
@@ -205,7 +205,7 @@ async function registered(options: Partial<HandlerOptions> = {}): Promise<HttpWo
 }
 
 function filled(path: string): string {
-  return path.replace('{appid}', APPID).replace('{type}', 'access_token');
+  return path.replace('{appid}', APPID).replace('{type}', 'access_token').replace('{path}', 'cgi-bin/user/get');
 }
 
 describe('requests without the right', () => {
@@ -288,6 +288,7 @@ describe('answers as described in openapi.yaml', () => {
     ['GET /metrics', '/metrics', 200],
     ['GET /metrics', '/metrics', 200, { headers: { Accept: 'application/openmetrics-text' } }],
     ['GET /', '/', 200],
+    ['GET /proxy/{appid}/{path}', `/proxy/${APPID}/cgi-bin/user/get`, 403],
   ])('%s answers %s with %i as described', async (name, path, status, asked) => {
     await using world = await registered();
     const tasks = [{ type: 'oauth2_access_token', subject: 'user' }] as const;

@@ -5,7 +5,6 @@ import type { CommandIo, TextOutput } from '../../io/command-io.js';
 import { StartTerminals, writeWithoutWaiting } from '../../io/standard-streams.js';
 import { Log } from '../log/log.js';
 import { accessMode } from '../processes/access-mode.js';
-import { CONTRACTS } from '../processes/contracts.js';
 import { listenToSignals, type StopSignal } from '../processes/stop-signals.js';
 import { listen, logAcceptFailures, urlOf } from './listen.js';
 import { Supervisor } from './supervisor.js';
@@ -64,7 +63,7 @@ export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<
     log.info('started', {
       url: urlOf(server),
       store: options.store.shown,
-      contracts: CONTRACTS,
+      contracts: options.contracts,
       access,
       pid: supervisor.pid,
       warning: access === 'loopback' ? WITHOUT_KEYS : undefined,

@@ -9,7 +9,8 @@ import { RequestBurst } from './request-burst.js';
 
 const LIMITS = {
   headersTimeout: 5_000,
-  requestTimeout: 10_000,
+  // Each route limits the time for its body, because a large upload of the proxy may take longer than any other request.
+  requestTimeout: 0,
   connectionsCheckingInterval: 1_000,
   keepAliveTimeout: 5_000,
   maxHeaderSize: 16_384,

@@ -9,10 +9,10 @@ import type { ServeOptions } from '../../args/serve-options.js';
 import { failureText } from '../../failures/failure-text.js';
 import { unusableStore } from '../../failures/start-failure.js';
 import { asUsage } from '../../failures/usage-error.js';
+import { logCall } from '../log/call-log.js';
 import { logEvents, logRefused, logStore } from '../log/event-log.js';
 import type { Log } from '../log/log.js';
 import { type AccessMode, accessMode } from '../processes/access-mode.js';
-import { CONTRACTS } from '../processes/contracts.js';
 import type { IdleConnections } from '../processes/messages.js';
 import { HttpFront } from './http-front.js';
 import { forThisMachine } from './loopback-guard.js';
@@ -61,7 +61,7 @@ export class TokenServer {
     try {
       logEvents(manager, log, clock);
       const beginStoreLog = logStore(manager, log, clock);
-      const handler = asUsage(() => createHandler(manager, handlerOptions(options, mode, log)), withFlagNames);
+      const handler = asUsage(() => createHandler(manager, handlerOptions(options, mode, log, clock)), withFlagNames);
       const started = startManager(manager, options.store.shown);
       await (until === 'read' ? started : enough(started, manager, log, clock));
       beginStoreLog();
@@ -137,10 +137,11 @@ function wechatOptions({ wechatOrigins, proxy, accessToken }: ServeOptions): obj
   };
 }
 
-function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log): HandlerOptions {
+function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock: Clock): HandlerOptions {
   const { keys, trust, hostNames, allowHosts, publicCallbacksOnly, notifySecretFile, legacyTypeNumbers } = options;
+  const { contracts, callsPerSecondOfApp, logCalls } = options;
   return {
-    contracts: CONTRACTS,
+    contracts,
     ...(mode === 'anonymous' || mode === 'loopback' ? { anonymous: true } : { trust }),
     ...(keys !== undefined && { keys }),
     hostNames,
@@ -148,6 +149,8 @@ function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log): Hand
     ...(notifySecretFile !== undefined && { notifySecret: readSecrets('--notify-secret-file', notifySecretFile) }),
     publicOnly: publicCallbacksOnly,
     legacyTypeNumbers,
+    ...(callsPerSecondOfApp !== undefined && { callsPerSecondOfApp }),
+    onCall: logCall(log, clock, logCalls),
     onError: (error) => log.error('serverError', { error: failureText(error), stack: error.stack }),
   };
 }

@@ -67,6 +67,8 @@ const rows: readonly Row[] = [
   row('refresh', 'refresh', 'never', 'due', (text) => (text === 'never' ? text : DEFAULTS.refresh)),
   row('max-per-second', 'refresh', '7', '100000', (text) => ({ maxPerSecondOfApp: 160, maxPerSecond: Number(text) })),
   row('max-per-second-of-app', 'refresh', '7', '1', (text) => ({ maxPerSecond: 300, maxPerSecondOfApp: Number(text) })),
+  row('contracts', 'contracts', 'native, proxy', 'scheduler', (text) => text.split(', ')),
+  row('proxy-per-second-of-app', 'callsPerSecondOfApp', '0.5', '100', Number),
   row('proxy', 'proxy', 'http://10.0.0.9:3128', 'https://user:pass@proxy.test'),
   row('access-token', 'accessToken', 'plain', 'stable'),
   row('trust', 'trust', '10.0.0.0/8', '::1', (text) => [text]),
@@ -81,6 +83,7 @@ const switches = [
   ['anonymous', 'anonymous'],
   ['public-callbacks-only', 'publicCallbacksOnly'],
   ['legacy-type-numbers', 'legacyTypeNumbers'],
+  ['log-calls', 'logCalls'],
 ] as const;
 
 function row(

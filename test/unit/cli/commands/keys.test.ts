@@ -81,7 +81,7 @@ describe('keys add', () => {
     const { code, err } = await keys('add', '--scope', scope);
     expect({ code, err }).toEqual({
       code: 2,
-      err: `wechat-token-manager: --scope must be one of read, refresh, register, got ${got}\n`,
+      err: `wechat-token-manager: --scope must be one of read, refresh, register, call, got ${got}\n`,
     });
     expect(existsSync(path)).toBe(false);
   });
@@ -139,6 +139,11 @@ describe('keys add', () => {
     expect((await keys('list')).out).toContain('  made 1970-01-01  expired 1970-01-02\n');
   });
 
+  it('keys list shows the paths of a key', async () => {
+    await keys('add', '--scope', 'call', '--path', '/cgi-bin/message/', '--path', '/cgi-bin/user');
+    expect((await keys('list')).out).toContain('  call  all apps  /cgi-bin/message,/cgi-bin/user  ');
+  });
+
   it('keys add --json answers without the hash', async () => {
     const { out, err } = await keys('add', '--json', '--note', 'shop');
     const answer = JSON.parse(out);
@@ -153,8 +158,10 @@ describe('keys add', () => {
   });
 
   it.each([
-    ['--scope write', '--scope must be one of read, refresh, register, got "write"'],
+    ['--scope write', '--scope must be one of read, refresh, register, call, got "write"'],
     ['--appid a/b', 'appids[0]: an appid must be 1 to 64 characters'],
+    ['--path /cgi-bin/message', '--path requires the scope call'],
+    ['--scope call --path cgi-bin', '--path[0]: a path must be like /cgi-bin/message'],
     ['--per-second 0', '--per-second must be a number from 0.01 to 1000000, got "0"'],
     ['--expires soon', '--expires must be a duration like 90d, 12h, 30m or 45s, got "soon"'],
     ['--expires 0d', '--expires must be a duration like 90d, 12h, 30m or 45s, got "0d"'],

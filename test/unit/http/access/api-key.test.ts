@@ -52,7 +52,7 @@ describe('new keys', () => {
 
   test.each([
     [undefined, 'the options of createApiKey must be an object, got undefined'],
-    [{}, 'scopes must be an array of read, refresh, register, got undefined'],
+    [{}, 'scopes must be an array of read, refresh, register, call, got undefined'],
     [{ scopes: ['read'], appid: 'wx' }, 'the options of createApiKey: there is no "appid", only scopes, appids,'],
     [{ scopes: ['read'], appids: [] }, 'appids must hold at least one appid, got an empty array'],
     [{ scopes: ['read'], perSecond: Number.NaN }, 'perSecond must be a number from 0.01 to 1000000, got NaN'],

@@ -242,3 +242,19 @@ test('a Request whose body has been read is a clear 400', async () => {
   const answer = (await (await world.handler.fetch(request)).json()) as { message: string };
   expect(answer.message).toBe('the body of this Request has been read already');
 });
+
+test.each([
+  [9_999, undefined],
+  [10_000, '408'],
+])('a body that has not arrived after %i ms is answered with %s', async (ms, status) => {
+  await using world = new HttpWorld();
+  const address = new URL(await listen(createServer(world.handler.node)));
+  const socket = connect(Number(address.port), address.hostname);
+  const answered = once(socket, 'data').then(([chunk]) => /^HTTP\/1\.1 (\d{3})/.exec(String(chunk))?.[1]);
+  const timers = world.clock.pendingTimers;
+  socket.write('POST /registe HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"appid":');
+  await expect.poll(() => world.clock.pendingTimers).toBe(timers + 1);
+  await world.clock.advance(ms);
+  if (status === undefined) socket.destroy();
+  else expect(await answered).toBe(status);
+});

@@ -1,0 +1,103 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { AnswerStream } from './answer-stream.js';
+
+/** The limit of an answer that is held until it is whole. */
+export const MAX_HELD_ANSWER_BYTES = 65_536;
+const OPENING_BRACE = 0x7b;
+
+/** An answer of WeChat: whole, or a stream whose beginning has arrived. */
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer | AnswerStream;
+}
+
+/** The listeners of a receiver. */
+export interface ReceiverEvents {
+  /** Runs when the request is about to be written to a connection. */
+  sent(): void;
+  /** Runs when a part of the answer has arrived. */
+  moved(): void;
+  answered(answer: UpstreamAnswer): void;
+  /** Runs instead of `answered` if there is no answer. */
+  failed(error: Error): void;
+  /** Runs when nothing more will arrive, after `answered` or `failed`. */
+  over(): void;
+}
+
+/**
+ * Receives an answer from undici. One that begins with `{` or is encoded is held until it is whole, because it may be an
+ * error of WeChat whatever its type says; any other is passed on from its first byte.
+ */
+export class AnswerReceiver implements Dispatcher.DispatchHandler {
+  readonly #events: ReceiverEvents;
+  #controller: Dispatcher.DispatchController | undefined;
+  #abortReason: Error | undefined;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #isEncoded = false;
+  readonly #held: Buffer[] = [];
+  #heldBytes = 0;
+  #stream: AnswerStream | undefined;
+  #isOver = false;
+
+  constructor(events: ReceiverEvents) {
+    this.#events = events;
+  }
+
+  /** Ends the exchange; `failed` or the stream gets the reason. */
+  abort(reason: Error): void {
+    this.#abortReason = reason;
+    this.#controller?.abort(reason);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#abortReason === undefined) this.#events.sent();
+    else controller.abort(this.#abortReason);
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    this.#events.moved();
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers;
+    this.#isEncoded = !['', 'identity'].includes(headers['content-encoding'] ?? '');
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#events.moved();
+    if (this.#stream !== undefined) {
+      this.#stream.push(chunk);
+      return;
+    }
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+    const isHeld = this.#isEncoded || this.#held[0]?.[0] === OPENING_BRACE;
+    if (isHeld && this.#heldBytes <= MAX_HELD_ANSWER_BYTES) return;
+    controller.pause();
+    this.#stream = new AnswerStream(controller, this.#held);
+    this.#answer(this.#stream);
+  }
+
+  onResponseEnd(): void {
+    this.#isOver = true;
+    if (this.#stream === undefined)
+      this.#answer(this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held));
+    else this.#stream.finish();
+    this.#events.over();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (this.#stream === undefined) this.#events.failed(error);
+    else this.#stream.finish(error);
+    this.#events.over();
+  }
+
+  #answer(body: Buffer | AnswerStream): void {
+    this.#events.answered({ status: this.#status, headers: this.#headers, body });
+  }
+}

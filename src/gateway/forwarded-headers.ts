@@ -1,0 +1,58 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** The headers of a request that reach WeChat. No other header does: it could hold a credential of the caller. */
+const TO_WECHAT = ['content-type', 'accept', 'accept-language', 'range', 'if-range'] as const;
+
+/** The headers of an answer that reach the caller. A `Location` could repeat the token, and a cookie is not the caller's. */
+const FROM_WECHAT = [
+  'Content-Type',
+  'Content-Disposition',
+  'Content-Range',
+  'Accept-Ranges',
+  'Content-Encoding',
+  'Date',
+] as const;
+
+/**
+ * The headers that are added to every answer. Media is content of WeChat's users, and the status page has the same origin,
+ * so that no browser may take an answer for a page or a script of it.
+ */
+const GATEWAY_GUARDS = {
+  'Cache-Control': 'no-store',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Content-Security-Policy': "sandbox; default-src 'none'",
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+} as const;
+
+const OWN_HEADERS = { 'user-agent': 'wechat-token-manager', 'accept-encoding': 'identity' } as const;
+
+/** Returns the headers for WeChat. */
+export function headersToWeChat(
+  header: (name: string) => string | undefined,
+  bodyLength: number | undefined,
+): Record<string, string> {
+  const headers: Record<string, string> = { ...OWN_HEADERS };
+  for (const name of TO_WECHAT) {
+    const value = header(name);
+    if (value !== undefined) headers[name] = value;
+  }
+  if (bodyLength !== undefined) headers['content-length'] = String(bodyLength);
+  return headers;
+}
+
+/**
+ * Returns the headers of WeChat's answer for the caller. A whole answer gets its length when it is sent.
+ *
+ * @param isWhole - whether the answer is held.
+ */
+export function headersFromWeChat(headers: IncomingHttpHeaders, isWhole: boolean): Record<string, string> {
+  const forwarded: Record<string, string> = { ...GATEWAY_GUARDS };
+  for (const name of FROM_WECHAT) {
+    const value = headers[name.toLowerCase()];
+    if (typeof value === 'string') forwarded[name] = value;
+  }
+  const length = headers['content-length'];
+  if (!isWhole && length !== undefined) forwarded['Content-Length'] = length;
+  return forwarded;
+}

@@ -1,0 +1,29 @@
+/**
+ * The reasons for which the gateway has no answer of WeChat: a limit is reached, WeChat cannot be reached, its answer is none
+ * or broke, it did not answer in time, the caller's body is unusable, the caller has gone, or the manager is closed.
+ */
+export type GatewayFailureReason = 'limit' | 'unreachable' | 'answer' | 'timeout' | 'body' | 'gone' | 'closed';
+
+const STATUSES: Readonly<Record<GatewayFailureReason, number>> = {
+  limit: 429,
+  unreachable: 502,
+  answer: 502,
+  timeout: 504,
+  body: 400,
+  gone: 400,
+  closed: 503,
+};
+
+/** Reports that a call got no answer of WeChat. The message names no token and no query. */
+export class GatewayFailure extends Error {
+  override readonly name: string = 'GatewayFailure';
+  readonly reason: GatewayFailureReason;
+  /** The HTTP status of the answer to the caller. */
+  readonly status: number;
+
+  constructor(reason: GatewayFailureReason, message: string) {
+    super(message);
+    this.reason = reason;
+    this.status = STATUSES[reason];
+  }
+}

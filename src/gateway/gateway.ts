@@ -1,0 +1,173 @@
+import type { Clock } from '../core/concurrency/clock.js';
+import type { WeChatHosts } from '../wechat/hosts-of.js';
+import type { UpstreamAnswer } from './answer-receiver.js';
+import type { AnswerStream } from './answer-stream.js';
+import { CallLimits } from './call-limits.js';
+import { type CallReport, codesIn, measure } from './call-report.js';
+import type { CallToken, CallTokens } from './call-tokens.js';
+import { comparablePath } from './canonical-path.js';
+import { DeafCalls } from './deaf-calls.js';
+import { headersFromWeChat, headersToWeChat } from './forwarded-headers.js';
+import { GatewayFailure } from './gateway-failure.js';
+import { HeldBodies } from './held-bodies.js';
+import { type TokenParameter, withToken } from './query-pieces.js';
+import { type ArrivingBody, type CallBody, readWhole } from './request-body.js';
+import { isStaleAnswer } from './stale-answer-code.js';
+import { StallGuard } from './stall-guard.js';
+import { Upstream, type WhenGone } from './upstream.js';
+
+const BETWEEN_BYTES_MS = 60_000;
+
+/** A call of WeChat's API. */
+export interface GatewayCall {
+  readonly token: CallToken;
+  /** The parameter of the query that the token is put in. */
+  readonly parameter: TokenParameter;
+  readonly method: 'GET' | 'POST';
+  /** The canonical path. */
+  readonly path: string;
+  /** The raw query of the caller. */
+  readonly query: string;
+  header(name: string): string | undefined;
+  readonly body: ArrivingBody | undefined;
+  /** The id of the caller's key. */
+  readonly keyId: string | undefined;
+  readonly whenGone: WhenGone;
+}
+
+/** WeChat's answer for the caller. */
+export interface GatewayAnswer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array | AnswerStream;
+}
+
+/** The parts of a gateway, and its options. */
+export interface GatewayParts {
+  readonly tokens: CallTokens;
+  readonly hosts: WeChatHosts;
+  readonly clock: Clock;
+  /** The limit of calls of an app in a second; `undefined` for none. */
+  readonly perSecondOfApp: number | undefined;
+  /** Receives the outcome of each call. */
+  readonly onCall: (report: CallReport) => void;
+}
+
+/** Sends the calls of others to WeChat with the tokens of a manager. */
+export class Gateway {
+  readonly #tokens: CallTokens;
+  readonly #clock: Clock;
+  readonly #onCall: (report: CallReport) => void;
+  readonly #upstream: Upstream;
+  readonly #limits: CallLimits;
+  readonly #heldBodies = new HeldBodies();
+  readonly #deafCalls: DeafCalls;
+
+  constructor({ tokens, hosts, clock, perSecondOfApp, onCall }: GatewayParts) {
+    this.#tokens = tokens;
+    this.#clock = clock;
+    this.#onCall = onCall;
+    this.#upstream = new Upstream(hosts, clock);
+    this.#limits = new CallLimits(clock, perSecondOfApp);
+    this.#deafCalls = new DeafCalls(clock);
+  }
+
+  /**
+   * Makes a call, and makes it once more with a new token if WeChat answers that the token was stale and the body is held.
+   *
+   * @throws GatewayFailure; a `TokenError` if there is no token.
+   */
+  async call(call: GatewayCall): Promise<GatewayAnswer> {
+    const startedAt = this.#clock.monotonic();
+    const report = (outcome: CallOutcome): void =>
+      this.#onCall(reportOf(call, outcome, Math.round(this.#clock.monotonic() - startedAt)));
+    try {
+      const answer = await this.#limited(call);
+      const { status, body } = answer;
+      measure(body, (bytes) => report({ status, bytes, ...codesIn(answer) }));
+      return forCaller(answer);
+    } catch (error) {
+      if (error instanceof GatewayFailure) report({ status: error.status, bytes: 0, failure: error.message });
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#upstream.close();
+  }
+
+  async #limited(call: GatewayCall): Promise<UpstreamAnswer> {
+    const release = this.#limits.acquire(call.token.appid, call.keyId);
+    const { body } = call;
+    const releaseBody = this.#heldBodies.reserve(body?.length);
+    try {
+      const sent = body === undefined || releaseBody === undefined ? body : await this.#readBody(body);
+      const answer = await this.#answerTo(call, sent);
+      assertNoRedirect(answer);
+      if (Buffer.isBuffer(answer.body)) release();
+      else answer.body.whenOver(release);
+      return answer;
+    } catch (error) {
+      release();
+      throw error;
+    } finally {
+      releaseBody?.();
+    }
+  }
+
+  /** Returns the body when it is whole. No connection to WeChat is taken before. */
+  #readBody(body: ArrivingBody): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const guard = new StallGuard(this.#clock, () =>
+        reject(new GatewayFailure('body', 'the body did not arrive in time')),
+      );
+      const moved = (): void => guard.touch(BETWEEN_BYTES_MS);
+      moved();
+      readWhole(body, moved)
+        .then(resolve, (error: unknown) => reject(new GatewayFailure('body', (error as Error).message)))
+        .finally(() => guard.end());
+    });
+  }
+
+  async #answerTo(call: GatewayCall, body: CallBody): Promise<UpstreamAnswer> {
+    const { token } = call;
+    const value = await this.#tokens.current(token);
+    const answer = await this.#send(call, body, value);
+    if (!isStaleAnswer(answer)) return answer;
+    const id = `${call.keyId ?? ''} ${token.appid} ${call.method} ${comparablePath(call.path)}`;
+    if (this.#deafCalls.has(id)) return answer;
+    const fresh = await this.#tokens.replace(token, value).catch(() => value);
+    if (fresh === value || !isHeld(body)) return answer;
+    const repeated = await this.#send(call, body, fresh);
+    if (isStaleAnswer(repeated)) this.#deafCalls.note(id);
+    return repeated;
+  }
+
+  #send(call: GatewayCall, body: CallBody, value: string): Promise<UpstreamAnswer> {
+    const { method, path, query, parameter, token, whenGone } = call;
+    const target = `${path}?${withToken(query, parameter, value)}`;
+    const headers = headersToWeChat((name) => call.header(name), body?.length);
+    return this.#upstream.send({ method, target, headers, body }, `${token.appid}/${token.type}`, whenGone);
+  }
+}
+
+function isHeld(body: CallBody): body is Uint8Array | undefined {
+  return body === undefined || !('chunks' in body);
+}
+
+function forCaller({ status, headers, body }: UpstreamAnswer): GatewayAnswer {
+  return { status, headers: headersFromWeChat(headers, Buffer.isBuffer(body)), body };
+}
+
+/** Refuses a redirect, whose `Location` could repeat the token. */
+function assertNoRedirect({ status, body }: UpstreamAnswer): void {
+  if (status < 300 || status >= 400 || status === 304) return;
+  if (!Buffer.isBuffer(body)) body.cancel();
+  throw new GatewayFailure('answer', `WeChat answered with a redirect (HTTP status ${status})`);
+}
+
+type CallOutcome = Pick<CallReport, 'status' | 'errcode' | 'rid' | 'failure' | 'bytes'>;
+
+function reportOf({ token, keyId, method, path }: GatewayCall, outcome: CallOutcome, durationMs: number): CallReport {
+  return { appid: token.appid, ...(keyId !== undefined && { keyId }), method, path, ...outcome, durationMs };
+}

@@ -1,0 +1,57 @@
+/** The body of a request as it arrives. */
+export interface ArrivingBody {
+  /** The length that the caller has stated; `undefined` for a chunked body. */
+  readonly length: number | undefined;
+  /** The pieces. Ending the iteration early leaves the connection open, so that it can still be answered. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** The body of a call: none, whole so that it can be sent again, or arriving and sent once. */
+export type CallBody = Uint8Array | ArrivingBody | undefined;
+
+/**
+ * Reports that the body of a caller broke off, or has another length than it states. The next request must not be read from
+ * the same connection.
+ */
+export class BrokenBody extends Error {
+  override readonly name: string = 'BrokenBody';
+}
+
+/**
+ * Returns the whole body.
+ *
+ * @param moved - runs for each piece.
+ * @throws BrokenBody.
+ */
+export async function readWhole(body: ArrivingBody, moved: () => void): Promise<Uint8Array> {
+  const { length = 0 } = body;
+  const whole = Buffer.allocUnsafe(length);
+  let filled = 0;
+  for await (const chunk of watched(body, moved)) {
+    if (filled + chunk.length > length) throw lengthMismatch();
+    whole.set(chunk, filled);
+    filled += chunk.length;
+  }
+  if (filled !== length) throw lengthMismatch();
+  return whole;
+}
+
+/**
+ * Yields the pieces of a body, and reports each of them.
+ *
+ * @throws BrokenBody.
+ */
+export async function* watched({ chunks }: ArrivingBody, moved: () => void): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of chunks) {
+      moved();
+      yield chunk;
+    }
+  } catch {
+    throw new BrokenBody('the connection was closed before the body had arrived');
+  }
+}
+
+function lengthMismatch(): BrokenBody {
+  return new BrokenBody('the body does not have the length that Content-Length states');
+}

@@ -1,0 +1,138 @@
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../core/concurrency/clock.js';
+import { isConnectFailure } from '../wechat/connect-failure.js';
+import { createDispatcher } from '../wechat/dispatcher.js';
+import type { WeChatHosts } from '../wechat/hosts-of.js';
+import type { Origin } from '../wechat/origins.js';
+import { AnswerReceiver, type UpstreamAnswer } from './answer-receiver.js';
+import { GatewayFailure } from './gateway-failure.js';
+import { BrokenBody, type CallBody, watched } from './request-body.js';
+import { StallGuard } from './stall-guard.js';
+
+const MAX_CONNECTIONS = 256;
+const FIRST_BYTE_MS = 30_000;
+const BETWEEN_BYTES_MS = 60_000;
+
+/**
+ * Calls the listener when the caller has gone before it was answered: at once if it has already.
+ *
+ * @returns a function that ends the listening.
+ */
+export type WhenGone = (listener: () => void) => () => void;
+
+/** A request that is to be sent to WeChat. */
+export interface UpstreamRequest {
+  readonly method: 'GET' | 'POST';
+  /** The path with its query. It begins with one `/`, so that it can name no host. */
+  readonly target: string;
+  readonly headers: Record<string, string>;
+  readonly body: CallBody;
+}
+
+/**
+ * Sends calls to WeChat over connections of its own, so that calls that hang keep no connection from the refreshes. The
+ * health of the hosts is shared with the refreshes. undici is loaded at the first call.
+ */
+export class Upstream {
+  readonly #hosts: WeChatHosts;
+  readonly #clock: Clock;
+  readonly #inFlight = new Map<Origin, number>();
+  #dispatcher: Promise<Dispatcher> | undefined;
+  #isClosed = false;
+
+  constructor(hosts: WeChatHosts, clock: Clock) {
+    this.#hosts = hosts;
+    this.#clock = clock;
+  }
+
+  /**
+   * Sends a request once. The next host is asked only if there was no connection to the first one, because a request may
+   * otherwise have taken effect.
+   *
+   * @param user - the app and type of the token, by which the health of the hosts is told apart.
+   * @throws GatewayFailure.
+   */
+  async send(request: UpstreamRequest, user: string, whenGone: WhenGone): Promise<UpstreamAnswer> {
+    const dispatcher = await this.#open();
+    const { origins } = this.#hosts;
+    let origin = origins.take(user);
+    for (;;) {
+      if (origin === undefined) throw new GatewayFailure('unreachable', 'WeChat has not been reachable for long');
+      try {
+        const answer = await this.#sendTo(origin, dispatcher, request, whenGone);
+        origins.answered(origin, user);
+        return answer;
+      } catch (error) {
+        if (this.#isClosed) throw new GatewayFailure('closed', 'the server is closing');
+        if (!isConnectFailure(error)) throw failureOf(error);
+        origins.failed(origin, user, true);
+        const next = origins.take(user, origin);
+        if (next === undefined) throw new GatewayFailure('unreachable', 'WeChat could not be reached');
+        origin = next;
+      }
+    }
+  }
+
+  /** Closes all connections. Calls in progress fail. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const dispatcher = await this.#dispatcher;
+    await dispatcher?.destroy();
+  }
+
+  async #open(): Promise<Dispatcher> {
+    if (!this.#isClosed) {
+      this.#dispatcher ??= createDispatcher(this.#hosts.proxy, { connections: MAX_CONNECTIONS });
+      const dispatcher = await this.#dispatcher;
+      if (!this.#isClosed) return dispatcher;
+    }
+    throw new GatewayFailure('closed', 'the server is closing');
+  }
+
+  #sendTo(
+    origin: Origin,
+    dispatcher: Dispatcher,
+    { method, target, headers, body }: UpstreamRequest,
+    whenGone: WhenGone,
+  ): Promise<UpstreamAnswer> {
+    const inFlight = this.#inFlight.get(origin) ?? 0;
+    if (inFlight >= MAX_CONNECTIONS) {
+      throw new GatewayFailure(
+        'limit',
+        `this server has ${MAX_CONNECTIONS} calls to WeChat in progress: try again in a second`,
+      );
+    }
+    this.#inFlight.set(origin, inFlight + 1);
+    return new Promise((resolve, reject) => {
+      const guard = new StallGuard(this.#clock, () =>
+        receiver.abort(new GatewayFailure('timeout', 'WeChat did not answer in time')),
+      );
+      const receiver = new AnswerReceiver({
+        sent: () => guard.touch(FIRST_BYTE_MS),
+        moved: () => guard.touch(BETWEEN_BYTES_MS),
+        answered: resolve,
+        failed: reject,
+        over: () => {
+          guard.end();
+          endListening();
+          this.#inFlight.set(origin, (this.#inFlight.get(origin) ?? 1) - 1);
+        },
+      });
+      const endListening = whenGone(() => receiver.abort(new GatewayFailure('gone', 'the caller has gone')));
+      const options = { origin: origin.url, method, path: target, headers, body: wireBody(body, guard) };
+      dispatcher.dispatch(options as Dispatcher.DispatchOptions, receiver);
+    });
+  }
+}
+
+/** Returns the body for undici. Each piece of a streamed one allows more time for the next, and its end for the answer. */
+function wireBody(body: CallBody, guard: StallGuard): Uint8Array | AsyncIterable<Uint8Array> | null {
+  if (body === undefined) return null;
+  return 'chunks' in body ? watched(body, () => guard.touch(BETWEEN_BYTES_MS)) : body;
+}
+
+function failureOf(error: unknown): GatewayFailure {
+  if (error instanceof GatewayFailure) return error;
+  if (error instanceof BrokenBody) return new GatewayFailure('body', error.message);
+  return new GatewayFailure('answer', 'the connection to WeChat broke before it had answered');
+}

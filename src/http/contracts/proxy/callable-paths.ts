@@ -1,0 +1,41 @@
+import { comparablePath, isWithin } from '../../../gateway/canonical-path.js';
+
+/**
+ * The paths that no key may call: they hand out tokens or users' identities, or act on the quota of the whole app. They are
+ * routes of the token server itself, or have no place in a program without tokens.
+ */
+const REFUSED: readonly string[] = [
+  '/cgi-bin/token',
+  '/cgi-bin/stable_token',
+  '/cgi-bin/ticket',
+  '/cgi-bin/openapi/rid/get',
+  '/cgi-bin/component/api_component_token',
+  '/cgi-bin/component/api_authorizer_token',
+  '/cgi-bin/component/api_query_auth',
+  '/cgi-bin/component/api_get_authorizer_list',
+  '/cgi-bin/component/api_get_authorizer_info',
+  '/cgi-bin/component/api_start_push_ticket',
+];
+const QUOTA_CLEARING = /\/clear_quota/;
+const SNS = '/sns';
+const CALLABLE_SNS: readonly string[] = ['/sns/userinfo', '/sns/auth'];
+const COMPONENT = '/cgi-bin/component';
+
+/**
+ * Returns whether a key may call a canonical path. The paths of a component are only called by a key that names them
+ * exactly, since most of them act for all its authorizers.
+ *
+ * @param paths - the paths of the key in comparable form; `undefined` for a key without any.
+ */
+export function mayCall(given: string, paths: readonly string[] | undefined): boolean {
+  const path = comparablePath(given);
+  if (REFUSED.some((refused) => isWithin(path, refused)) || QUOTA_CLEARING.test(path)) return false;
+  if (isWithin(path, SNS) && !CALLABLE_SNS.includes(path)) return false;
+  if (isWithin(path, COMPONENT)) return paths?.includes(path) === true;
+  return paths === undefined || paths.some((allowed) => isWithin(path, allowed));
+}
+
+/** Returns the parameter in which WeChat takes the token of a call. */
+export function tokenParameterOf(path: string): 'access_token' | 'component_access_token' {
+  return isWithin(comparablePath(path), COMPONENT) ? 'component_access_token' : 'access_token';
+}

@@ -1,0 +1,109 @@
+import { tokenKey } from '../../../core/model/token-key.js';
+import type { CallToken } from '../../../gateway/call-tokens.js';
+import { isCanonicalPath } from '../../../gateway/canonical-path.js';
+import { GatewayFailure } from '../../../gateway/gateway-failure.js';
+import { isPlainQuery } from '../../../gateway/query-pieces.js';
+import type { ArrivingBody } from '../../../gateway/request-body.js';
+import { BodyRefused, type HttpAnswer } from '../../messages/http-message.js';
+import { problemDetails } from '../../routing/problem-details.js';
+import type { RequestContext } from '../../routing/request-context.js';
+import { badRequest, RouteFailure } from '../../routing/route-failure.js';
+import type { RouteServices } from '../../routing/route-services.js';
+import type { Route } from '../../routing/router.js';
+import { mayCall, tokenParameterOf } from './callable-paths.js';
+
+const ROUTE = '/proxy/:appid/*';
+/** The types of tokens that calls may carry. Tickets are no credentials of calls. */
+const CALL_TYPES: ReadonlySet<string> = new Set([
+  'access_token',
+  'component_access_token',
+  'authorizer_access_token',
+  'oauth2_access_token',
+]);
+
+/** Creates the route that calls WeChat's API for programs that have an API key instead of a token. */
+export function proxyRoutes(services: RouteServices): readonly Route[] {
+  return [
+    {
+      path: ROUTE,
+      methods: ['GET', 'POST'],
+      scope: 'call',
+      changes: true,
+      contract: problemDetails,
+      answer: (context) => call(context, services),
+    },
+  ];
+}
+
+async function call(context: RequestContext, services: RouteServices): Promise<HttpAnswer> {
+  const { request } = context;
+  if (request.isHead || request.header('upgrade') !== undefined) {
+    throw new RouteFailure({ status: 405, message: 'a call must be a GET or POST request without Upgrade' });
+  }
+  const path = pathIn(request.path);
+  if (!isCanonicalPath(path)) {
+    throw badRequest('the path of WeChat must be segments of letters, digits, _ - and dots between them, not encoded');
+  }
+  if (!isPlainQuery(request.search)) throw badRequest('the query must be encoded, in printable ASCII characters');
+  if (!mayCall(path, context.paths))
+    throw new RouteFailure({ status: 403, message: 'this key may not call this path' });
+  try {
+    return await services.gateway.call({
+      token: await tokenOf(context, services),
+      parameter: tokenParameterOf(path),
+      method: request.method === 'POST' ? 'POST' : 'GET',
+      path,
+      query: request.search,
+      header: (name) => request.header(name),
+      body: bodyOf(context),
+      keyId: context.keyId,
+      whenGone: (listener) => request.whenGone(listener),
+    });
+  } catch (error) {
+    if (!(error instanceof GatewayFailure)) throw error;
+    const { status, message, reason } = error;
+    throw new RouteFailure({ status, message, ...(reason === 'limit' && { retryAfterSeconds: 1 }) });
+  }
+}
+
+/** Returns what follows the appid. */
+function pathIn(path: string): string {
+  const appidAt = path.indexOf('/', 1) + 1;
+  return path.slice(path.indexOf('/', appidAt));
+}
+
+/**
+ * Returns the token of a call. A subject must be known, so that callers cannot have tokens fetched for invented subjects.
+ */
+async function tokenOf(context: RequestContext, services: RouteServices): Promise<CallToken> {
+  const { coldLookups, manager } = services;
+  const { request } = context;
+  const appid = context.param('appid');
+  const subject = request.header('x-token-subject') || undefined;
+  const type = request.header('x-token-type') || (await defaultType(appid, services));
+  if (!CALL_TYPES.has(type)) throw badRequest(`X-Token-Type must be one of ${[...CALL_TYPES].join(', ')}`);
+  if (subject === undefined) return { appid, type };
+  const isKnown =
+    manager.hasTask(appid, type, { subject }) || (await coldLookups.knows(tokenKey(appid, type, subject)));
+  if (!isKnown) throw new RouteFailure({ status: 404, message: 'nothing is registered or stored for this subject' });
+  return { appid, type, subject };
+}
+
+async function defaultType(appid: string, { registry }: RouteServices): Promise<string> {
+  const key = tokenKey(appid, 'component_access_token', undefined);
+  if (!registry.isCached(key)) await registry.load([key]);
+  return registry.task(key) === undefined ? 'access_token' : 'component_access_token';
+}
+
+function bodyOf({ request }: RequestContext): ArrivingBody | undefined {
+  const encoding = request.header('content-encoding');
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new RouteFailure({ status: 415, message: 'a body must be sent without Content-Encoding' });
+  }
+  try {
+    return request.arrivingBody();
+  } catch (error) {
+    if (error instanceof BodyRefused) throw new RouteFailure({ status: error.status, message: error.message });
+    throw error;
+  }
+}

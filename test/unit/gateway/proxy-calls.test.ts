@@ -1,0 +1,122 @@
+import { expect, test } from 'vitest';
+import { APPID, GatewayWorld } from '../../support/worlds/gateway-world.js';
+
+test('a call without a token reaches WeChat with the current one in its query', async () => {
+  await using world = await GatewayWorld.start();
+  const answer = await world.call('/cgi-bin/user/info?openid=o1&lang=zh_CN');
+  expect(await answer.json()).toEqual({ errcode: 0, errmsg: 'ok' });
+  expect(world.wechat.calls.map(({ method, url }) => [method, url])).toEqual([
+    ['GET', '/cgi-bin/user/info?access_token=TOKEN-1&openid=o1&lang=zh_CN'],
+  ]);
+});
+
+test('a body reaches WeChat byte for byte, with its type and length', async () => {
+  await using world = await GatewayWorld.start();
+  await world.call('/cgi-bin/message/custom/send', {
+    method: 'POST',
+    body: '{"touser":"o1"}',
+    headers: { 'content-type': 'application/json' },
+  });
+  const [call] = world.wechat.calls;
+  expect(call?.body).toBe('{"touser":"o1"}');
+  expect(call?.headers).toMatchObject({ 'content-type': 'application/json', 'content-length': '15' });
+});
+
+test("a caller's own token, key, cookie and unknown headers never reach WeChat", async () => {
+  await using world = await GatewayWorld.start();
+  await world.call('/cgi-bin/user/get?Access%5FToken=THEIRS&next_openid=&component_access_token=x', {
+    headers: { cookie: 'a=b', 'x-forwarded-for': '10.0.0.1', 'x-token-type': 'access_token', 'x-own': '1' },
+  });
+  const [call] = world.wechat.calls;
+  expect(call?.url).toBe('/cgi-bin/user/get?access_token=TOKEN-1&next_openid=');
+  const names = (call?.rawHeaders ?? []).filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
+  const allowed = ['host', 'connection', 'user-agent', 'accept', 'accept-encoding', 'accept-language', 'content-type'];
+  expect(names.filter((name) => !allowed.includes(name))).toEqual([]);
+});
+
+test('a stale token is replaced, and the call is made once more', async () => {
+  await using world = await GatewayWorld.start();
+  world.wechat.answering = ({ url }, response) => {
+    response.setHeader('content-type', 'image/jpeg');
+    response.end(url.includes('TOKEN-1') ? '{"errcode":40001,"errmsg":"invalid credential"}' : '{"errcode":0}');
+  };
+  const answer = await world.call('/cgi-bin/message/custom/send', { method: 'POST', body: '{"touser":"o1"}' });
+  expect(await answer.text()).toBe('{"errcode":0}');
+  expect(world.wechat.calls.map(({ url, body }) => [url, body])).toEqual([
+    ['/cgi-bin/message/custom/send?access_token=TOKEN-1', '{"touser":"o1"}'],
+    ['/cgi-bin/message/custom/send?access_token=TOKEN-2', '{"touser":"o1"}'],
+  ]);
+});
+
+test('50 concurrent callers with a stale token succeed after one refresh', async () => {
+  await using world = await GatewayWorld.start();
+  world.wechat.answering = ({ url }, response) =>
+    response.end(url.includes('TOKEN-1') ? '{"errcode":40001}' : '{"errcode":0}');
+  const answers = await Promise.all(Array.from({ length: 50 }, () => world.call('/cgi-bin/user/get')));
+  expect(new Set(await Promise.all(answers.map((answer) => answer.text())))).toEqual(new Set(['{"errcode":0}']));
+  expect(world.wechat.issued).toBe(2);
+});
+
+test('media is streamed in both directions', async () => {
+  await using world = await GatewayWorld.start();
+  const media = Buffer.alloc(3_000_000, 'm');
+  world.wechat.answering = ({ body }, response) => {
+    response.setHeader('content-type', 'image/png');
+    response.setHeader('content-length', media.length);
+    response.end(body.length === media.length ? media : 'wrong');
+  };
+  const answer = await world.call('/cgi-bin/media/upload?type=image', { method: 'POST', body: media });
+  expect(answer.headers.get('content-type')).toBe('image/png');
+  expect(Buffer.from(await answer.arrayBuffer()).equals(media)).toBe(true);
+});
+
+test('a redirect of WeChat is a 502, because its location could repeat the token', async () => {
+  await using world = await GatewayWorld.start();
+  world.wechat.answering = ({ url }, response) =>
+    response.writeHead(302, { location: `http://other.test${url}` }).end();
+  const answer = await world.call('/cgi-bin/user/get', { redirect: 'manual' });
+  expect(answer.status).toBe(502);
+  expect(answer.headers.get('location')).toBeNull();
+  expect(await answer.text()).not.toContain('TOKEN');
+});
+
+test.each([
+  ['/cgi-bin/token', 403],
+  ['/CGI-BIN/Token', 403],
+  ['/cgi-bin/stable_token', 403],
+  ['/cgi-bin/ticket/getticket', 403],
+  ['/cgi-bin/clear_quota', 403],
+  ['/cgi-bin/clear_quota/v2', 403],
+  ['/cgi-bin/openapi/rid/get', 403],
+  ['/sns/oauth2/refresh_token', 403],
+  ['/sns/userinfo', 200],
+  ['/cgi-bin/component/api_query_auth', 403],
+  ['/cgi-bin/component/fastregisterweapp', 403],
+  ['/cgi-bin/user%2Finfo', 400],
+  ['/cgi-bin//user', 400],
+  ['/cgi-bin/user/', 400],
+])('%s is answered with %i', async (path, status) => {
+  await using world = await GatewayWorld.start();
+  expect((await world.call(path)).status).toBe(status);
+  expect(world.wechat.calls).toHaveLength(status === 200 ? 1 : 0);
+});
+
+test('a key with paths calls these and those below them', async () => {
+  await using world = await GatewayWorld.start({ key: { paths: ['/cgi-bin/message/'] } });
+  const statuses = ['/cgi-bin/message/custom/send', '/cgi-bin/Message', '/cgi-bin/messages', '/cgi-bin/user/get'].map(
+    async (path) => (await world.call(path)).status,
+  );
+  expect(await Promise.all(statuses)).toEqual([200, 200, 403, 403]);
+});
+
+test.each(['read', 'refresh', 'register'] as const)('a key with the scope %s may not call', async (scope) => {
+  await using world = await GatewayWorld.start({ key: { scopes: [scope] } });
+  expect((await world.call('/cgi-bin/user/get')).status).toBe(403);
+  expect(world.wechat.calls).toEqual([]);
+});
+
+test('a caller without a key may not call, even where everything else is anonymous', async () => {
+  await using world = await GatewayWorld.start({ handler: { anonymous: true } });
+  const answer = await fetch(`http://127.0.0.1:${world.port}/proxy/${APPID}/cgi-bin/user/get`);
+  expect(answer.status).toBe(403);
+});

@@ -1,0 +1,205 @@
+import { describe, expect, test } from 'vitest';
+import { FakeClock } from '../../../src/testing/index.js';
+import { GatewayWorld } from '../../support/worlds/gateway-world.js';
+
+describe('answers', () => {
+  test('an answer that is not JSON is passed on from its first byte', async () => {
+    await using world = await GatewayWorld.start();
+    let finish: () => void = () => {};
+    world.wechat.answering = (_request, response) => {
+      response.write('first');
+      finish = () => response.end('last');
+    };
+    const answer = await world.call('/cgi-bin/media/get');
+    const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+    expect(Buffer.from((await reader.read()).value as Uint8Array).toString()).toBe('first');
+    finish();
+    expect(Buffer.from((await reader.read()).value as Uint8Array).toString()).toBe('last');
+    expect((await reader.read()).done).toBe(true);
+  });
+
+  test.each([65_536, 65_537])('a JSON answer of %i bytes arrives whole', async (length) => {
+    await using world = await GatewayWorld.start();
+    const text = `{"a":"${'x'.repeat(length - 8)}"}`;
+    world.wechat.answering = (_request, response) => response.end(text);
+    expect(await (await world.call('/cgi-bin/user/get')).text()).toBe(text);
+  });
+
+  test('a compressed error is recognized and sent as it came', async () => {
+    const { gzipSync } = await import('node:zlib');
+    await using world = await GatewayWorld.start();
+    world.wechat.answering = ({ url }, response) => {
+      response.setHeader('content-encoding', 'gzip');
+      response.end(gzipSync(url.includes('TOKEN-1') ? '{"errcode":42001}' : '{"errcode":0,"n":2}'));
+    };
+    const answer = await world.call('/cgi-bin/user/get');
+    expect(answer.headers.get('content-encoding')).toBe('gzip');
+    expect(await answer.json()).toEqual({ errcode: 0, n: 2 });
+  });
+
+  test('an answer that breaks in the middle is not taken for whole', async () => {
+    await using world = await GatewayWorld.start();
+    world.wechat.answering = (_request, response) => {
+      response.writeHead(200, { 'content-length': 10 });
+      response.write('half', () => response.destroy());
+    };
+    const answer = await world.call('/cgi-bin/media/get');
+    await expect(answer.text()).rejects.toThrow();
+  });
+
+  test('a connection that breaks before the answer is a 502', async () => {
+    await using world = await GatewayWorld.start();
+    world.wechat.answering = (_request, response) => response.destroy();
+    const answer = await world.call('/cgi-bin/user/get');
+    expect(answer.status).toBe(502);
+    expect(world.wechat.calls).toHaveLength(1);
+  });
+
+  test('every answer forbids browsers to store, sniff and run it', async () => {
+    await using world = await GatewayWorld.start();
+    world.wechat.answering = (_request, response) =>
+      response
+        .writeHead(200, {
+          'content-type': 'text/html',
+          'set-cookie': 'a=b',
+          location: '/x',
+          trailer: 'x',
+          'x-own': '1',
+        })
+        .end('<p>');
+    const { headers } = await world.call('/cgi-bin/media/get');
+    expect(Object.fromEntries(headers)).toMatchObject({
+      'cache-control': 'no-store',
+      'content-security-policy': "sandbox; default-src 'none'",
+      'content-type': 'text/html',
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+    });
+    for (const name of ['set-cookie', 'location', 'trailer', 'x-own']) expect(headers.get(name)).toBeNull();
+  });
+
+  test('a caller that goes away ends the request to WeChat', async () => {
+    await using world = await GatewayWorld.start();
+    const ended = new Promise<void>((resolve) => {
+      world.wechat.onRequest = (request) => {
+        request.socket.once('close', () => resolve());
+        caller.abort();
+      };
+    });
+    const caller = new AbortController();
+    await expect(world.call('/cgi-bin/user/get', { signal: caller.signal })).rejects.toThrow();
+    await ended;
+  });
+
+  test('a caller that goes away in the middle of an answer ends it', async () => {
+    await using world = await GatewayWorld.start();
+    const caller = new AbortController();
+    const ended = new Promise<void>((resolve) => {
+      world.wechat.onRequest = (request, response) => {
+        request.socket.once('close', () => resolve());
+        response.write('x'.repeat(1_000));
+      };
+    });
+    const answer = await world.call('/cgi-bin/media/get', { signal: caller.signal });
+    caller.abort();
+    await expect(answer.text()).rejects.toThrow();
+    await ended;
+  });
+});
+
+describe('time limits', () => {
+  test('a call is ended with 504 if nothing of the answer arrives within 30 s', async () => {
+    const clock = new FakeClock();
+    await using world = await GatewayWorld.start({ clock });
+    const arrived = new Promise<void>((resolve) => {
+      world.wechat.onRequest = () => resolve();
+    });
+    const answer = world.call('/cgi-bin/user/get');
+    await arrived;
+    await clock.advance(29_999);
+    expect(await Promise.race([answer.then(() => 'answered'), Promise.resolve('waiting')])).toBe('waiting');
+    await clock.advance(1);
+    expect((await answer).status).toBe(504);
+  });
+});
+
+describe('limits', () => {
+  test('the 65th concurrent call of an app is answered with 429 at once', async () => {
+    await using world = await GatewayWorld.start();
+    let arrived = 0;
+    const all = new Promise<void>((resolve) => {
+      world.wechat.onRequest = () => {
+        arrived += 1;
+        if (arrived === 64) resolve();
+      };
+    });
+    const callers = new AbortController();
+    const hanging = Array.from({ length: 64 }, () =>
+      world.call('/cgi-bin/user/get', { signal: callers.signal }).catch(() => undefined),
+    );
+    await all;
+    const answer = await world.call('/cgi-bin/user/get');
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '1']);
+    callers.abort();
+    await Promise.all(hanging);
+    world.wechat.onRequest = undefined;
+    await expect.poll(async () => (await world.call('/cgi-bin/user/get')).status).toBe(200);
+  });
+
+  test('the calls of an app in a second are limited', async () => {
+    await using world = await GatewayWorld.start({ handler: { callsPerSecondOfApp: 0.01 } });
+    const statuses = [];
+    for (let call = 0; call < 3; call++) statuses.push((await world.call('/cgi-bin/user/get')).status);
+    expect(statuses).toEqual([200, 429, 429]);
+  });
+});
+
+describe('stale tokens', () => {
+  test('a code that stays after the repeat replaces no further token for an hour', async () => {
+    const clock = new FakeClock();
+    await using world = await GatewayWorld.start({ clock });
+    world.wechat.answering = (_request, response) => response.end('{"errcode":40001}');
+    const call = async (): Promise<string> => (await world.call('/cgi-bin/user/get')).text();
+    await call();
+    expect([world.wechat.issued, world.wechat.calls.length]).toEqual([2, 2]);
+    await clock.advance(3_599_999);
+    await call();
+    expect([world.wechat.issued, world.wechat.calls.length]).toEqual([2, 3]);
+    await clock.advance(1);
+    await call();
+    expect([world.wechat.issued, world.wechat.calls.length]).toEqual([3, 5]);
+  });
+
+  test('a body that is streamed is sent once, and the code is passed on', async () => {
+    await using world = await GatewayWorld.start();
+    world.wechat.answering = ({ url }, response) =>
+      response.end(url.includes('TOKEN-1') ? '{"errcode":40001}' : '{"errcode":0}');
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(Buffer.from('abc'));
+        controller.close();
+      },
+    });
+    const answer = await world.call('/cgi-bin/media/upload', { method: 'POST', body, duplex: 'half' });
+    expect(await answer.text()).toBe('{"errcode":40001}');
+    expect(world.wechat.calls).toHaveLength(1);
+    expect(await (await world.call('/cgi-bin/user/get')).text()).toBe('{"errcode":0}');
+    expect(world.wechat.issued).toBe(2);
+  });
+
+  test('calls use at most ten of the reports of an app in a day', async () => {
+    const clock = new FakeClock();
+    await using world = await GatewayWorld.start({ clock });
+    const dead = new Set<string>();
+    world.wechat.answering = ({ url }, response) => {
+      const token = /access_token=([^&]+)/.exec(url)?.[1] ?? '';
+      response.end(dead.has(token) ? '{"errcode":40001}' : '{"errcode":0}');
+    };
+    for (let round = 1; round <= 12; round++) {
+      dead.add(await world.tokens.get('wx0123456789abcdef', 'access_token'));
+      await (await world.call(`/cgi-bin/path${round}`)).text();
+      await clock.advance(60_000);
+    }
+    expect(world.wechat.issued).toBe(11);
+  });
+});
