@@ -17,6 +17,7 @@ const BENCHMARKS = [
   'http',
   'http-start',
   'http-slow',
+  'gateway',
   'encryption',
   'rotating',
   'file-store',
