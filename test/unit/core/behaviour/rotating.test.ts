@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type JsonObject, TokenError } from '../../../../src/index.js';
+import { isFleet } from '../../../support/worlds/fleet-mode.js';
 import {
   faulty,
   ID,
@@ -39,8 +40,10 @@ test('I2: ten processes send a refresh token once', async () => {
       return tokens.get(APPID, TYPE, USER);
     }),
   );
-  await world.clock.advance(3 * LIFE_MS);
+  // Ten processes take a shared schedule long to simulate.
+  await world.clock.advance((isFleet ? 1.5 : 3) * LIFE_MS);
   expect(new Set(await got).size).toBe(1);
+  expect(world.upstream.sent.length).toBeGreaterThan(1);
   expect(world.upstream.sent).toEqual([...new Set(world.upstream.sent)]);
   expect(world.reauthorizations()).toBe(0);
 });
