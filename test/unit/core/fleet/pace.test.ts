@@ -19,26 +19,26 @@ async function allDue(world: FleetWorld, ids: readonly string[]): Promise<void> 
 }
 
 describe('the pace of a fleet', () => {
-  test('a restart with 2,000 due keys keeps the pace in any second, serves callers at once, and completes', async () => {
+  test('a restart with 1,000 due keys keeps the pace in any second, serves callers at once, and completes', async () => {
     await using world = new FleetWorld({ random: seeded(1) });
-    await allDue(world, appids(2_000));
+    await allDue(world, appids(1_000));
     const startedAt = world.clock.now();
     const fleet = await world.fleet(4, { refresh });
     const waits: number[] = [];
-    for (let second = 0; second < 20; second++) {
+    for (let second = 0; second < 10; second++) {
       const askedAt = world.clock.now();
       const { tokens } = fleet[second % 4] as Process;
-      void tokens.get(`wx${1_999 - second}`, TYPE).then(() => waits.push(world.clock.now() - askedAt));
+      void tokens.get(`wx${999 - second}`, TYPE).then(() => waits.push(world.clock.now() - askedAt));
       await world.clock.advance(1_000);
     }
-    expect(waits).toHaveLength(20);
+    expect(waits).toHaveLength(10);
     expect(Math.max(...waits)).toBeLessThanOrEqual(200);
     await world.clock.advance(30_000);
     const times = world.fetches.map(({ at }) => at);
-    expect(times).toHaveLength(2_000);
+    expect(times).toHaveLength(1_000);
     // Callers included, who are not paced.
     expect(mostInASecond(times)).toBeLessThanOrEqual(50);
-    expect((times.at(-1) as number) - startedAt).toBeGreaterThan(38_000);
+    expect((times.at(-1) as number) - startedAt).toBeGreaterThan(18_000);
   });
 
   test('refreshes that are permitted at once begin one after the other', async () => {
