@@ -7,7 +7,7 @@ import { Worker } from '../support/servers/worker.js';
 
 const APPID = 'wx0123456789abcdef';
 const PROCESSES = 3;
-const LIVES = 6;
+const LIVES = 3;
 const REPORT_EVERY_MS = 30_000;
 
 let wechat: FakeWeChat;
