@@ -4,37 +4,47 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as passes } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeWeChat } from '../../src/testing/index.js';
+import { expect, test } from 'vitest';
+import { FakeWeChat, type FakeWeChatOptions } from '../../src/testing/index.js';
 import { Worker } from '../support/servers/worker.js';
 
 const APPID = 'wx0123456789abcdef';
 const KEY = { appid: APPID, type: 'access_token' };
 const REGISTRATION = { appid: APPID, secret: 'secret', accessToken: 'plain', tasks: ['access_token'] };
 
-let wechat: FakeWeChat;
-let directory: string;
-const workers: Worker[] = [];
+/** Provides an empty directory, a WeChat, and processes that share the directory. */
+class Processes implements AsyncDisposable {
+  readonly wechat: FakeWeChat;
+  readonly directory: string;
+  readonly #workers: Worker[] = [];
 
-beforeEach(async () => {
-  wechat = await FakeWeChat.start();
-  directory = await mkdtemp(join(tmpdir(), 'wechat-tokens-'));
-});
+  private constructor(wechat: FakeWeChat, directory: string) {
+    this.wechat = wechat;
+    this.directory = directory;
+  }
 
-afterEach(async () => {
-  await Promise.all(workers.splice(0).map((worker) => worker.kill()));
-  await wechat.close();
-  await rm(directory, { recursive: true, force: true });
-});
+  static async create(options?: FakeWeChatOptions): Promise<Processes> {
+    return new Processes(await FakeWeChat.start(options), await mkdtemp(join(tmpdir(), 'wechat-tokens-')));
+  }
 
-async function start(count: number): Promise<Worker[]> {
-  const started = await Promise.all(Array.from({ length: count }, () => Worker.start(directory, wechat.origin)));
-  workers.push(...started);
-  return started;
+  async start(count: number): Promise<Worker[]> {
+    const { directory, wechat } = this;
+    const started = await Promise.all(Array.from({ length: count }, () => Worker.start(directory, wechat.origin)));
+    this.#workers.push(...started);
+    return started;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.kill()));
+    await this.wechat.close();
+    await rm(this.directory, { recursive: true, force: true });
+  }
 }
 
 test('I2: twelve processes that start at once on an empty directory make one fetch', async () => {
-  const fleet = await start(12);
+  await using processes = await Processes.create();
+  const { wechat } = processes;
+  const fleet = await processes.start(12);
   await Promise.all(fleet.map((worker) => worker.run('register', REGISTRATION)));
   const values = await Promise.all(fleet.map((worker) => worker.run('get', KEY)));
   expect(new Set(values).size).toBe(1);
@@ -42,7 +52,9 @@ test('I2: twelve processes that start at once on an empty directory make one fet
 });
 
 test('a forced refresh in one process is served and announced in the others within 6 s', async () => {
-  const fleet = await start(3);
+  await using processes = await Processes.create();
+  const { wechat } = processes;
+  const fleet = await processes.start(3);
   const [first] = fleet as [Worker];
   await first.run('register', REGISTRATION);
   await Promise.all(fleet.map((worker) => worker.run('get', KEY)));
@@ -55,7 +67,9 @@ test('a forced refresh in one process is served and announced in the others with
 });
 
 test('I2: a holder killed during its request is replaced at once, with at most two fetches', async () => {
-  const [first, second] = (await start(2)) as [Worker, Worker];
+  await using processes = await Processes.create();
+  const { wechat } = processes;
+  const [first, second] = (await processes.start(2)) as [Worker, Worker];
   wechat.delayMs = 60_000;
   const asked = wechat.nextCall();
   await first.run('register', REGISTRATION);
@@ -66,8 +80,44 @@ test('I2: a holder killed during its request is replaced at once, with at most t
   expect(wechat.countCalls()).toBe(2);
 });
 
-test('I4: a holder that was stopped past its lease loses to the one that took over', async () => {
-  const [first, second] = (await start(2)) as [Worker, Worker];
+test('I3: an acknowledged token survives kill -9, and a crash loop causes no call', async () => {
+  await using processes = await Processes.create();
+  const { wechat } = processes;
+  const [first] = (await processes.start(1)) as [Worker];
+  await first.run('register', REGISTRATION);
+  const value = await first.run('get', KEY);
+  await first.kill('SIGKILL');
+  for (let crash = 0; crash < 5; crash++) {
+    const [next] = (await processes.start(1)) as [Worker];
+    expect(await next.run('get', KEY)).toBe(value);
+    await next.kill('SIGKILL');
+  }
+  expect(wechat.countCalls()).toBe(1);
+});
+
+test('I7: a process ends by itself, whether its manager is closed or not', async () => {
+  await using processes = await Processes.create();
+  const { directory, wechat } = processes;
+  const script = `
+    import { FileStore, TokenManager } from 'wechat-token-manager';
+    const tokens = new TokenManager({ store: new FileStore(process.argv[1]), wechat: { origins: [process.argv[2]] } });
+    await tokens.register({ appid: 'wx1', secret: 'secret', tasks: ['access_token'] });
+    process.stdout.write(String((await tokens.get('wx1', 'access_token')).length > 10));
+    if (process.argv[3] === 'close') await tokens.close();`;
+  const run = promisify(execFile);
+  for (const how of ['close', 'leave']) {
+    const argv = ['--input-type=module', '-e', script, directory, wechat.origin, how];
+    const { stdout } = await run(process.execPath, argv, { timeout: 15_000 });
+    expect(stdout).toBe('true');
+  }
+  expect(wechat.countCalls()).toBe(1);
+});
+
+// These two wait for leases and tokens to expire, beside each other.
+test.concurrent('I4: a holder that was stopped past its lease loses to the one that took over', async ({ expect }) => {
+  await using processes = await Processes.create();
+  const { wechat } = processes;
+  const [first, second] = (await processes.start(2)) as [Worker, Worker];
   wechat.delayMs = 500;
   const asked = wechat.nextCall();
   await first.run('register', REGISTRATION);
@@ -81,24 +131,13 @@ test('I4: a holder that was stopped past its lease loses to the one that took ov
   expect(wechat.countCalls()).toBeLessThanOrEqual(2);
 });
 
-test('I3: an acknowledged token survives kill -9, and a crash loop causes no call', async () => {
-  const [first] = (await start(1)) as [Worker];
-  await first.run('register', REGISTRATION);
-  const value = await first.run('get', KEY);
-  await first.kill('SIGKILL');
-  for (let crash = 0; crash < 5; crash++) {
-    const [next] = (await start(1)) as [Worker];
-    expect(await next.run('get', KEY)).toBe(value);
-    await next.kill('SIGKILL');
-  }
-  expect(wechat.countCalls()).toBe(1);
-});
-
-test('processes with short-lived tokens never get an invalid one, at one fetch per key and cycle', async () => {
-  await wechat.close();
+test.concurrent('processes with short-lived tokens never get an invalid one, at one fetch per key and cycle', async ({
+  expect,
+}) => {
   const lifeSeconds = 4;
-  wechat = await FakeWeChat.start({ lifeSeconds, overlapSeconds: 1 });
-  const fleet = await start(4);
+  await using processes = await Processes.create({ lifeSeconds, overlapSeconds: 1 });
+  const { wechat } = processes;
+  const fleet = await processes.start(4);
   const appids = ['wx-a', 'wx-b', 'wx-c'];
   const startedAt = performance.now();
   for (const appid of appids) await fleet[0]?.run('register', { ...REGISTRATION, appid });
@@ -114,20 +153,4 @@ test('processes with short-lived tokens never get an invalid one, at one fetch p
   const cycles = Math.ceil((performance.now() - startedAt) / 1_000 / (lifeSeconds * 0.6));
   expect(invalid).toBe(0);
   expect(wechat.countCalls()).toBeLessThanOrEqual(appids.length * (cycles + 1));
-});
-
-test('I7: a process ends by itself, whether its manager is closed or not', async () => {
-  const script = `
-    import { FileStore, TokenManager } from 'wechat-token-manager';
-    const tokens = new TokenManager({ store: new FileStore(process.argv[1]), wechat: { origins: [process.argv[2]] } });
-    await tokens.register({ appid: 'wx1', secret: 'secret', tasks: ['access_token'] });
-    process.stdout.write(String((await tokens.get('wx1', 'access_token')).length > 10));
-    if (process.argv[3] === 'close') await tokens.close();`;
-  const run = promisify(execFile);
-  for (const how of ['close', 'leave']) {
-    const argv = ['--input-type=module', '-e', script, directory, wechat.origin, how];
-    const { stdout } = await run(process.execPath, argv, { timeout: 15_000 });
-    expect(stdout).toBe('true');
-  }
-  expect(wechat.countCalls()).toBe(1);
 });
