@@ -24,7 +24,6 @@ const ALONE = [
 const LONGEST = [
   'test/stores/serve-stores.test.ts',
   'test/e2e/processes.test.ts',
-  'test/e2e/secrets.test.ts',
   'test/e2e/serve-restart.test.ts',
   'test/stores/upgrade.test.ts',
   'test/e2e/serve.test.ts',
