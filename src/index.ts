@@ -57,3 +57,9 @@ export {
   type SignJsSdkOptions,
   signJsSdk,
 } from './wechat/js-sdk.js';
+export {
+  type CardConfig,
+  type SignCardOptions,
+  signCard,
+  type WxCardTickets,
+} from './wechat/sign-card.js';

@@ -134,7 +134,8 @@ export function jsSdkSignature(input: JsSdkSignatureInput): string {
   return createHash('sha1').update(signed).digest('hex');
 }
 
-function assertText(name: string, value: unknown): asserts value is string {
+/** @throws TypeError unless the value is a string that is not empty. */
+export function assertText(name: string, value: unknown): asserts value is string {
   if (typeof value === 'string' && value !== '') return;
   throw new TypeError(`${name} must be a string that is not empty, got ${describeKind(value)}`);
 }

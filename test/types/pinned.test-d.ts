@@ -2,6 +2,7 @@ import { expectTypeOf, test } from 'vitest';
 import { type ApiKey, createApiKey, createHandler, type Handler, type Scope } from '../../src/http/index.js';
 import type {
   BuiltInTokenType,
+  CardConfig,
   Due,
   Grant,
   JsonObject,
@@ -17,6 +18,7 @@ import {
   defineRefresher,
   FileStore,
   MemoryStore,
+  signCard,
   signJsSdk,
   systemClock,
   TokenError,
@@ -191,6 +193,25 @@ test('status is iterated, and holds no secret', () => {
 test('a page is signed with the ticket of an app or of a subject', () => {
   const config = signJsSdk(new TokenManager(), appid, 'https://example.com/', { subject: openid });
   expectTypeOf(config).resolves.toExtend<{ appId: string; timestamp: number; nonceStr: string; signature: string }>();
+});
+
+test('a card is signed with the ticket of an app or of a subject, for addCard and chooseCard', () => {
+  const subject: string | undefined = openid;
+  const card = signCard(new TokenManager(), appid, { cardId: 'card', code: 'code', openid, subject });
+  expectTypeOf(card).resolves.toEqualTypeOf<CardConfig>();
+  expectTypeOf<CardConfig>().toEqualTypeOf<{
+    readonly cardId?: string;
+    readonly cardType?: string;
+    readonly shopId?: string;
+    readonly timestamp: number;
+    readonly nonceStr: string;
+    readonly cardExt: string;
+    readonly signType: 'SHA1';
+    readonly cardSign: string;
+  }>();
+  void signCard(new TokenManager(), appid);
+  // @ts-expect-error an option that does not exist
+  void signCard(new TokenManager(), appid, { card_id: 'card' });
 });
 
 test('the ports have the members that users implement', () => {

@@ -1,7 +1,7 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { createApiKey, createCallbacks, createHandler, verifyWebhook } from '../../src/http/index.js';
-import { EncryptedStore, FileStore, MemoryStore, signJsSdk, TokenManager } from '../../src/index.js';
+import { EncryptedStore, FileStore, MemoryStore, signCard, signJsSdk, TokenManager } from '../../src/index.js';
 import { type RedisClient, RedisStore } from '../../src/stores/redis/index.js';
 import { SqlStore } from '../../src/stores/sql/index.js';
 import { FakeClock } from '../../src/testing/index.js';
@@ -124,6 +124,11 @@ const ENTRIES: readonly [string, object, Use][] = [
     'signJsSdk',
     { subject: 'x', clock: { now: () => 0 } },
     (options) => signJsSdk({ get: async () => 'ticket' }, APPID, 'https://example.com/', options),
+  ],
+  [
+    'signCard',
+    { cardId: 'x', code: 'x', openid: 'x', cardType: 'x', shopId: 'x', subject: 'x', clock: { now: () => 0 } },
+    (options) => signCard({ get: async () => 'ticket' }, APPID, options),
   ],
 ];
 
