@@ -50,6 +50,12 @@ export {
   TokenManager,
 } from './token-manager.js';
 export {
+  type CreateFetchOptions,
+  createFetch,
+  type FetchTokens,
+  type WeChatFetch,
+} from './wechat/fetch/create-fetch.js';
+export {
   type JsapiTickets,
   type JsSdkConfig,
   type JsSdkSignatureInput,

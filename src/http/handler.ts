@@ -75,7 +75,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const limits = new CountedLimits(store, engine.reader, () => clock.now());
   const gateway = new Gateway({
     tokens: new ManagedTokens(manager as Manager, limits, refreshes),
-    hosts: hostsOf(manager),
+    hosts: hostsOf(manager, 'manager'),
     clock,
     perSecondOfApp: given.callsPerSecondOfApp,
     onCall: (report) => guarded(() => given.onCall?.(report)),

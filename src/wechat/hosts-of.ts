@@ -18,12 +18,11 @@ export function exposeHosts(manager: object, found: WeChatHosts): void {
 /**
  * Returns the way to WeChat of a manager.
  *
+ * @param name - the name of the argument, for the error message.
  * @throws TypeError if the value is not a manager of this copy of the package.
  */
-export function hostsOf(manager: object): WeChatHosts {
+export function hostsOf(manager: object, name: string): WeChatHosts {
   const found = hosts.get(manager);
-  if (found === undefined) {
-    throw new TypeError('manager must be a TokenManager of the same copy of wechat-token-manager');
-  }
-  return found;
+  if (found !== undefined) return found;
+  throw new TypeError(`${name} must be a TokenManager of the same copy of wechat-token-manager`);
 }

@@ -65,6 +65,11 @@ export class Origins {
     return this.#origins.length;
   }
 
+  /** Returns the URLs of the hosts in order of preference. */
+  get urls(): readonly string[] {
+    return this.#origins.map(({ url }) => url);
+  }
+
   /** Returns whether the failures of all origins lie with this host. */
   get hostOnly(): boolean {
     return this.#origins.every((origin) => origin.hostOnly);

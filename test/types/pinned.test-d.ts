@@ -13,8 +13,10 @@ import type {
   TaskStatus,
   TokenRecord,
   TokenStore,
+  WeChatFetch,
 } from '../../src/index.js';
 import {
+  createFetch,
   defineRefresher,
   FileStore,
   MemoryStore,
@@ -212,6 +214,26 @@ test('a card is signed with the ticket of an app or of a subject, for addCard an
   void signCard(new TokenManager(), appid);
   // @ts-expect-error an option that does not exist
   void signCard(new TokenManager(), appid, { card_id: 'card' });
+});
+
+test('a fetch carries a token of any type of its manager, and is called as fetch', () => {
+  const tokens = new TokenManager();
+  const wechat = createFetch(tokens, appid);
+  expectTypeOf(wechat).toEqualTypeOf<WeChatFetch>();
+  expectTypeOf(wechat('/cgi-bin/user/info?openid=o1')).resolves.toEqualTypeOf<Response>();
+  const input: string | URL | Request = '/cgi-bin/user/info';
+  void wechat(input, { method: 'POST', body: new FormData(), signal: AbortSignal.timeout(1) });
+  expectTypeOf(wechat).toExtend<typeof fetch>();
+  createFetch(tokens, appid, { type: 'authorizer_access_token', subject: openid, timeoutMs: 1_000, fetch });
+  createFetch(tokens, appid, { isStale: ({ result, error }) => result === error });
+  const corp = defineRefresher({ type: 'corp_access_token', refresh: async () => grant });
+  createFetch(new TokenManager({ refreshers: [corp] }), appid, { type: 'corp_access_token' });
+  // @ts-expect-error an unknown type
+  createFetch(tokens, appid, { type: 'corp_access_token' });
+  // @ts-expect-error an option that does not exist
+  createFetch(tokens, appid, { retries: 2 });
+  // @ts-expect-error a signal belongs to a call
+  createFetch(tokens, appid, { signal: AbortSignal.timeout(1) });
 });
 
 test('the ports have the members that users implement', () => {

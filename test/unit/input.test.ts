@@ -1,7 +1,15 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { createApiKey, createCallbacks, createHandler, verifyWebhook } from '../../src/http/index.js';
-import { EncryptedStore, FileStore, MemoryStore, signCard, signJsSdk, TokenManager } from '../../src/index.js';
+import {
+  createFetch,
+  EncryptedStore,
+  FileStore,
+  MemoryStore,
+  signCard,
+  signJsSdk,
+  TokenManager,
+} from '../../src/index.js';
 import { type RedisClient, RedisStore } from '../../src/stores/redis/index.js';
 import { SqlStore } from '../../src/stores/sql/index.js';
 import { FakeClock } from '../../src/testing/index.js';
@@ -129,6 +137,11 @@ const ENTRIES: readonly [string, object, Use][] = [
     'signCard',
     { cardId: 'x', code: 'x', openid: 'x', cardType: 'x', shopId: 'x', subject: 'x', clock: { now: () => 0 } },
     (options) => signCard({ get: async () => 'ticket' }, APPID, options),
+  ],
+  [
+    'createFetch',
+    { type: 'access_token', subject: 'x', timeoutMs: 1, isStale: () => false, fetch: async () => new Response() },
+    (options, tokens) => createFetch(tokens, APPID, options),
   ],
 ];
 

@@ -1,0 +1,63 @@
+import { reasonOf } from '../../core/concurrency/abort-listeners.js';
+import { withToken } from './api-url.js';
+import type { FetchRequest } from './fetch-request.js';
+import { showWithoutToken } from './shown-response.js';
+
+/** Sends a request, as `fetch` does. */
+export type Send = (url: string, init: RequestInit) => Promise<Response>;
+
+type Outcome = { readonly response: Response } | { readonly error: unknown };
+
+/** The one or two requests of a call. */
+export class Attempts {
+  readonly #request: FetchRequest;
+  readonly #type: string;
+  readonly #send: Send;
+  /** The tokens that were sent. */
+  readonly #sent: string[] = [];
+  #last: Outcome | undefined;
+
+  constructor(request: FetchRequest, type: string, send: Send) {
+    this.#request = request;
+    this.#type = type;
+    this.#send = send;
+  }
+
+  /** Sends the request with the token. A request that cannot be sent again has the outcome of the first time. */
+  async run(token: string): Promise<Response> {
+    const outcome = await this.#outcome(token);
+    if ('error' in outcome) throw outcome.error;
+    return outcome.response;
+  }
+
+  /** Returns the error to be thrown: what a request failed with is shown without the token. */
+  async shown(error: unknown): Promise<unknown> {
+    const last = this.#last;
+    if (last === undefined || !('error' in last) || last.error !== error) return error;
+    const { signal } = this.#request;
+    if (signal?.aborted === true) return reasonOf(signal);
+    // It is loaded on demand, because every program that imports the package would load it otherwise.
+    const { fetchFailure } = await import('./fetch-failure.js');
+    return fetchFailure(error, this.#sent);
+  }
+
+  async #outcome(token: string): Promise<Outcome> {
+    const last = this.#last;
+    if (last !== undefined && this.#request.isOnce) return last;
+    // A body that is not read would keep its connection.
+    if (last !== undefined && 'response' in last) last.response.body?.cancel().catch(() => {});
+    this.#last = await this.#attempt(token);
+    return this.#last;
+  }
+
+  async #attempt(token: string): Promise<Outcome> {
+    const { url } = this.#request;
+    this.#sent.push(token);
+    try {
+      const response = await this.#send(withToken(url, this.#type, token), await this.#request.init());
+      return { response: showWithoutToken(response, url.shown) };
+    } catch (error) {
+      return { error };
+    }
+  }
+}
