@@ -37,7 +37,7 @@ export const OPTIONS = {
       id: 'calls',
       title: 'Calls',
       text: [
-        '`get` and `getRecord` take `GetOptions`, `refresh` takes `RefreshCallOptions`, `call` takes `CallOptions`, `status` takes `StatusQuery`. `peek`, `put`, `hasTask` and `unregister` take `SubjectOptions`.',
+        '`get` and `getRecord` take `GetOptions`, `refresh` takes `RefreshCallOptions`, `call` takes `CallOptions`, `createFetch` takes `CreateFetchOptions`, `status` takes `StatusQuery`. `peek`, `put`, `hasTask` and `unregister` take `SubjectOptions`.',
       ],
       blocks: [
         { kind: 'options', name: 'SubjectOptions' },
@@ -45,6 +45,7 @@ export const OPTIONS = {
         { kind: 'options', name: 'GetOptions' },
         { kind: 'signature', name: 'RefreshCallOptions' },
         { kind: 'options', name: 'CallOptions' },
+        { kind: 'options', name: 'CreateFetchOptions' },
         { kind: 'options', name: 'StatusQuery' },
       ],
     },
@@ -53,6 +54,7 @@ export const OPTIONS = {
       title: 'JS-SDK',
       blocks: [
         { kind: 'options', name: 'SignJsSdkOptions' },
+        { kind: 'options', name: 'SignCardOptions' },
         { kind: 'options', name: 'JsSdkSignatureInput' },
       ],
     },

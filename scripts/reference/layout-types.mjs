@@ -35,12 +35,22 @@ export const TYPES = {
       ],
     },
     {
+      id: 'fetch',
+      title: '`wechat-token-manager`: calls of WeChat',
+      blocks: [
+        { kind: 'list', names: ['createFetch', 'WeChatFetch'] },
+        { kind: 'shape', name: 'FetchTokens' },
+      ],
+    },
+    {
       id: 'js-sdk',
       title: '`wechat-token-manager`: JS-SDK',
       blocks: [
-        { kind: 'list', names: ['signJsSdk', 'jsSdkSignature'] },
+        { kind: 'list', names: ['signJsSdk', 'jsSdkSignature', 'signCard'] },
         { kind: 'fields', name: 'JsSdkConfig' },
+        { kind: 'fields', name: 'CardConfig' },
         { kind: 'shape', name: 'JsapiTickets' },
+        { kind: 'shape', name: 'WxCardTickets' },
       ],
     },
     {

@@ -1,9 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { TokenManager } from 'wechat-token-manager';
 import { FakeWeChat } from 'wechat-token-manager/testing';
+import { cardScript, createCardServer } from '../../examples/card-page.js';
+import { fetchThroughProxy } from '../../examples/fetch-through-proxy.js';
+import { sendText } from '../../examples/fetch-with-token.js';
 import { callApi, tokenSources } from '../../examples/migrate-wechat-api.js';
 import { mirrorToken } from '../../examples/mirror-token.js';
 import { restoreAuthorizers } from '../../examples/restore-authorizers.js';
@@ -99,4 +102,45 @@ test('restore-authorizers says with which code WeChat refused the list', async (
   await pushTicket();
   const restored = restoreAuthorizers(tokens, APPID, await startList([]));
   await expect(restored).rejects.toThrow('WeChat refused the list with 61004');
+});
+
+test('fetch-with-token sends a text, and again where the token was revoked', async () => {
+  const path = '/cgi-bin/message/custom/send';
+  wechat.fail(path, { errcode: 40_001 }, { times: 1 });
+  wechat.fail(path, { answer: { errcode: 0, errmsg: 'ok' } }, { times: 1 });
+  await sendText(tokens, APPID, 'o1', 'hello');
+  expect(wechat.countCalls(path)).toBe(2);
+  wechat.fail(path, { errcode: 45_015, errmsg: 'response out of time limit' });
+  await expect(sendText(tokens, APPID, 'o1', 'hello')).rejects.toThrow(/^WeChat answered 45015: response out of/);
+});
+
+test('fetch-through-proxy sends every call through the proxy', async () => {
+  const hosts: string[] = [];
+  const proxy = createServer();
+  proxy.on('connect', ({ url = '' }, socket) => {
+    hosts.push(url);
+    const upstream = connect(Number(url.split(':')[1]), '127.0.0.1', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
+    socket.pipe(upstream).pipe(socket);
+    for (const end of [socket, upstream]) end.on('error', () => {});
+  });
+  servers.push(proxy.listen(0, '127.0.0.1'));
+  await once(proxy, 'listening');
+  const { port } = proxy.address() as AddressInfo;
+  const throughProxy = fetchThroughProxy(tokens, APPID, `http://127.0.0.1:${port}`);
+  const response = await throughProxy('/cgi-bin/getcallbackip');
+  expect(await response.json()).toEqual({ ip_list: ['127.0.0.1'] });
+  expect(hosts).toEqual([new URL(wechat.origin).host]);
+});
+
+test('card-page signs a card anew at each request of its page', async () => {
+  const server = createCardServer(tokens, APPID, 'pCard');
+  servers.push(server.listen(0, '127.0.0.1'));
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const sign = async (): Promise<Record<string, string>> =>
+    (await (await fetch(`http://127.0.0.1:${port}/card`)).json()) as Record<string, string>;
+  const [one, two] = [await sign(), await sign()];
+  expect(one).toMatchObject({ cardId: 'pCard', signType: 'SHA1', cardSign: expect.stringMatching(/^[0-9a-f]{40}$/) });
+  expect(one['cardExt']).not.toBe(two['cardExt']);
+  for (const name of ['cardId', 'cardExt', 'addCard', 'chooseCard']) expect(cardScript).toContain(name);
 });
