@@ -32,6 +32,9 @@ const LONGEST = [
   'test/e2e/fleet-examples.test.ts',
   'test/e2e/serve-packages.test.ts',
   'test/e2e/serve-encryption.test.ts',
+  'test/e2e/serve-output.test.ts',
+  'test/e2e/rotating-types.test.ts',
+  'test/e2e/secrets.test.ts',
   'test/unit/stores/file/rivals.test.ts',
   'test/unit/http/handler.test.ts',
 ];
