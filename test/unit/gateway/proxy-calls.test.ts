@@ -120,3 +120,31 @@ test('a caller without a key may not call, even where everything else is anonymo
   const answer = await fetch(`http://127.0.0.1:${world.port}/proxy/${APPID}/cgi-bin/user/get`);
   expect(answer.status).toBe(403);
 });
+
+test.each([
+  ['component_access_token', '/cgi-bin/component/setprivacysetting?component_access_token=COMPONENT'],
+  ['access_token', '/cgi-bin/component/setprivacysetting?access_token=TOKEN-1'],
+])('a path of a component gets a token of type %s in the parameter of that type', async (type, url) => {
+  await using world = await GatewayWorld.start({ key: { paths: ['/cgi-bin/component/setprivacysetting'] } });
+  await world.tokens.put(APPID, 'component_access_token', { value: 'COMPONENT', expiresInSeconds: 7_200 });
+  await world.call('/cgi-bin/component/setprivacysetting', { headers: { 'x-token-type': type } });
+  expect(world.wechat.calls.map((call) => call.url)).toEqual([url]);
+});
+
+test.each([
+  ['x-token-type', 'jsapi_ticket', 400],
+  ['x-token-type', 'no_such_type', 400],
+  ['x-token-subject', 'unknown', 404],
+])('a call with the header %s: %s is answered with %i', async (name, value, status) => {
+  await using world = await GatewayWorld.start();
+  expect((await world.call('/cgi-bin/user/get', { headers: { [name]: value } })).status).toBe(status);
+  expect(world.wechat.calls).toEqual([]);
+});
+
+test('a call may carry the token of a user that is stored', async () => {
+  await using world = await GatewayWorld.start();
+  await world.tokens.put(APPID, 'oauth2_access_token', { value: 'USER', expiresInSeconds: 7_200 }, { subject: 'o1' });
+  const headers = { 'x-token-type': 'oauth2_access_token', 'x-token-subject': 'o1' };
+  await world.call('/sns/userinfo?openid=o1', { headers });
+  expect(world.wechat.calls.map(({ url }) => url)).toEqual(['/sns/userinfo?access_token=USER&openid=o1']);
+});

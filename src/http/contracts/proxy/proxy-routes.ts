@@ -48,9 +48,10 @@ async function call(context: RequestContext, services: RouteServices): Promise<H
   if (!mayCall(path, context.paths))
     throw new RouteFailure({ status: 403, message: 'this key may not call this path' });
   try {
+    const token = await tokenOf(context, services);
     return await services.gateway.call({
-      token: await tokenOf(context, services),
-      parameter: tokenParameterOf(path),
+      token,
+      parameter: tokenParameterOf(path, token.type),
       method: request.method === 'POST' ? 'POST' : 'GET',
       path,
       query: request.search,
