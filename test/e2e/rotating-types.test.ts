@@ -56,7 +56,7 @@ async function platform(): Promise<TokenManager> {
 }
 
 test('every type is kept fresh from register to the tenth refresh, with restarts in between', async () => {
-  await start({ lifeSeconds: 1, overlapSeconds: 1, refreshTokens: 'single-use' });
+  await start({ lifeSeconds: 2, overlapSeconds: 1, refreshTokens: 'single-use' });
   const user = wechat.authorizeUser(APPID, USER);
   const merchant = wechat.authorizeMerchant(APPID, MERCHANT);
   const kept = [
