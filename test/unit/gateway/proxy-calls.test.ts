@@ -148,3 +148,10 @@ test('a call may carry the token of a user that is stored', async () => {
   await world.call('/sns/userinfo?openid=o1', { headers });
   expect(world.wechat.calls.map(({ url }) => url)).toEqual(['/sns/userinfo?access_token=USER&openid=o1']);
 });
+
+test.each(['wx%2F..%2Fapp', '%00', 'a'.repeat(65)])('the appid %s is answered with 400', async (appid) => {
+  await using world = await GatewayWorld.start();
+  const headers = { authorization: `Bearer ${world.key}` };
+  const answer = await fetch(`http://127.0.0.1:${world.port}/proxy/${appid}/cgi-bin/user/get`, { headers });
+  expect(answer.status).toBe(400);
+});

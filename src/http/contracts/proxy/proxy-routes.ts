@@ -1,4 +1,4 @@
-import { tokenKey } from '../../../core/model/token-key.js';
+import { assertAppid, tokenKey } from '../../../core/model/token-key.js';
 import type { CallToken } from '../../../gateway/call-tokens.js';
 import { isCanonicalPath } from '../../../gateway/canonical-path.js';
 import { GatewayFailure } from '../../../gateway/gateway-failure.js';
@@ -80,6 +80,7 @@ async function tokenOf(context: RequestContext, services: RouteServices): Promis
   const { coldLookups, manager } = services;
   const { request } = context;
   const appid = context.param('appid');
+  assertAppid(appid);
   const subject = request.header('x-token-subject') || undefined;
   const type = request.header('x-token-type') || (await defaultType(appid, services));
   if (!CALL_TYPES.has(type)) throw badRequest(`X-Token-Type must be one of ${[...CALL_TYPES].join(', ')}`);
