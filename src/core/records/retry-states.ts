@@ -139,14 +139,15 @@ export class RetryStates {
    * Remembers the retry state in the key's document, unless this process knows a later version. A failure of this host
    * alone is forgotten in favour of one that forbids attempts for longer.
    */
-  update(key: TokenKey, { version, trying }: KeyDocument): void {
+  update(key: TokenKey, document: KeyDocument): void {
+    const { version, trying } = document;
     const known = this.#cache.failure(key);
     if (this.#isOutdatedVersion(key, version, known)) return;
     if (trying === undefined) {
-      if (known?.local === false) this.#cache.clearFailure(key);
+      if (known?.local === false || isSuperseded(known, document)) this.#cache.clearFailure(key);
       return;
     }
-    if (known?.local === true && this.#outlasts(key, known, trying, version)) return;
+    if (known?.local === true && this.#outlasts(key, known, trying, document)) return;
     this.#cache.setFailure(key, { trying, local: false, version });
   }
 
@@ -180,15 +181,18 @@ export class RetryStates {
     const trying = await this.#trying(key, document, error, attempted);
     const { version } = document;
     this.#cache.setFailure(key, { trying, local: error.hostOnly, version });
-    const outcome = error.hostOnly ? 'failed' : await this.#write(key, document, trying, lease, attempted.enrolment);
+    const written = error.hostOnly ? 'failed' : await this.#write(key, document, trying, lease, attempted.enrolment);
+    const hasNewerRecord = this.#isOutdatedVersion(key, version, undefined);
+    const outcome = written === 'failed' && hasNewerRecord ? 'lost' : written;
     if (outcome === 'lost' && error.code === 'REAUTHORIZATION_REQUIRED') {
       this.#cache.clearFailure(key);
       return undefined;
     }
     const isStored = typeof outcome === 'number';
     if (!isStored) {
-      // The failure is not stored, so reading the document must not clear it.
-      this.#cache.setFailure(key, { trying, local: true, version });
+      // The failure is not stored, so reading the document that the attempt was based on must not clear it.
+      const basis = error.hostOnly ? {} : { unstoredOn: { refreshToken: document.rotation?.token } };
+      this.#cache.setFailure(key, { trying, local: true, version, ...basis });
     } else if (this.#cache.failure(key)?.trying === trying) {
       this.#cache.setFailure(key, { trying, local: false, version: outcome });
     }
@@ -288,8 +292,9 @@ export class RetryStates {
   }
 
   /** Returns whether a failure of this process alone is kept instead of the one in a document of this version. */
-  #outlasts(key: TokenKey, known: RememberedFailure, trying: RetryState, version: number): boolean {
-    if (version <= known.version) return true;
+  #outlasts(key: TokenKey, known: RememberedFailure, trying: RetryState, document: KeyDocument): boolean {
+    if (document.version <= known.version) return true;
+    if (isSuperseded(known, document)) return false;
     const now = this.#clock.now();
     return (
       isMadeWith(known.trying, this.#fingerprint(key)) && heldBackUntil(known.trying, now) > heldBackUntil(trying, now)
@@ -322,6 +327,17 @@ export class RetryStates {
       return 'failed';
     }
   }
+}
+
+/**
+ * Returns whether a failure that the store did not take is over, because a document that was written after the attempt
+ * has another refresh token or a newer record.
+ */
+function isSuperseded(known: RememberedFailure | undefined, document: KeyDocument): boolean {
+  if (known?.unstoredOn === undefined || document.version <= known.version) return false;
+  const { grant, recordVersion, rotation } = document;
+  const hasNewerRecord = grant !== undefined && recordVersion > known.version;
+  return hasNewerRecord || rotation?.token !== known.unstoredOn.refreshToken;
 }
 
 /**

@@ -168,3 +168,56 @@ test('I8: a caller gets the token of a login that was put elsewhere just after i
   expect(world.log.filter((line) => line.startsWith('refreshFailed'))).toEqual([]);
   expect([world.upstream.sent, await world.storedToken()]).toEqual([[], refreshToken]);
 });
+
+describe('I3: logins after a refusal that the store did not take', () => {
+  /** A process with its own access to the store, and a user whose only refresh token has been withdrawn. */
+  async function withdrawn(world: RotatingWorld): Promise<{ tokens: Tokens; way: FaultyStore }> {
+    const way = new FaultyStore(shared(world.store));
+    const tokens = world.process({ store: way });
+    await world.register(tokens, { refresh_token: world.upstream.authorize() });
+    await tokens.get(APPID, TYPE, USER);
+    world.upstream.withdraw();
+    return { tokens, way };
+  }
+
+  function login(world: RotatingWorld, tokens: Tokens): Promise<TokenRecord> {
+    const refreshToken = world.upstream.authorize();
+    return tokens.put(APPID, TYPE, { value: 'login', expiresInSeconds: LIFE_MS / 1_000, refreshToken }, USER);
+  }
+
+  test('I3: a login in another process ends a refusal that the store did not take from this one', async () => {
+    await using world = new RotatingWorld();
+    const { tokens, way } = await withdrawn(world);
+    way.before = (method, id) => {
+      if (method === 'set' && id === ID && world.upstream.sent.length === 2) throw new Error('disk full');
+    };
+    await world.clock.advance(LIFE_MS + 60_000);
+    expect(world.upstream.sent).toEqual(['refresh-1', 'refresh-2']);
+    way.before = () => {};
+    const other = world.process();
+    await login(world, other);
+    await other.close();
+    await world.clock.advance(LIFE_MS);
+    expect(world.upstream.sent.slice(2)).toEqual(['refresh-3']);
+    expect(await tokens.get(APPID, TYPE, USER)).toBe('token of refresh-4 3');
+  });
+
+  test('I3: a login while the refusal of the previous refresh token is being written is not refused with it', async () => {
+    await using world = new RotatingWorld();
+    const { tokens, way } = await withdrawn(world);
+    let loggedIn: Promise<TokenRecord> | undefined;
+    way.before = async (method, id) => {
+      if (method !== 'set' || id !== ID || world.upstream.sent.length !== 2) return;
+      way.before = () => {};
+      loggedIn = login(world, tokens);
+      await loggedIn;
+      throw new Error('the connection broke');
+    };
+    await world.clock.advance(LIFE_MS);
+    expect((await loggedIn)?.value).toBe('login');
+    expect(world.reauthorizations()).toBe(0);
+    await world.clock.advance(LIFE_MS);
+    expect(world.upstream.sent.slice(2)).toContain('refresh-3');
+    expect(await tokens.get(APPID, TYPE, USER)).not.toBe('login');
+  });
+});
