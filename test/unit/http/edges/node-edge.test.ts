@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type Server } from 'node:http';
+import { createServer, request as httpRequest, IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { connect } from 'node:net';
+import { connect, Socket } from 'node:net';
+import { Writable } from 'node:stream';
 import express from 'express';
 import fastify from 'fastify';
 import Koa from 'koa';
@@ -93,6 +94,35 @@ test('HEAD is answered like GET, without the body', async () => {
   const origin = await listen(createServer(world.handler.node));
   const answer = await fetch(`${origin}/healthz`, { method: 'HEAD' });
   expect([answer.status, await answer.text()]).toEqual([200, '']);
+});
+
+test.each([
+  ['GET', '"result":"token-1"}'],
+  ['HEAD', '\r\n\r\n'],
+])('the answer to %s is handed to the connection as one text, with its header', async (method, end) => {
+  await using world = new HttpWorld();
+  await world.registered();
+  await world.tokens.get(APPID, 'access_token');
+  const pieces: string[] = [];
+  const connection = new Writable({
+    decodeStrings: false,
+    write(piece, _encoding, done) {
+      pieces.push(piece);
+      done();
+    },
+    writev(several, done) {
+      pieces.push(...several.map(({ chunk }) => chunk));
+      done();
+    },
+  });
+  const request = new IncomingMessage(new Socket());
+  Object.assign(request, { method, url: `/task/${APPID}/0`, complete: true });
+  const response = new ServerResponse(request);
+  response.assignSocket(connection as Socket);
+  world.handler.node(request, response);
+  await once(response, 'finish');
+  expect(pieces).toEqual([expect.stringMatching(/^HTTP\/1\.1 200 OK\r\n/)]);
+  expect(pieces[0]?.endsWith(end)).toBe(true);
 });
 
 test('a body that the host has consumed is a clear 400', async () => {
