@@ -21,7 +21,7 @@ export interface RecordRestorer {
   restore(held: CachedRecord, document: KeyDocument): Promise<void>;
 }
 
-export interface RecordReaderParts extends Pick<Storage, 'store' | 'documents'> {
+export interface RecordReaderParts extends Pick<Storage, 'store' | 'clock' | 'documents'> {
   readonly registry: Registrations;
   readonly records: Records;
   readonly retryStates: RetryStates;
@@ -44,6 +44,8 @@ interface Known {
 export class RecordReader {
   readonly #parts: RecordReaderParts;
   readonly #reading = new Map<string, Promise<CachedRecord | undefined>>();
+  /** The keys of cached records that are read together in a moment. */
+  #unconfirmed: TokenKey[] = [];
 
   constructor(parts: RecordReaderParts) {
     this.#parts = parts;
@@ -83,13 +85,23 @@ export class RecordReader {
     });
   }
 
-  /** Has a cached record confirmed by the store in the background, if it has not been for long. */
+  /**
+   * Has a cached record confirmed by the store in the background, if it has not been for long. The records of one moment
+   * are read together, because a round trip for each of them would cost as much as answering its request.
+   */
   confirmInBackground(held: CachedRecord): void {
-    const { records } = this.#parts;
+    const { records, clock } = this.#parts;
     if (!records.needsConfirmation(held)) return;
     records.confirm(held);
-    // The store reports its own failures, and the record is confirmed again a minute later.
-    this.read(held.key).catch(noop);
+    this.#unconfirmed.push(held.key);
+    if (this.#unconfirmed.length === 1) clock.setTimer(() => this.#readUnconfirmed(), 0);
+  }
+
+  #readUnconfirmed(): void {
+    const keys = this.#unconfirmed;
+    this.#unconfirmed = [];
+    // The store reports its own failures, and the records are confirmed again a minute later.
+    this.loadAll(keys).catch(noop);
   }
 
   /** Returns the read of this key that is in progress. */

@@ -3,6 +3,7 @@ import { HeldRecords } from '../../../../src/core/engine/held-records.js';
 import { Closing } from '../../../../src/core/model/closing.js';
 import { keyId, type TokenKey } from '../../../../src/core/model/token-key.js';
 import type { JsonObject } from '../../../../src/core/primitives/json.js';
+import type { CachedRecord } from '../../../../src/core/records/cached-record.js';
 import { RecordReader } from '../../../../src/core/records/record-reader.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import type { StoredGrant } from '../../../../src/core/store/key-document.js';
@@ -301,6 +302,50 @@ describe('a record of a store that was replaced', () => {
     const cached = await reader.read(KEY);
     const [document] = await memory.get([ID]);
     expect([cached?.value, cached?.version]).toEqual(['held', document?.version]);
+  });
+});
+
+describe('confirmInBackground', () => {
+  const keys = ['a', 'b', 'c'].map((subject) => ({ ...KEY, subject }));
+  const cached = (): CachedRecord[] => keys.map((key) => world.records.cache.get(key) as CachedRecord);
+  const putAll = async (value: string): Promise<void> => {
+    for (const key of keys) await put({ grant: { ...grant(`${value} of ${key.subject}`) } }, `key/${keyId(key)}`);
+  };
+
+  beforeEach(async () => {
+    await putAll('first');
+    await reader.loadAll(keys);
+    await clock.advance(60_000);
+    faulty.calls.length = 0;
+  });
+
+  test('records that have to be confirmed at the same moment are read in one round trip', async () => {
+    await putAll('second');
+    for (const record of [...cached(), ...cached()]) reader.confirmInBackground(record);
+    expect(gets()).toBe(0);
+    await clock.advance(0);
+    expect(gets()).toBe(1);
+    expect(cached().map(({ value }) => value)).toEqual(['second of a', 'second of b', 'second of c']);
+    await clock.advance(60_000);
+    for (const record of cached()) reader.confirmInBackground(record);
+    await clock.advance(0);
+    expect(gets()).toBe(2);
+  });
+
+  test('records that the store cannot confirm stay, and are read again a minute later', async () => {
+    await putAll('second');
+    faulty.before = () => Promise.reject(new Error('gone'));
+    for (const record of cached()) reader.confirmInBackground(record);
+    await clock.advance(0);
+    expect(cached().map(({ value }) => value)).toEqual(['first of a', 'first of b', 'first of c']);
+    faulty.before = () => {};
+    for (const record of cached()) reader.confirmInBackground(record);
+    await clock.advance(0);
+    expect(gets()).toBe(1);
+    await clock.advance(60_000);
+    for (const record of cached()) reader.confirmInBackground(record);
+    await clock.advance(0);
+    expect(cached().map(({ value }) => value)).toEqual(['second of a', 'second of b', 'second of c']);
   });
 });
 
