@@ -24,6 +24,15 @@ describe('checksum', () => {
   });
 });
 
+test.each([1, 1_365, 1_366, 4_096, 50_000])(
+  'the checksum of %i characters of three bytes is the same before and after that of another text',
+  (length) => {
+    const text = '微'.repeat(length);
+    const expected = crc32(text).toString(16).padStart(8, '0');
+    expect([checksum(text), checksum('a'), checksum(text)]).toEqual([expected, 'e8b7be43', expected]);
+  },
+);
+
 describe('canonicalJson', () => {
   test('canonicalJson is JSON of the same value', () => {
     fc.assert(
