@@ -1,6 +1,6 @@
 // @ts-check
 // This is a server to load: that of the library, the same beside refreshes (`busy`), or a bare one with the same check of
-// the key and the same answer.
+// the key that answers the same bytes.
 import { hash as hashOf, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 import { TokenManager } from 'wechat-token-manager';
@@ -55,6 +55,8 @@ function bare() {
     }
     const body = JSON.stringify({ code: 200, message: '', result: values.get(request.url ?? '') ?? null });
     response.writeHead(200, {
+      'Cross-Origin-Resource-Policy': 'same-origin',
+      'X-Content-Type-Options': 'nosniff',
       'Content-Type': 'application/json; charset=utf-8',
       'Cache-Control': 'no-store',
       'Content-Length': Buffer.byteLength(body),

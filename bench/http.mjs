@@ -1,6 +1,6 @@
 // @ts-check
 // This benchmark measures GET /task/:appid/0 with an API key for many apps, beside a bare server that checks the same key
-// and answers the same JSON: at full load, at half of it, and while refreshes run in the background.
+// and answers the same bytes: at full load, at half of it, and while refreshes run in the background.
 import { setTimeout as rest } from 'node:timers/promises';
 import { FakeWeChat } from 'wechat-token-manager/testing';
 import { Load } from './http-load.mjs';
