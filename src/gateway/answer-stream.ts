@@ -22,7 +22,7 @@ export class AnswerStream {
   #error: Error | undefined;
   #isOver = false;
   #bytes: number;
-  readonly #onOver: (() => void)[] = [];
+  readonly #onOver: ((error: Error | undefined) => void)[] = [];
 
   /** @param held - the pieces that have arrived. The source must be paused. */
   constructor(source: AnswerSource, held: Uint8Array[]) {
@@ -57,9 +57,9 @@ export class AnswerStream {
     this.#source.abort(new Error('the caller has gone'));
   }
 
-  /** Calls `over` when the connection has delivered the whole answer or has broken: at once if it has already. */
-  whenOver(over: () => void): void {
-    if (this.#isOver) over();
+  /** Calls `over` when the connection has delivered the whole answer, or with an error if it has broken: at once if it has already. */
+  whenOver(over: (error: Error | undefined) => void): void {
+    if (this.#isOver) over(this.#error);
     else this.#onOver.push(over);
   }
 
@@ -75,7 +75,7 @@ export class AnswerStream {
     this.#isOver = true;
     this.#error = error;
     if (this.#sink !== undefined) this.#tellEnd(this.#sink);
-    for (const over of this.#onOver.splice(0)) over();
+    for (const over of this.#onOver.splice(0)) over(error);
   }
 
   #tellEnd(sink: AnswerSink): void {

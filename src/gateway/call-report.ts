@@ -42,8 +42,8 @@ export function codesIn({ body }: UpstreamAnswer): Pick<CallReport, 'errcode' | 
   return { ...(errcode !== undefined && { errcode: Number(errcode) }), ...(rid !== undefined && { rid }) };
 }
 
-/** Calls `measured` with the length of an answer: at once if it is whole, else when the stream is over. */
-export function measure(body: Buffer | AnswerStream, measured: (bytes: number) => void): void {
-  if (Buffer.isBuffer(body)) measured(body.length);
-  else body.whenOver(() => measured(body.bytes));
+/** Calls `measured` with the length of an answer, and whether it broke: at once if it is whole, else when the stream is over. */
+export function measure(body: Buffer | AnswerStream, measured: (bytes: number, isBroken: boolean) => void): void {
+  if (Buffer.isBuffer(body)) measured(body.length, false);
+  else body.whenOver((error) => measured(body.bytes, error !== undefined));
 }

@@ -11,12 +11,13 @@ import { headersFromWeChat, headersToWeChat } from './forwarded-headers.js';
 import { GatewayFailure } from './gateway-failure.js';
 import { HeldBodies } from './held-bodies.js';
 import { type TokenParameter, withToken } from './query-pieces.js';
-import { type ArrivingBody, type CallBody, readWhole } from './request-body.js';
+import { type ArrivingBody, type CallBody, isHeld, readWhole } from './request-body.js';
 import { isStaleAnswer } from './stale-answer-code.js';
 import { StallGuard } from './stall-guard.js';
 import { Upstream, type WhenGone } from './upstream.js';
 
 const BETWEEN_BYTES_MS = 60_000;
+const BROKEN = { failure: 'the answer ended before it was whole' };
 
 /** A call of WeChat's API. */
 export interface GatewayCall {
@@ -84,7 +85,7 @@ export class Gateway {
     try {
       const answer = await this.#limited(call);
       const { status, body } = answer;
-      measure(body, (bytes) => report({ status, bytes, ...codesIn(answer) }));
+      measure(body, (bytes, isBroken) => report({ status, bytes, ...codesIn(answer), ...(isBroken && BROKEN) }));
       return forCaller(answer);
     } catch (error) {
       if (error instanceof GatewayFailure) report({ status: error.status, bytes: 0, failure: error.message });
@@ -103,7 +104,7 @@ export class Gateway {
     try {
       const sent = body === undefined || releaseBody === undefined ? body : await this.#readBody(body);
       const answer = await this.#answerTo(call, sent);
-      assertNoRedirect(answer);
+      assertUsable(answer);
       if (Buffer.isBuffer(answer.body)) release();
       else answer.body.whenOver(release);
       return answer;
@@ -151,19 +152,17 @@ export class Gateway {
   }
 }
 
-function isHeld(body: CallBody): body is Uint8Array | undefined {
-  return body === undefined || !('chunks' in body);
-}
-
 function forCaller({ status, headers, body }: UpstreamAnswer): GatewayAnswer {
   return { status, headers: headersFromWeChat(headers, Buffer.isBuffer(body)), body };
 }
 
-/** Refuses a redirect, whose `Location` could repeat the token. */
-function assertNoRedirect({ status, body }: UpstreamAnswer): void {
-  if (status < 300 || status >= 400 || status === 304) return;
+/** Refuses a redirect, whose `Location` could repeat the token, and a status that HTTP does not have. */
+function assertUsable({ status, body }: UpstreamAnswer): void {
+  const isRedirect = status >= 300 && status < 400 && status !== 304;
+  if (!isRedirect && status <= 599) return;
   if (!Buffer.isBuffer(body)) body.cancel();
-  throw new GatewayFailure('answer', `WeChat answered with a redirect (HTTP status ${status})`);
+  const what = isRedirect ? 'a redirect' : 'an unknown status';
+  throw new GatewayFailure('answer', `WeChat answered with ${what} (HTTP status ${status})`);
 }
 
 type CallOutcome = Pick<CallReport, 'status' | 'errcode' | 'rid' | 'failure' | 'bytes'>;

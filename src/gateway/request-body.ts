@@ -9,6 +9,10 @@ export interface ArrivingBody {
 /** The body of a call: none, whole so that it can be sent again, or arriving and sent once. */
 export type CallBody = Uint8Array | ArrivingBody | undefined;
 
+export function isHeld(body: CallBody): body is Uint8Array | undefined {
+  return body === undefined || !('chunks' in body);
+}
+
 /**
  * Reports that the body of a caller broke off, or has another length than it states. The next request must not be read from
  * the same connection.

@@ -9,6 +9,7 @@ export class StallGuard {
   readonly #onStall: () => void;
   #timer: ClockTimer | undefined;
   #deadline = 0;
+  #hasEnded = false;
 
   constructor(clock: Clock, onStall: () => void) {
     this.#clock = clock;
@@ -17,6 +18,7 @@ export class StallGuard {
 
   /** Notes that something has moved, and allows `ms` for the next time. */
   touch(ms: number): void {
+    if (this.#hasEnded) return;
     const deadline = this.#clock.monotonic() + ms;
     const isEarlier = deadline < this.#deadline;
     this.#deadline = deadline;
@@ -24,7 +26,9 @@ export class StallGuard {
     if (this.#timer === undefined || isEarlier) this.#set(ms);
   }
 
+  /** Ends the guarding for good. */
   end(): void {
+    this.#hasEnded = true;
     this.#timer?.cancel();
     this.#timer = undefined;
   }

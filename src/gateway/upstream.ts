@@ -6,7 +6,7 @@ import type { WeChatHosts } from '../wechat/hosts-of.js';
 import type { Origin } from '../wechat/origins.js';
 import { AnswerReceiver, type UpstreamAnswer } from './answer-receiver.js';
 import { GatewayFailure } from './gateway-failure.js';
-import { BrokenBody, type CallBody, watched } from './request-body.js';
+import { type ArrivingBody, BrokenBody, type CallBody, isHeld, watched } from './request-body.js';
 import { StallGuard } from './stall-guard.js';
 
 const MAX_CONNECTIONS = 256;
@@ -82,7 +82,12 @@ export class Upstream {
 
   async #open(): Promise<Dispatcher> {
     if (!this.#isClosed) {
-      this.#dispatcher ??= createDispatcher(this.#hosts.proxy, { connections: MAX_CONNECTIONS });
+      this.#dispatcher ??= createDispatcher(this.#hosts.proxy, { connections: MAX_CONNECTIONS }).catch(
+        (error: unknown) => {
+          this.#dispatcher = undefined;
+          throw error;
+        },
+      );
       const dispatcher = await this.#dispatcher;
       if (!this.#isClosed) return dispatcher;
     }
@@ -108,7 +113,7 @@ export class Upstream {
         receiver.abort(new GatewayFailure('timeout', 'WeChat did not answer in time')),
       );
       const receiver = new AnswerReceiver({
-        sent: () => guard.touch(FIRST_BYTE_MS),
+        sent: () => guard.touch(isHeld(body) ? FIRST_BYTE_MS : BETWEEN_BYTES_MS),
         moved: () => guard.touch(BETWEEN_BYTES_MS),
         answered: resolve,
         failed: reject,
@@ -128,7 +133,12 @@ export class Upstream {
 /** Returns the body for undici. Each piece of a streamed one allows more time for the next, and its end for the answer. */
 function wireBody(body: CallBody, guard: StallGuard): Uint8Array | AsyncIterable<Uint8Array> | null {
   if (body === undefined) return null;
-  return 'chunks' in body ? watched(body, () => guard.touch(BETWEEN_BYTES_MS)) : body;
+  return isHeld(body) ? body : uploaded(body, guard);
+}
+
+async function* uploaded(body: ArrivingBody, guard: StallGuard): AsyncGenerator<Uint8Array> {
+  yield* watched(body, () => guard.touch(BETWEEN_BYTES_MS));
+  guard.touch(FIRST_BYTE_MS);
 }
 
 function failureOf(error: unknown): GatewayFailure {

@@ -80,7 +80,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     perSecondOfApp: given.callsPerSecondOfApp,
     onCall: (report) => guarded(() => given.onCall?.(report)),
   });
-  onAbort(closing.signal, () => void gateway.close());
+  onAbort(closing.signal, () => void gateway.close().catch(() => {}));
   const services: RouteServices = {
     manager: manager as Manager,
     clock,

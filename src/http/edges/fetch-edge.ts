@@ -117,7 +117,10 @@ const WITHOUT_BODY = new Set([204, 205, 304]);
 export function fetchAnswer(answer: HttpAnswer): Response {
   const { status, body } = answer;
   const headers = guardedHeaders(answer);
-  if (WITHOUT_BODY.has(status)) return new Response(null, { status, headers });
+  if (WITHOUT_BODY.has(status)) {
+    if (isStream(body)) body.cancel();
+    return new Response(null, { status, headers });
+  }
   return new Response(isStream(body) ? readable(body) : (body as string), { status, headers });
 }
 

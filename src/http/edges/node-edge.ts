@@ -132,8 +132,10 @@ export function sendNodeAnswer(request: IncomingMessage, response: ServerRespons
     if (isStream(body)) body.cancel();
     return;
   }
-  // The connection is closed after an unread body, whose rest would be parsed as the next request.
-  const isUnread = !request.complete && hasBody(request);
+  // The connection is closed after an unread body, whose rest would be parsed as the next request, and after one that was
+  // read in part, whose rest Node would wait for.
+  const isReadInPart = request.readableDidRead && !request.readableEnded;
+  const isUnread = (!request.complete || isReadInPart) && hasBody(request);
   const guarded = guardedHeaders(answer);
   const hasNoLength = status === 204 || status === 304 || isStream(body);
   // One copied object to which fields are added is created several times as fast as an object spread from two.

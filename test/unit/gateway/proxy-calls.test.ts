@@ -88,6 +88,7 @@ test.each([
   ['/cgi-bin/clear_quota', 403],
   ['/cgi-bin/clear_quota/v2', 403],
   ['/cgi-bin/openapi/rid/get', 403],
+  ['/cgi-bin/openapi/quota/clear', 403],
   ['/sns/oauth2/refresh_token', 403],
   ['/sns/userinfo', 200],
   ['/cgi-bin/component/api_query_auth', 403],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { CallReport } from '../../../src/http/index.js';
 import { FakeClock } from '../../../src/testing/index.js';
 import { GatewayWorld } from '../../support/worlds/gateway-world.js';
 
@@ -104,6 +105,34 @@ describe('answers', () => {
     caller.abort();
     await expect(answer.text()).rejects.toThrow();
     await ended;
+  });
+});
+
+describe('reports of calls', () => {
+  test('an answer that breaks in the middle is reported as a failure', async () => {
+    const reports: CallReport[] = [];
+    await using world = await GatewayWorld.start({ handler: { onCall: (report) => reports.push(report) } });
+    world.wechat.answering = (_request, response) => {
+      response.writeHead(200, { 'content-length': 10 });
+      response.write('half', () => response.destroy());
+    };
+    await (await world.call('/cgi-bin/media/get')).text().catch(() => {});
+    await expect.poll(() => reports).toMatchObject([{ status: 200, bytes: 4, failure: expect.any(String) }]);
+  });
+
+  test('a status that HTTP does not have is a 502', async () => {
+    await using world = await GatewayWorld.start();
+    world.wechat.onRequest = (request) => void request.socket.end('HTTP/1.1 700 Odd\r\nContent-Length: 0\r\n\r\n');
+    expect((await world.call('/cgi-bin/user/get')).status).toBe(502);
+  });
+
+  test('compressed answers of many callers at once arrive', async () => {
+    const { gzipSync } = await import('node:zlib');
+    await using world = await GatewayWorld.start();
+    const packed = gzipSync(Buffer.alloc(400_000, '{"a":1}'));
+    world.wechat.answering = (_request, response) => response.setHeader('content-encoding', 'gzip').end(packed);
+    const answers = Array.from({ length: 48 }, async () => (await world.call('/cgi-bin/user/get')).arrayBuffer());
+    expect((await Promise.all(answers)).map(({ byteLength }) => byteLength)).toEqual(Array(48).fill(400_000));
   });
 });
 

@@ -9,6 +9,7 @@ const REFUSED: readonly string[] = [
   '/cgi-bin/stable_token',
   '/cgi-bin/ticket',
   '/cgi-bin/openapi/rid/get',
+  '/cgi-bin/openapi/quota/clear',
   '/cgi-bin/component/api_component_token',
   '/cgi-bin/component/api_authorizer_token',
   '/cgi-bin/component/api_query_auth',
