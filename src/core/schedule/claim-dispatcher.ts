@@ -5,11 +5,13 @@ import type { RegistrationLoader } from '../refresh/registration-loader.js';
 import type { DueHandler } from '../refresh/scheduler.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { ClaimedKeys } from './claimed-keys.js';
+import type { UnreadableClaims } from './unreadable-claims.js';
 
 export interface ClaimDispatcherParts {
   readonly store: SupervisedStore;
   readonly registrationLoader: RegistrationLoader;
   readonly callbacks: CallbackRelay;
+  readonly unreadable: UnreadableClaims;
 }
 
 /** Passes claims on to the parts that refresh keys or make deliveries. */
@@ -34,7 +36,7 @@ export class ClaimDispatcher {
   /**
    * Accepts claims and loads together what these need.
    *
-   * @returns a promise for each claim, which never rejects and resolves when the lease has been used or released.
+   * @returns a promise for each claim, which never rejects and resolves when the lease has been used, released or left.
    */
   dispatch(claims: readonly Claim[]): readonly Promise<void>[] {
     const keys = claims.flatMap(({ lease: { id } }) => parseKey(id) ?? keyIn('delivery', id) ?? []);
@@ -49,7 +51,7 @@ export class ClaimDispatcher {
   }
 
   async #take(claim: Claim, loaded: Promise<void>): Promise<void> {
-    const { store, registrationLoader, callbacks } = this.#parts;
+    const { store, registrationLoader, callbacks, unreadable } = this.#parts;
     const { lease } = claim;
     const key = parseKey(lease.id);
     const delivered = keyIn('delivery', lease.id);
@@ -57,7 +59,7 @@ export class ClaimDispatcher {
       // An unreadable document must not block the other claims of the batch.
       await loaded.catch(() => registrationLoader.load([key ?? delivered ?? []].flat()));
     } catch {
-      // The lease is kept until it expires, so that no process claims the key again at once.
+      unreadable.leave(lease);
       return;
     }
     if (key !== undefined && this.#handler !== undefined) await this.#refresh(key, claim, this.#handler);

@@ -15,6 +15,7 @@ import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import type { FleetRateLimit } from './fleet-rate-limit.js';
 import type { StoredDues } from './stored-dues.js';
+import type { UnreadableClaims } from './unreadable-claims.js';
 
 export interface ClaimedKeysParts {
   readonly store: SupervisedStore;
@@ -25,6 +26,7 @@ export interface ClaimedKeysParts {
   readonly retryStates: RetryStates;
   readonly storedDues: StoredDues;
   readonly rateLimit: FleetRateLimit;
+  readonly unreadable: UnreadableClaims;
 }
 
 interface Order {
@@ -83,8 +85,8 @@ export class ClaimedKeys {
   }
 
   /**
-   * Refreshes a key. It never rejects; afterwards the key is due later, and the lease is released. If a document is
-   * unreadable or the store fails, the lease is kept until it expires, so that no process claims the key again at once.
+   * Refreshes a key. It never rejects; afterwards the key is due later, and the lease is released. If the store
+   * fails, the lease is kept until it expires, so that no process claims the key again at once.
    */
   async handle(key: TokenKey, claim: Claim, handler: DueHandler, signal: AbortSignal): Promise<void> {
     let unused: Lease | undefined = claim.lease;
@@ -94,8 +96,10 @@ export class ClaimedKeys {
       unused = done.unused;
       await this.#finish(key, done, signal);
     } catch {
+      const { store, unreadable } = this.#parts;
       // The lease is released because another process may be able to write to the store.
-      if (unused !== undefined && (signal.aborted || this.#isUnwritten(key))) await this.#parts.store.release(unused);
+      if (unused !== undefined && (signal.aborted || this.#isUnwritten(key))) await store.release(unused);
+      else if (unused !== undefined) unreadable.leave(unused);
       // The error is already reported: store failures by the store, an unreadable document to the caller that reads the
       // key.
     }

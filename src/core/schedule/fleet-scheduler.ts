@@ -17,6 +17,7 @@ import { FleetRateLimit } from './fleet-rate-limit.js';
 import { FunctionTasks } from './function-tasks.js';
 import { ScheduleRounds } from './schedule-rounds.js';
 import { StoredDues } from './stored-dues.js';
+import { UnreadableClaims } from './unreadable-claims.js';
 
 export interface FleetSchedulerParts extends Storage, Pick<State, 'registry' | 'records' | 'retryStates'> {
   readonly rates: RefreshRates;
@@ -34,6 +35,7 @@ export class FleetScheduler implements Scheduler {
   readonly #rateLimit: FleetRateLimit;
   readonly #storedDues: StoredDues;
   readonly #dispatcher: ClaimDispatcher;
+  readonly #unreadable: UnreadableClaims;
   readonly #claimLoop: ClaimLoop;
   readonly #functionTasks: FunctionTasks;
   readonly #repair: DueRepair;
@@ -44,8 +46,10 @@ export class FleetScheduler implements Scheduler {
     this.#parts = parts;
     this.#rateLimit = new FleetRateLimit(store, reader, clock, rates);
     this.#storedDues = new StoredDues(parts);
-    const keys = new ClaimedKeys({ ...parts, rateLimit: this.#rateLimit, storedDues: this.#storedDues });
-    this.#dispatcher = new ClaimDispatcher(parts, keys);
+    const unreadable = new UnreadableClaims(store, clock);
+    this.#unreadable = unreadable;
+    const ofKeys = { rateLimit: this.#rateLimit, storedDues: this.#storedDues, unreadable };
+    this.#dispatcher = new ClaimDispatcher({ ...parts, unreadable }, new ClaimedKeys({ ...parts, ...ofKeys }));
     const served = { rateLimit: this.#rateLimit, dispatcher: this.#dispatcher };
     // Only a process with callbacks attached can make deliveries.
     const lanes = (): readonly string[] => (callbacks.attached === undefined ? types : [...types, DELIVERY_LANE]);
@@ -75,6 +79,8 @@ export class FleetScheduler implements Scheduler {
   async stop(): Promise<void> {
     this.#dispatcher.stop();
     await Promise.all([this.#claimLoop, this.#functionTasks, this.#rounds].map((one) => one.stop()));
+    // No further claim is in progress, so that none adds to these.
+    await this.#unreadable.stop();
   }
 
   check(): void {
