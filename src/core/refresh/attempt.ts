@@ -1,6 +1,6 @@
 import { Semaphore } from '../concurrency/semaphore.js';
 import type { Closing } from '../model/closing.js';
-import { type Enrolment, enrolmentOf, marksOf } from '../model/enrolment.js';
+import { belongsTo, type Enrolment, enrolmentOf, marksOf } from '../model/enrolment.js';
 import { isTokenError, TokenError } from '../model/errors.js';
 import { InputMissing } from '../model/input-missing.js';
 import type { RefreshTimes } from '../model/refresh-policy.js';
@@ -25,6 +25,7 @@ import type { FailureBudget } from '../store/failure-budget.js';
 import type { KeyDocument, StoredGrant } from '../store/key-document.js';
 import { mayBeginAgain } from '../store/registration-check.js';
 import type { Storage } from '../store/storage.js';
+import { notRegistered } from '../store/write-errors.js';
 import { type Asked, askRefresher } from './ask-refresher.js';
 import { isBudgeted } from './first-attempts.js';
 import { done, type Outcome, type Restart, START_AGAIN } from './outcome.js';
@@ -169,6 +170,9 @@ export class Attempt {
         return START_AGAIN;
       if (error.code !== 'STORE_UNAVAILABLE') throw error;
       if (received !== undefined) throw pendingGrants.withhold(key, grant, options, error);
+      // The store cannot say that the registration has ended, but this process may know.
+      if (registry.wasDeleted(key.appid)) throw notRegistered(key);
+      if (!belongsTo(enrolment, registry.enrolment(key))) return START_AGAIN;
       void store.release(lease);
       return done(pendingGrants.serve(key, spending.document.version, grant, options));
     }

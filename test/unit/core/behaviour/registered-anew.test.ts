@@ -245,3 +245,53 @@ describe('a wide consent', () => {
     },
   );
 });
+
+describe('an answer that arrives while the store fails, after its app was unregistered', () => {
+  /** A process whose request has begun before it unregistered the app, and a function that has WeChat answer it. */
+  async function unregisteredUnderWay(world: World): Promise<{ tokens: TokenManager; answer: () => void }> {
+    const tokens = await world.registered();
+    await tokens.get(APPID, PLAIN_TYPE);
+    await world.clock.advance(10_000);
+    let answer = (): void => {};
+    world.wechat.next(() => new Promise((resolve) => (answer = () => resolve({ value: 'of the ended enrolment' }))));
+    tokens.refresh(APPID, PLAIN_TYPE, { force: true }).catch(() => {});
+    await world.clock.advance(100);
+    await tokens.unregister(APPID);
+    return { tokens, answer: () => answer() };
+  }
+
+  const withFaults = (): { world: World; store: FaultyStore } => {
+    let store: FaultyStore | undefined;
+    const world = new World({ store: (inner) => (store = new FaultyStore(inner)) });
+    return { world, store: store as FaultyStore };
+  };
+
+  const noKeys = (method: string, id: string | undefined): void => {
+    if (method === 'set' && id?.startsWith('key/') === true) throw new Error('disk full');
+  };
+
+  test('a token that comes after its app was unregistered is not served while the store fails', async () => {
+    const { world, store } = withFaults();
+    await using _ = world;
+    const { tokens, answer } = await unregisteredUnderWay(world);
+    store.before = (method) => {
+      if (method !== 'close') throw new Error('the connection broke');
+    };
+    answer();
+    await world.clock.advance(100);
+    expect(tokens.peek(APPID, PLAIN_TYPE)).toBeUndefined();
+    const got = world.within(30_000, tokens.get(APPID, PLAIN_TYPE));
+    await expect(got).rejects.toMatchObject({ code: expect.stringMatching(/^(NOT_REGISTERED|STORE_UNAVAILABLE)$/) });
+  });
+
+  test('a token that comes after its app was registered anew is not served while the store fails', async () => {
+    const { world, store } = withFaults();
+    await using _ = world;
+    const { tokens, answer } = await unregisteredUnderWay(world);
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [PLAIN_TYPE] });
+    store.before = noKeys;
+    answer();
+    await world.clock.advance(100);
+    expect(tokens.peek(APPID, PLAIN_TYPE)?.value).not.toBe('of the ended enrolment');
+  });
+});
