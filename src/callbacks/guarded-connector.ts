@@ -1,13 +1,8 @@
 import type { LookupAddress } from 'node:dns';
-import { lookup as resolve } from 'node:dns/promises';
 import { isIP, type Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import { refusalOfAddress } from './address-policy.js';
-
-/** Returns all addresses of a host. */
-export type Lookup = (host: string) => Promise<readonly LookupAddress[]>;
-
-export const systemLookup: Lookup = (host) => resolve(host, { all: true });
+import type { Lookup } from './host-lookups.js';
 
 /** Reports that a host has an address that may not be called. */
 export class AddressRefused extends Error {
@@ -78,7 +73,7 @@ async function resolveOnce(
   const family = isIP(host);
   if (family !== 0) return [{ address: host, family }];
   const aborted = rejectionOnAbort(signal);
-  const addresses = await Promise.race([lookup(host), aborted]);
+  const addresses = await Promise.race([lookup(host, signal), aborted]);
   if (addresses.length === 0) throw new Error('The name has no address');
   return addresses;
 }

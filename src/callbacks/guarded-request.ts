@@ -4,7 +4,8 @@ import { setGraceTimer } from '../core/concurrency/grace-timer.js';
 import { closedError, safeCause, TokenError, type TokenErrorFacts } from '../core/model/errors.js';
 import { assertNumber } from '../core/primitives/assert-options.js';
 import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './callback-url.js';
-import { AddressRefused, createGuardedConnector, type Lookup, systemLookup } from './guarded-connector.js';
+import { AddressRefused, createGuardedConnector } from './guarded-connector.js';
+import { type Lookup, systemLookup } from './host-lookups.js';
 
 export interface GuardedRequestsOptions extends CallbackRules {
   /** The milliseconds that a request may take from the first look-up to the end of the answer. Default: 5000. */

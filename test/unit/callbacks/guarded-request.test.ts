@@ -10,8 +10,9 @@ import {
 } from 'node:net';
 import type { buildConnector } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createGuardedConnector, type Lookup } from '../../../src/callbacks/guarded-connector.js';
+import { createGuardedConnector } from '../../../src/callbacks/guarded-connector.js';
 import { GuardedRequests, type GuardedRequestsOptions } from '../../../src/callbacks/guarded-request.js';
+import type { Lookup } from '../../../src/callbacks/host-lookups.js';
 import { FakeClock } from '../../../src/testing/index.js';
 import { everythingShown, failure } from '../wechat/failure.js';
 
