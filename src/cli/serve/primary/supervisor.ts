@@ -34,6 +34,8 @@ export class Supervisor {
   #current: WorkerProcess | undefined;
   #turn: Promise<void> = Promise.resolve();
   #isReloadQueued = false;
+  /** The end of the worker that the last reload has replaced; `undefined` once it has ended. */
+  #leaving: Promise<void> | undefined;
   #failures = 0;
   #endPause = new AbortController();
   #stopped: Promise<number> | undefined;
@@ -75,10 +77,7 @@ export class Supervisor {
     if (this.isStopping || this.#isReloadQueued) return;
     this.#isReloadQueued = true;
     this.#endPause.abort();
-    this.#inTurn(() => {
-      this.#isReloadQueued = false;
-      return this.#replace();
-    });
+    this.#reloadInTurn();
   }
 
   /**
@@ -105,6 +104,21 @@ export class Supervisor {
     return endings.every(({ code }) => code === 0) ? 0 : 1;
   }
 
+  /**
+   * Begins a reload when the worker that the one before has replaced has ended. It does not wait in its turn, because a
+   * restart after a crash must not wait for that.
+   */
+  #reloadInTurn(): void {
+    this.#inTurn(async () => {
+      if (this.#leaving !== undefined) {
+        void this.#leaving.then(() => this.#reloadInTurn());
+        return;
+      }
+      this.#isReloadQueued = false;
+      await this.#replace();
+    });
+  }
+
   async #replace(): Promise<void> {
     const old = this.#current;
     // Without a current worker, the aborted pause lets `#heal` start one.
@@ -118,7 +132,9 @@ export class Supervisor {
     }
     this.#log.info('reloaded', { pid: this.pid });
     old.stop('wait');
-    await this.#gone(old);
+    this.#leaving = this.#gone(old).then(() => {
+      this.#leaving = undefined;
+    });
   }
 
   /** Starts a worker and waits until it can answer. */

@@ -244,6 +244,25 @@ describe('a crash', () => {
     expect(output.text).toContain('the signal SIGKILL');
   });
 
+  it('a crash after a reload starts a new process at once, although the old one still finishes its requests', async () => {
+    const old = await started();
+    supervisor.reload();
+    await turn();
+    worker(2).becomeReady();
+    await turn();
+    worker(2).end(null, 'SIGKILL');
+    await turn();
+    worker(3).becomeReady();
+    await turn();
+    expect(supervisor.pid).toBe(3);
+    supervisor.reload();
+    await turn();
+    expect(workers).toHaveLength(3);
+    old.end(0);
+    await turn();
+    expect(workers).toHaveLength(4);
+  });
+
   it('repeated crashes delay the next process, longer and longer, up to 30 s', async () => {
     await started();
     worker(1).end(1);
