@@ -1,5 +1,6 @@
 import type { Clock } from '../core/concurrency/clock.js';
 import type { WeChatHosts } from '../wechat/hosts-of.js';
+import type { TokenParameter } from '../wechat/token-parameter.js';
 import type { UpstreamAnswer } from './answer-receiver.js';
 import type { AnswerStream } from './answer-stream.js';
 import { CallLimits } from './call-limits.js';
@@ -10,7 +11,7 @@ import { DeafCalls } from './deaf-calls.js';
 import { headersFromWeChat, headersToWeChat } from './forwarded-headers.js';
 import { GatewayFailure } from './gateway-failure.js';
 import { HeldBodies } from './held-bodies.js';
-import { type TokenParameter, withToken } from './query-pieces.js';
+import { withToken } from './query-pieces.js';
 import { type ArrivingBody, type CallBody, isHeld, readWhole } from './request-body.js';
 import { isStaleAnswer } from './stale-answer-code.js';
 import { StallGuard } from './stall-guard.js';

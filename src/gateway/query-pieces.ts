@@ -1,14 +1,7 @@
-import { unescape as unescapeQuery } from 'node:querystring';
+import { carriesToken, type TokenParameter } from '../wechat/token-parameter.js';
 
 /** The characters that a query may have. Others are refused, because programs disagree on their meaning. */
 const PLAIN_QUERY = /^[\x21\x22\x24-\x7e]*$/;
-/** The characters that some programs ignore in the name of a parameter, and the end of a name for programs written in C. */
-const IGNORED = /\0.*$|[\s\p{Cc}]/gsu;
-
-/** The names under which WeChat takes a token. */
-const TOKEN_NAMES: ReadonlySet<string> = new Set(['access_token', 'component_access_token', 'authorizer_access_token']);
-
-export type TokenParameter = 'access_token' | 'component_access_token';
 
 /** Returns whether a raw query consists of printable ASCII characters other than `#`. */
 export function isPlainQuery(query: string): boolean {
@@ -30,15 +23,8 @@ export function withoutTokens(query: string): string {
   if (!mayHoldToken(query)) return query;
   return query
     .split('&')
-    .filter((piece) => !TOKEN_NAMES.has(nameOf(piece)))
+    .filter((piece) => !carriesToken(piece))
     .join('&');
-}
-
-/** Returns the decoded name of a raw piece of a query, in lower case and without ignored characters. */
-function nameOf(piece: string): string {
-  const end = piece.indexOf('=');
-  const raw = end === -1 ? piece : piece.slice(0, end);
-  return unescapeQuery(raw.replaceAll('+', ' ')).replace(IGNORED, '').toLowerCase();
 }
 
 /** Returns whether a query needs to be taken apart. Most queries have no encoded characters and name no token. */

@@ -25,7 +25,7 @@ const RINGS: Readonly<Record<string, Ring>> = {
   callbacks: { imports: ['core'], packages: ['undici', 'ipaddr.js'], builtins: true },
   gateway: { imports: ['core', 'wechat'], packages: ['undici'], builtins: true },
   http: {
-    imports: ['core', 'callbacks', 'gateway', 'wechat/hosts-of.ts', 'version.ts'],
+    imports: ['core', 'callbacks', 'gateway', 'wechat/hosts-of.ts', 'wechat/token-parameter.ts', 'version.ts'],
     packages: ['ipaddr.js'],
     builtins: true,
   },

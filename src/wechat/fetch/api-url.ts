@@ -1,4 +1,5 @@
 import { describeName } from '../../core/primitives/redact.js';
+import { carriesToken, tokenParameterOf } from '../token-parameter.js';
 
 /**
  * The origins of WeChat's API that its documents name: the nearest host, the one for disasters, those of Shanghai, Shenzhen
@@ -14,12 +15,6 @@ const DOCUMENTED_ORIGINS: ReadonlySet<string> = new Set([
   'https://hk.api.weixin.qq.com',
   'https://qyapi.weixin.qq.com',
 ]);
-
-/** The beginnings of the paths whose documents call the platform's token `component_access_token`. */
-const COMPONENT_PATHS: readonly string[] = ['/cgi-bin/component/', '/sns/oauth2/component/'];
-
-/** The decoded name of a parameter that carries a token, in upper or lower case, with whatever may follow a name. */
-const TOKEN_PARAMETER = /^\W*(?:component_|authorizer_)?access_token(?!\w)/i;
 
 /** The address of a call, without a token. */
 export interface ApiUrl {
@@ -55,17 +50,8 @@ export function readApiUrl(text: string, origins: readonly string[]): ApiUrl {
 
 /** Returns the URL with the token in its query. */
 export function withToken({ shown, path }: ApiUrl, type: string, token: string): string {
-  const parameter = `${tokenParameter(path, type)}=${encodeURIComponent(token)}`;
+  const parameter = `${tokenParameterOf(path, type)}=${encodeURIComponent(token)}`;
   return `${shown}${shown.includes('?') ? '&' : '?'}${parameter}`;
-}
-
-/**
- * Returns the name of the parameter. It does not follow from the path alone: calls for an authorizer such as
- * `/cgi-bin/component/setprivacysetting` carry the authorizer's token as `access_token`.
- */
-function tokenParameter(path: string, type: string): string {
-  const isOfComponent = type === 'component_access_token' && COMPONENT_PATHS.some((prefix) => path.startsWith(prefix));
-  return isOfComponent ? 'component_access_token' : 'access_token';
 }
 
 /** Removes the parameters that carry a token, and leaves the others as they are spelled. */
@@ -73,10 +59,6 @@ function withoutTokens(search: string): string {
   const kept = search
     .slice(1)
     .split('&')
-    .filter((part) => part !== '' && !TOKEN_PARAMETER.test(decodedName(part)));
+    .filter((part) => part !== '' && !carriesToken(part));
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
-}
-
-function decodedName(parameter: string): string {
-  return [...new URLSearchParams(parameter).keys()][0] ?? '';
 }

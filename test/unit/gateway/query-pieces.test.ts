@@ -15,6 +15,8 @@ describe('the query of a call', () => {
     ['+access_token=x', 'access_token=T'],
     ['access_token%00rest=x', 'access_token=T'],
     ['access_token%0d=x', 'access_token=T'],
+    ['access_token[]=x&access_token%5B0%5D=y', 'access_token=T'],
+    ['acc%0aess_token=x', 'access_token=T'],
     ['component_access_token=x&authorizer_access_token=y&a=1', 'access_token=T&a=1'],
     ['my_access_token=x', 'access_token=T&my_access_token=x'],
     ['token=x', 'access_token=T&token=x'],

@@ -35,12 +35,3 @@ export function mayCall(given: string, paths: readonly string[] | undefined): bo
   if (isWithin(path, COMPONENT)) return paths?.includes(path) === true;
   return paths === undefined || paths.some((allowed) => isWithin(path, allowed));
 }
-
-/**
- * Returns the parameter in which WeChat takes the token of a call. Some paths of a component act for one authorizer, whose
- * token they take as `access_token`.
- */
-export function tokenParameterOf(path: string, type: string): 'access_token' | 'component_access_token' {
-  const isOfComponent = type === 'component_access_token' && isWithin(comparablePath(path), COMPONENT);
-  return isOfComponent ? 'component_access_token' : 'access_token';
-}

@@ -1,16 +1,17 @@
 import { assertAppid, tokenKey } from '../../../core/model/token-key.js';
 import type { CallToken } from '../../../gateway/call-tokens.js';
-import { isCanonicalPath } from '../../../gateway/canonical-path.js';
+import { comparablePath, isCanonicalPath } from '../../../gateway/canonical-path.js';
 import { GatewayFailure } from '../../../gateway/gateway-failure.js';
 import { isPlainQuery } from '../../../gateway/query-pieces.js';
 import type { ArrivingBody } from '../../../gateway/request-body.js';
+import { tokenParameterOf } from '../../../wechat/token-parameter.js';
 import { BodyRefused, type HttpAnswer } from '../../messages/http-message.js';
 import { problemDetails } from '../../routing/problem-details.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import { badRequest, RouteFailure } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import type { Route } from '../../routing/router.js';
-import { mayCall, tokenParameterOf } from './callable-paths.js';
+import { mayCall } from './callable-paths.js';
 
 const ROUTE = '/proxy/:appid/*';
 /** The types of tokens that calls may carry. Tickets are no credentials of calls. */
@@ -51,7 +52,7 @@ async function call(context: RequestContext, services: RouteServices): Promise<H
     const token = await tokenOf(context, services);
     return await services.gateway.call({
       token,
-      parameter: tokenParameterOf(path, token.type),
+      parameter: tokenParameterOf(comparablePath(path), token.type),
       method: request.method === 'POST' ? 'POST' : 'GET',
       path,
       query: request.search,
