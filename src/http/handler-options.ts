@@ -1,6 +1,6 @@
 import { checkedCallbackOptions } from '../callbacks/create-callbacks.js';
 import type { WebhookSecret } from '../callbacks/webhook-signature.js';
-import { mapMembers, readFields } from '../core/primitives/assert-options.js';
+import { assertFunction, mapMembers, readFields } from '../core/primitives/assert-options.js';
 import { isArray } from '../core/primitives/foreign-objects.js';
 import { describeKind, describeOption, describeValue } from '../core/primitives/redact.js';
 import type { CallReport } from '../gateway/call-report.js';
@@ -142,12 +142,7 @@ export function checkedHandlerOptions(options: HandlerOptions): HandlerOptions {
   }
   checkedCallbackOptions({ legacyTypeNumbers, allowHosts, publicOnly, notifySecret });
   if (callsPerSecondOfApp !== undefined) assertPerSecond(callsPerSecondOfApp, 'callsPerSecondOfApp');
-  for (const name of ['onCall', 'onError'] as const) {
-    const listener = fields[name];
-    if (listener !== undefined && typeof listener !== 'function') {
-      throw new TypeError(`${name} must be a function, got ${describeKind(listener)}`);
-    }
-  }
+  for (const name of ['onCall', 'onError'] as const) assertFunction(name, fields[name]);
   return { ...fields, ...(contracts !== undefined && { contracts }) };
 }
 

@@ -1,5 +1,5 @@
 import { MAX_TIMEOUT_MS } from '../model/options.js';
-import { assertNumber, readFields } from '../primitives/assert-options.js';
+import { assertFunction, assertNumber, readFields } from '../primitives/assert-options.js';
 import { isAbortSignal } from '../primitives/foreign-objects.js';
 import { describeKind, describeNumber } from '../primitives/redact.js';
 import type { IsStale } from './call.js';
@@ -125,9 +125,8 @@ export function readGetOptions(options: GetOptions): GetOptions {
  */
 export function readCallOptions(options: CallOptions): CallOptions {
   const fields = readFields<CallOptions>(options, ['subject', 'timeoutMs', 'signal', 'isStale'], WHAT);
-  const { isStale } = fields;
-  if (isStale === undefined || typeof isStale === 'function') return fields;
-  throw new TypeError(`isStale must be a function, got ${describeKind(isStale)}`);
+  assertFunction('isStale', fields.isStale);
+  return fields;
 }
 
 /**

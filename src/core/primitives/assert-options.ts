@@ -126,6 +126,16 @@ export function assertMethods(what: string, value: unknown, methods: readonly st
   throw new TypeError(`${what} must be an object with a function ${missing}, got ${describeKind(value)}`);
 }
 
+/**
+ * Rejects a value that is neither absent nor a function.
+ *
+ * @throws TypeError naming the option.
+ */
+export function assertFunction(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'function') return;
+  throw new TypeError(`${name} must be a function, got ${describeKind(value)}`);
+}
+
 export function assertNumber(name: string, value: unknown, least: number, most: number): void {
   if (typeof value !== 'number' || !(value >= least && value <= most)) {
     throw new TypeError(`${name} must be a number from ${least} to ${most}, got ${describeNumber(value)}`);

@@ -1,8 +1,8 @@
 import type { IsStale } from '../../core/calls/call.js';
 import { assertWait, type CallOptions, type SubjectOptions } from '../../core/calls/call-options.js';
 import { assertAppid, assertSubject } from '../../core/model/token-key.js';
-import { assertMethods, readFields } from '../../core/primitives/assert-options.js';
-import { describeKind, describeName } from '../../core/primitives/redact.js';
+import { assertFunction, assertMethods, readFields } from '../../core/primitives/assert-options.js';
+import { describeName } from '../../core/primitives/redact.js';
 import { hostsOf } from '../hosts-of.js';
 import { Attempts } from './attempts.js';
 import { readFetchRequest } from './fetch-request.js';
@@ -134,9 +134,4 @@ export function createFetch<Type extends string>(
 function assertTokenType(tokens: Pick<FetchTokens, 'hasType'>, type: unknown): asserts type is string {
   if (typeof type === 'string' && tokens.hasType(type) && !TICKETS.has(type)) return;
   throw new TypeError(`type must be a type of the manager that is no ticket, got ${describeName(type)}`);
-}
-
-function assertFunction(name: string, value: unknown): void {
-  if (value === undefined || typeof value === 'function') return;
-  throw new TypeError(`${name} must be a function, got ${describeKind(value)}`);
 }
