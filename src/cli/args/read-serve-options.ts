@@ -1,5 +1,9 @@
 import { assertCallbackRules } from '../../callbacks/callback-url.js';
 import { describeName } from '../../core/primitives/redact.js';
+import {
+  MIN_PER_SECOND as LEAST_CALLS_PER_SECOND,
+  MAX_PER_SECOND as MOST_CALLS_PER_SECOND,
+} from '../../http/access/api-key.js';
 import { HostNames } from '../../http/access/host-names.js';
 import { TrustedPeers } from '../../http/access/trusted-peers.js';
 import { CONTRACT_NAMES, type ContractName } from '../../http/handler-options.js';
@@ -37,8 +41,6 @@ import type { RefreshPace, ServeOptions } from './serve-options.js';
 import { type StoreLocation, storeLocation } from './store-location.js';
 
 const MOST_PER_SECOND = 100_000;
-const LEAST_PER_SECOND = 0.01;
-const MOST_CALLS_PER_SECOND = 1_000_000;
 
 /**
  * Validates the options as far as possible before anything is started.
@@ -66,7 +68,7 @@ export function readServeOptions(options: OptionValues): ServeOptions {
     notifySecretFile: fileOf(options, NOTIFY_SECRET_FILE),
     legacyTypeNumbers: options.isSet(LEGACY_TYPE_NUMBERS),
     contracts: contractsOf(options),
-    callsPerSecondOfApp: options.number(CALLS_PER_SECOND_OF_APP, LEAST_PER_SECOND, MOST_CALLS_PER_SECOND),
+    callsPerSecondOfApp: options.number(CALLS_PER_SECOND_OF_APP, LEAST_CALLS_PER_SECOND, MOST_CALLS_PER_SECOND),
     logCalls: options.isSet(LOG_CALLS),
   };
 }

@@ -2,7 +2,15 @@ import { existsSync, statSync } from 'node:fs';
 import { systemClock } from '../../core/concurrency/clock.js';
 import { memberOf } from '../../core/primitives/foreign-objects.js';
 import { describeName, describeWord, onOneLine } from '../../core/primitives/redact.js';
-import { type ApiKey, createApiKey, keyIdOf, SCOPES, type Scope } from '../../http/access/api-key.js';
+import {
+  type ApiKey,
+  createApiKey,
+  keyIdOf,
+  MAX_PER_SECOND,
+  MIN_PER_SECOND,
+  SCOPES,
+  type Scope,
+} from '../../http/access/api-key.js';
 import { KeysFile } from '../../http/access/keys-file.js';
 import { appendKey, removeKey as removeKeyFrom } from '../../http/access/keys-file-change.js';
 import type { CommandCall } from '../args/command.js';
@@ -13,15 +21,12 @@ import { APPID, EXPIRES, JSON_OUTPUT, KEYS, NOTE, PATH, PER_SECOND, SCOPE } from
 import { assertDirectoryOf, assertNoSecret, assertReadableFile, troubleWith } from '../args/readable-file.js';
 import { asUsage, UsageError } from '../failures/usage-error.js';
 
-const LEAST_PER_SECOND = 0.01;
-const MOST_PER_SECOND = 1_000_000;
-
 /** Adds a key and prints it. It is shown only this once, and not stored. */
 export async function addKey({ options, io }: CommandCall): Promise<number> {
   const path = pathIn(options);
   const appids = options.list(APPID).map(({ text }) => text);
   const paths = options.list(PATH).map(({ text }) => text);
-  const perSecond = options.number(PER_SECOND, LEAST_PER_SECOND, MOST_PER_SECOND);
+  const perSecond = options.number(PER_SECOND, MIN_PER_SECOND, MAX_PER_SECOND);
   const note = options.text(NOTE);
   const expiresAt = expiresAtIn(options, systemClock.now());
   const isNew = !existsSync(path);

@@ -95,8 +95,9 @@ const KEY_ANYWHERE = /wtm_[a-z0-9]{8}_/;
 const HASH = /^[0-9a-f]{64}$/;
 const LIMIT_NAMES = ['scopes', 'appids', 'paths', 'perSecond', 'note', 'expiresAt'];
 const NAMES = ['id', 'hash', ...LIMIT_NAMES, 'createdAt'];
-const MIN_PER_SECOND = 0.01;
-const MAX_PER_SECOND = 1_000_000;
+/** The bounds of a number of requests or calls in a second. */
+export const MIN_PER_SECOND = 0.01;
+export const MAX_PER_SECOND = 1_000_000;
 /** The last time that a `Date` can hold. */
 const MAX_INSTANT = 8_640_000_000_000_000;
 
@@ -206,10 +207,14 @@ function checkedScopes(scopes: unknown, name: string): readonly Scope[] {
   });
 }
 
-/** Checks the appids of a key, and refuses an empty array, which could mean no app or any app. */
+/** Refuses an empty array, which could mean none or any. */
+function assertHoldsOne(value: unknown, name: string, what: string): asserts value is readonly unknown[] {
+  if (!isArray(value)) throw new TypeError(`${name} must be an array, got ${describeKind(value)}`);
+  if (value.length === 0) throw new TypeError(`${name} must hold at least one ${what}, got an empty array`);
+}
+
 function checkedAppids(appids: unknown, name: string): readonly string[] {
-  if (!isArray(appids)) throw new TypeError(`${name} must be an array, got ${describeKind(appids)}`);
-  if (appids.length === 0) throw new TypeError(`${name} must hold at least one appid, got an empty array`);
+  assertHoldsOne(appids, name, 'appid');
   return mapMembers(appids, name, (appid, index) => {
     if (isAppid(appid)) return appid;
     const got = describeLength(appid);
@@ -222,10 +227,8 @@ export function assertPerSecond(value: unknown, name: string): asserts value is 
   assertNumber(name, value, MIN_PER_SECOND, MAX_PER_SECOND);
 }
 
-/** Checks the paths of a key, and refuses an empty array, which could mean no path or any path. */
 function checkedPaths(paths: unknown, name: string): readonly string[] {
-  if (!isArray(paths)) throw new TypeError(`${name} must be an array, got ${describeKind(paths)}`);
-  if (paths.length === 0) throw new TypeError(`${name} must hold at least one path, got an empty array`);
+  assertHoldsOne(paths, name, 'path');
   return mapMembers(paths, name, (path, index) => {
     if (typeof path === 'string' && isCanonicalPath(withoutSlash(path))) return withoutSlash(path);
     throw new TypeError(

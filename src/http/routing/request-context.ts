@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../core/primitives/json.js';
+import type { ArrivingBody } from '../../gateway/request-body.js';
 import type { Scope } from '../access/api-key.js';
 import type { Permission } from '../access/permission.js';
 import { BodyRefused, type HttpRequest } from '../messages/http-message.js';
@@ -69,8 +70,20 @@ export class RequestContext {
     try {
       return await this.request.body();
     } catch (error) {
-      if (error instanceof BodyRefused) throw new RouteFailure({ status: error.status, message: error.message });
-      throw error;
+      throw ofRefusedBody(error);
+    }
+  }
+
+  /**
+   * Returns the body as bytes that arrive; `undefined` without a body.
+   *
+   * @throws RouteFailure if the host has parsed the body and kept nothing of its bytes.
+   */
+  arrivingBody(): ArrivingBody | undefined {
+    try {
+      return this.request.arrivingBody();
+    } catch (error) {
+      throw ofRefusedBody(error);
     }
   }
 
@@ -84,4 +97,8 @@ export class RequestContext {
     if (text === '') throw badRequest('the body is empty; a JSON object is expected');
     return jsonObjectIn(text);
   }
+}
+
+function ofRefusedBody(error: unknown): unknown {
+  return error instanceof BodyRefused ? new RouteFailure({ status: error.status, message: error.message }) : error;
 }

@@ -1,8 +1,8 @@
-import { tokenKey } from '../../../core/model/token-key.js';
 import type { TokenRecord } from '../../../core/model/token-record.js';
 import { secondsLeft } from '../../../core/primitives/lifetime-left.js';
 import { TaskReplacements } from '../../manager/task-replacements.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
+import { assertKnownSubject } from '../../routing/known-subject.js';
 import { problemDetails } from '../../routing/problem-details.js';
 import { AN_ORDER, refreshOrderIn } from '../../routing/refresh-order.js';
 import type { RequestContext } from '../../routing/request-context.js';
@@ -139,21 +139,15 @@ interface KeyInPath {
   readonly options: { readonly subject?: string };
 }
 
-/**
- * Returns the key in the path. A subject must be known, so that callers with the scope `read` cannot have tokens fetched
- * for invented subjects.
- */
-async function keyIn(context: RequestContext, { manager, coldLookups }: RouteServices): Promise<KeyInPath> {
+/** Returns the key in the path, whose subject must be known. */
+async function keyIn(context: RequestContext, services: RouteServices): Promise<KeyInPath> {
   const appid = context.param('appid');
   const type = context.param('type');
-  if (!manager.hasType(type)) throw noSuchType();
+  if (!services.manager.hasType(type)) throw noSuchType();
   const options = subjectOptions(context.query('subject'));
   const { subject } = options;
-  if (subject === undefined) return { appid, type, options };
-  // `hasTask` throws a TypeError for an invalid key.
-  if (manager.hasTask(appid, type, options)) return { appid, type, options };
-  if (await coldLookups.knows(tokenKey(appid, type, subject))) return { appid, type, options };
-  throw new RouteFailure({ status: 404, message: 'nothing is registered or stored for this subject' });
+  if (subject !== undefined) await assertKnownSubject({ appid, type, subject }, services);
+  return { appid, type, options };
 }
 
 function noSuchType(): RouteFailure {

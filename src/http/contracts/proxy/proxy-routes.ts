@@ -5,7 +5,8 @@ import { GatewayFailure } from '../../../gateway/gateway-failure.js';
 import { isPlainQuery } from '../../../gateway/query-pieces.js';
 import type { ArrivingBody } from '../../../gateway/request-body.js';
 import { tokenParameterOf } from '../../../wechat/token-parameter.js';
-import { BodyRefused, type HttpAnswer } from '../../messages/http-message.js';
+import type { HttpAnswer } from '../../messages/http-message.js';
+import { assertKnownSubject } from '../../routing/known-subject.js';
 import { problemDetails } from '../../routing/problem-details.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import { badRequest, RouteFailure } from '../../routing/route-failure.js';
@@ -74,11 +75,8 @@ function pathIn(path: string): string {
   return path.slice(path.indexOf('/', appidAt));
 }
 
-/**
- * Returns the token of a call. A subject must be known, so that callers cannot have tokens fetched for invented subjects.
- */
+/** Returns the token of a call, whose subject must be known. */
 async function tokenOf(context: RequestContext, services: RouteServices): Promise<CallToken> {
-  const { coldLookups, manager } = services;
   const { request } = context;
   const appid = context.param('appid');
   assertAppid(appid);
@@ -86,9 +84,7 @@ async function tokenOf(context: RequestContext, services: RouteServices): Promis
   const type = request.header('x-token-type') || (await defaultType(appid, services));
   if (!CALL_TYPES.has(type)) throw badRequest(`X-Token-Type must be one of ${[...CALL_TYPES].join(', ')}`);
   if (subject === undefined) return { appid, type };
-  const isKnown =
-    manager.hasTask(appid, type, { subject }) || (await coldLookups.knows(tokenKey(appid, type, subject)));
-  if (!isKnown) throw new RouteFailure({ status: 404, message: 'nothing is registered or stored for this subject' });
+  await assertKnownSubject({ appid, type, subject }, services);
   return { appid, type, subject };
 }
 
@@ -98,15 +94,10 @@ async function defaultType(appid: string, { registry }: RouteServices): Promise<
   return registry.task(key) === undefined ? 'access_token' : 'component_access_token';
 }
 
-function bodyOf({ request }: RequestContext): ArrivingBody | undefined {
-  const encoding = request.header('content-encoding');
+function bodyOf(context: RequestContext): ArrivingBody | undefined {
+  const encoding = context.request.header('content-encoding');
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new RouteFailure({ status: 415, message: 'a body must be sent without Content-Encoding' });
   }
-  try {
-    return request.arrivingBody();
-  } catch (error) {
-    if (error instanceof BodyRefused) throw new RouteFailure({ status: error.status, message: error.message });
-    throw error;
-  }
+  return context.arrivingBody();
 }
