@@ -25,11 +25,6 @@ export class CallLimits {
     this.#perSecondOfApp = perSecondOfApp;
   }
 
-  /** Returns the number of calls in progress. */
-  get calls(): number {
-    return this.#calls;
-  }
-
   /**
    * Counts a call until the returned function is called.
    *

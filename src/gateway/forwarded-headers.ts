@@ -14,15 +14,13 @@ const FROM_WECHAT = [
 ] as const;
 
 /**
- * The headers that are added to every answer. Media is content of WeChat's users, and the status page has the same origin,
- * so that no browser may take an answer for a page or a script of it.
+ * The headers that are added to those of every answer of the server. Media is content of WeChat's users, and the status page
+ * has the same origin, so that no browser may take an answer for a page or a script of it.
  */
 const GATEWAY_GUARDS = {
   'Cache-Control': 'no-store',
-  'Cross-Origin-Resource-Policy': 'same-origin',
   'Content-Security-Policy': "sandbox; default-src 'none'",
   'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
 } as const;
 
 const OWN_HEADERS = { 'user-agent': 'wechat-token-manager', 'accept-encoding': 'identity' } as const;

@@ -14,10 +14,9 @@ import { HeldBodies } from './held-bodies.js';
 import { withToken } from './query-pieces.js';
 import { type ArrivingBody, type CallBody, isHeld, readWhole } from './request-body.js';
 import { isStaleAnswer } from './stale-answer-code.js';
-import { StallGuard } from './stall-guard.js';
+import { BETWEEN_BYTES_MS, StallGuard } from './stall-guard.js';
 import { Upstream, type WhenGone } from './upstream.js';
 
-const BETWEEN_BYTES_MS = 60_000;
 const BROKEN = { failure: 'the answer ended before it was whole' };
 
 /** A call of WeChat's API. */
@@ -41,7 +40,7 @@ export interface GatewayCall {
 export interface GatewayAnswer {
   readonly status: number;
   readonly headers: Record<string, string>;
-  readonly body: Uint8Array | AnswerStream;
+  readonly body: Buffer | AnswerStream;
 }
 
 /** The parts of a gateway, and its options. */
@@ -94,8 +93,8 @@ export class Gateway {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#upstream.close();
+  close(): Promise<void> {
+    return this.#upstream.close();
   }
 
   async #limited(call: GatewayCall): Promise<UpstreamAnswer> {

@@ -13,7 +13,7 @@ const REPORTS_PER_DAY = 10;
 const FOLLOWER_WAIT_MS = 3_000;
 
 /** The manager, as far as calls need it. */
-export interface TokenSource {
+export interface CallableManager {
   get(appid: string, type: string, options?: { readonly subject?: string }): Promise<string>;
   refresh(
     appid: string,
@@ -24,13 +24,13 @@ export interface TokenSource {
 
 /** Provides calls with tokens. Calls that got the same stale token share one report. */
 export class ManagedTokens implements CallTokens {
-  readonly #manager: TokenSource;
+  readonly #manager: CallableManager;
   readonly #limits: CountedLimits;
   readonly #refreshes: boolean;
   readonly #underWay = new Map<string, Promise<string>>();
 
   /** @param refreshes - whether this process refreshes at all. */
-  constructor(manager: TokenSource, limits: CountedLimits, refreshes: boolean) {
+  constructor(manager: CallableManager, limits: CountedLimits, refreshes: boolean) {
     this.#manager = manager;
     this.#limits = limits;
     this.#refreshes = refreshes;

@@ -1,5 +1,8 @@
 import type { Clock, ClockTimer } from '../core/concurrency/clock.js';
 
+/** The time within which the next piece of a body or an answer must arrive. */
+export const BETWEEN_BYTES_MS = 60_000;
+
 /**
  * Ends an exchange in which nothing moves for too long. Only one timer is set for each period, because a large body moves
  * thousands of times in one.

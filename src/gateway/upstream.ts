@@ -1,17 +1,16 @@
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../core/concurrency/clock.js';
 import { isConnectFailure } from '../wechat/connect-failure.js';
-import { createDispatcher } from '../wechat/dispatcher.js';
+import { LazyDispatcher } from '../wechat/dispatcher.js';
 import type { WeChatHosts } from '../wechat/hosts-of.js';
 import type { Origin } from '../wechat/origins.js';
 import { AnswerReceiver, type UpstreamAnswer } from './answer-receiver.js';
 import { GatewayFailure } from './gateway-failure.js';
 import { type ArrivingBody, BrokenBody, type CallBody, isHeld, watched } from './request-body.js';
-import { StallGuard } from './stall-guard.js';
+import { BETWEEN_BYTES_MS, StallGuard } from './stall-guard.js';
 
 const MAX_CONNECTIONS = 256;
 const FIRST_BYTE_MS = 30_000;
-const BETWEEN_BYTES_MS = 60_000;
 
 /**
  * Calls the listener when the caller has gone before it was answered: at once if it has already.
@@ -31,17 +30,17 @@ export interface UpstreamRequest {
 
 /**
  * Sends calls to WeChat over connections of its own, so that calls that hang keep no connection from the refreshes. The
- * health of the hosts is shared with the refreshes. undici is loaded at the first call.
+ * health of the hosts is shared with the refreshes.
  */
 export class Upstream {
   readonly #hosts: WeChatHosts;
   readonly #clock: Clock;
   readonly #inFlight = new Map<Origin, number>();
-  #dispatcher: Promise<Dispatcher> | undefined;
-  #isClosed = false;
+  readonly #dispatcher: LazyDispatcher;
 
   constructor(hosts: WeChatHosts, clock: Clock) {
     this.#hosts = hosts;
+    this.#dispatcher = new LazyDispatcher(hosts.proxy, { connections: MAX_CONNECTIONS });
     this.#clock = clock;
   }
 
@@ -53,7 +52,8 @@ export class Upstream {
    * @throws GatewayFailure.
    */
   async send(request: UpstreamRequest, user: string, whenGone: WhenGone): Promise<UpstreamAnswer> {
-    const dispatcher = await this.#open();
+    const dispatcher = await this.#dispatcher.open();
+    if (dispatcher === undefined) throw closing();
     const { origins } = this.#hosts;
     let origin = origins.take(user);
     for (;;) {
@@ -63,7 +63,7 @@ export class Upstream {
         origins.answered(origin, user);
         return answer;
       } catch (error) {
-        if (this.#isClosed) throw new GatewayFailure('closed', 'the server is closing');
+        if (this.#dispatcher.isClosed) throw closing();
         if (!isConnectFailure(error)) throw failureOf(error);
         origins.failed(origin, user, true);
         const next = origins.take(user, origin);
@@ -74,24 +74,8 @@ export class Upstream {
   }
 
   /** Closes all connections. Calls in progress fail. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    const dispatcher = await this.#dispatcher;
-    await dispatcher?.destroy();
-  }
-
-  async #open(): Promise<Dispatcher> {
-    if (!this.#isClosed) {
-      this.#dispatcher ??= createDispatcher(this.#hosts.proxy, { connections: MAX_CONNECTIONS }).catch(
-        (error: unknown) => {
-          this.#dispatcher = undefined;
-          throw error;
-        },
-      );
-      const dispatcher = await this.#dispatcher;
-      if (!this.#isClosed) return dispatcher;
-    }
-    throw new GatewayFailure('closed', 'the server is closing');
+  close(): Promise<void> {
+    return this.#dispatcher.close();
   }
 
   #sendTo(
@@ -139,6 +123,10 @@ function wireBody(body: CallBody, guard: StallGuard): Uint8Array | AsyncIterable
 async function* uploaded(body: ArrivingBody, guard: StallGuard): AsyncGenerator<Uint8Array> {
   yield* watched(body, () => guard.touch(BETWEEN_BYTES_MS));
   guard.touch(FIRST_BYTE_MS);
+}
+
+function closing(): GatewayFailure {
+  return new GatewayFailure('closed', 'the server is closing');
 }
 
 function failureOf(error: unknown): GatewayFailure {

@@ -22,7 +22,7 @@ const TOKEN_REQUESTS: DispatcherBounds = { connections: MAX_IN_FLIGHT, maxRespon
  *
  * @param bounds - by default those of requests for tokens.
  */
-export async function createDispatcher(
+async function createDispatcher(
   proxy: string | undefined,
   bounds: DispatcherBounds = TOKEN_REQUESTS,
 ): Promise<Dispatcher> {
@@ -40,6 +40,39 @@ export async function createDispatcher(
     clientFactory: (origin, settings) =>
       withProxyFailures(new Pool(origin, { ...settings, connections, headersTimeout: CONNECT_TIMEOUT_MS })),
   });
+}
+
+/** Creates a dispatcher at the first request, because loading undici takes longer than the rest of the start. */
+export class LazyDispatcher {
+  readonly #create: () => Promise<Dispatcher>;
+  #dispatcher: Promise<Dispatcher> | undefined;
+  #isClosed = false;
+
+  constructor(proxy: string | undefined, bounds?: DispatcherBounds) {
+    this.#create = () => createDispatcher(proxy, bounds);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Returns the dispatcher; `undefined` once it is closed. A failure to load undici is not remembered. */
+  async open(): Promise<Dispatcher | undefined> {
+    if (this.#isClosed) return undefined;
+    this.#dispatcher ??= this.#create().catch((error: unknown) => {
+      this.#dispatcher = undefined;
+      throw error;
+    });
+    const dispatcher = await this.#dispatcher;
+    return this.#isClosed ? undefined : dispatcher;
+  }
+
+  /** Closes all connections. Requests in progress fail. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const dispatcher = await this.#dispatcher;
+    await dispatcher?.destroy();
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Clock } from '../core/concurrency/clock.js';
 import { setGraceTimer } from '../core/concurrency/grace-timer.js';
 import { closedError } from '../core/model/errors.js';
 import type { WeChatRequest } from '../core/model/refresher.js';
-import { createDispatcher } from './dispatcher.js';
+import { LazyDispatcher } from './dispatcher.js';
 
 /** An answer over HTTP. `text` is `undefined` if it was longer than 1 MiB. */
 export interface HttpAnswer {
@@ -19,15 +19,13 @@ export class RequestTimeout extends Error {
   override readonly name: string = 'RequestTimeout';
 }
 
-/** Sends single requests. undici is loaded at the first request, because loading it takes longer than the rest of the start. */
+/** Sends single requests. */
 export class Transport {
-  readonly #proxy: string | undefined;
+  readonly #dispatcher: LazyDispatcher;
   readonly #clock: Clock;
-  #dispatcher: Promise<Dispatcher> | undefined;
-  #closed = false;
 
   constructor(proxy: string | undefined, clock: Clock) {
-    this.#proxy = proxy;
+    this.#dispatcher = new LazyDispatcher(proxy);
     this.#clock = clock;
   }
 
@@ -38,10 +36,8 @@ export class Transport {
    *   which may contain secrets.
    */
   async send(origin: string, request: WeChatRequest, signal: AbortSignal): Promise<HttpAnswer> {
-    this.#assertOpen();
-    this.#dispatcher ??= createDispatcher(this.#proxy);
-    const dispatcher = await this.#dispatcher;
-    this.#assertOpen();
+    const dispatcher = await this.#dispatcher.open();
+    if (dispatcher === undefined) throw closedError();
     signal.throwIfAborted();
     // The timeout uses the clock, because undici's own timers are late by up to a second.
     const controller = new AbortController();
@@ -53,8 +49,7 @@ export class Transport {
       return await exchange(dispatcher, { origin, ...wireRequest(request), signal: controller.signal });
     } catch (error) {
       controller.signal.throwIfAborted();
-      this.#assertOpen();
-      throw error;
+      throw this.#dispatcher.isClosed ? closedError() : error;
     } finally {
       deadline.cancel();
       endListening();
@@ -62,14 +57,8 @@ export class Transport {
   }
 
   /** Closes all connections. Requests in progress are rejected with code `CLOSED`. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    const dispatcher = await this.#dispatcher;
-    await dispatcher?.destroy();
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw closedError();
+  close(): Promise<void> {
+    return this.#dispatcher.close();
   }
 }
 

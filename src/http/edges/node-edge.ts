@@ -147,7 +147,7 @@ export function sendNodeAnswer(request: IncomingMessage, response: ServerRespons
   if (isStream(body)) pipe(body, response);
   else if (typeof body === 'string') endInOnePiece(response, body, 'utf8');
   else if (body.length > MAX_TEXT_BYTES) response.end(body);
-  else endInOnePiece(response, Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
+  else endInOnePiece(response, body.toString('latin1'), 'latin1');
 }
 
 /**

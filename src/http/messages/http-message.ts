@@ -44,7 +44,7 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array | AnswerStream;
+  readonly body: string | Buffer | AnswerStream;
 }
 
 export function isStream(body: HttpAnswer['body']): body is AnswerStream {
