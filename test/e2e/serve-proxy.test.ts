@@ -1,36 +1,22 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ServeProcess, ServeWorld } from '../support/servers/serve-process.js';
+import { RecordingWeChat } from '../support/worlds/recording-wechat.js';
 
 const APPID = 'wx0123456789abcdef';
 const CANARY = 'CANARY-token';
 
 let world: ServeWorld;
-let wechat: Server;
-let answering: (request: IncomingMessage, response: ServerResponse) => void;
-let issued: number;
+let wechat: RecordingWeChat;
 
 beforeEach(async () => {
   world = await ServeWorld.create();
-  issued = 0;
-  answering = (_request, response) => response.end('{"errcode":0}');
-  wechat = createServer((request, response) => {
-    if (request.url?.startsWith('/cgi-bin/stable_token') !== true) {
-      answering(request, response);
-      return;
-    }
-    issued += 1;
-    response.end(JSON.stringify({ access_token: `${CANARY}-${issued}`, expires_in: 7_200 }));
-  }).listen(0, '127.0.0.1');
-  await once(wechat, 'listening');
+  wechat = await RecordingWeChat.start(CANARY);
+  wechat.answering = (_request, response) => response.end('{"errcode":0}');
 });
 
 afterEach(async () => {
   await world[Symbol.asyncDispose]();
-  wechat.close();
-  wechat.closeAllConnections();
+  await wechat[Symbol.asyncDispose]();
 });
 
 async function key(...args: string[]): Promise<string> {
@@ -44,8 +30,7 @@ async function registered(...args: string[]): Promise<{ server: ServeProcess; ca
     await key('--scope', 'call', '--path', '/cgi-bin/message/'),
     await key('--scope', 'register'),
   ];
-  const origin = `http://127.0.0.1:${(wechat.address() as AddressInfo).port}`;
-  const server = await world.start(['--keys', world.path('keys.json'), '--wechat-origin', origin, ...args]);
+  const server = await world.start(['--keys', world.path('keys.json'), '--wechat-origin', wechat.origin, ...args]);
   const registration = await fetch(`${server.url}/apps/${APPID}`, {
     method: 'PUT',
     headers: { authorization: `Bearer ${admin}` },
@@ -66,7 +51,7 @@ test('a program with an API key calls WeChat through the command, and the log sh
     body: '{}',
   });
   expect(await answer.text()).toBe('{"errcode":0}');
-  answering = (_request, response) => response.end('{"errcode":43101,"errmsg":"user refuse rid: 66b1-1"}');
+  wechat.answering = (_request, response) => response.end('{"errcode":43101,"errmsg":"user refuse rid: 66b1-1"}');
   await (await call(server, caller, '/cgi-bin/message/custom/send')).text();
   expect(await server.seen('called')).toMatchObject({
     appid: APPID,
@@ -79,13 +64,13 @@ test('a program with an API key calls WeChat through the command, and the log sh
 
 test('calls go on while the token is rejected by WeChat, and paths beyond those of the key are refused', async () => {
   const { server, caller } = await registered();
-  answering = ({ url = '' }, response) =>
+  wechat.answering = ({ url }, response) =>
     response.end(url.includes(`${CANARY}-1`) ? '{"errcode":40001}' : '{"errcode":0}');
   const answers = await Promise.all(
     Array.from({ length: 20 }, () => call(server, caller, '/cgi-bin/message/custom/send')),
   );
   expect(await Promise.all(answers.map((answer) => answer.text()))).toEqual(Array(20).fill('{"errcode":0}'));
-  expect(issued).toBe(2);
+  expect(wechat.issued).toBe(2);
   expect((await call(server, caller, '/cgi-bin/user/get')).status).toBe(403);
 });
 

@@ -1,57 +1,11 @@
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { type ApiKeyOptions, createApiKey, createHandler, type HandlerOptions } from '../../../src/http/index.js';
 import { type Clock, TokenManager } from '../../../src/index.js';
+import { listening, portOf, RecordingWeChat } from './recording-wechat.js';
 
 export const APPID = 'wx0123456789abcdef';
 const SECRET = 'secret-of-the-app';
-
-/** A request as it reached WeChat. */
-export interface ReachedWeChat {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly rawHeaders: readonly string[];
-  readonly body: string;
-}
-
-type Answering = (request: ReachedWeChat, response: ServerResponse) => void;
-
-/** A host of WeChat that issues a new token at each request for one, and records all other calls. */
-class RecordingWeChat {
-  readonly calls: ReachedWeChat[] = [];
-  /** The number of tokens that were issued. */
-  issued = 0;
-  answering: Answering = (_request, response) => response.end('{"errcode":0,"errmsg":"ok"}');
-  /** Runs instead of reading the request. */
-  onRequest: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
-  readonly server: Server;
-
-  constructor() {
-    this.server = createServer((request, response) => {
-      if (request.url?.startsWith('/cgi-bin/stable_token') === true) {
-        this.issued += 1;
-        response.end(JSON.stringify({ access_token: `TOKEN-${this.issued}`, expires_in: 7200 }));
-      } else if (this.onRequest !== undefined) this.onRequest(request, response);
-      else this.#record(request, response).catch(() => response.destroy());
-    });
-  }
-
-  async #record(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const { method = '', url = '', headers, rawHeaders } = request;
-    const call = { method, url, headers, rawHeaders, body: Buffer.concat(chunks).toString('latin1') };
-    this.calls.push(call);
-    this.answering(call, response);
-  }
-}
 
 export interface GatewayOptions {
   readonly clock?: Clock;
@@ -74,10 +28,9 @@ export class GatewayWorld {
   }
 
   static async start({ clock, handler = {}, key: given = {} }: GatewayOptions = {}): Promise<GatewayWorld> {
-    const wechat = new RecordingWeChat();
-    await listening(wechat.server);
+    const wechat = await RecordingWeChat.start();
     const tokens = new TokenManager({
-      wechat: { origins: [`http://127.0.0.1:${portOf(wechat.server)}`] },
+      wechat: { origins: [wechat.origin] },
       ...(clock !== undefined && { clock }),
     });
     const { key, entry } = createApiKey({ scopes: ['call'], ...given });
@@ -118,17 +71,8 @@ export class GatewayWorld {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.tokens.close();
-    for (const server of [this.#server, this.wechat.server]) {
-      server.close();
-      server.closeAllConnections();
-    }
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await this.wechat[Symbol.asyncDispose]();
   }
-}
-
-function listening(server: Server): Promise<void> {
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-}
-
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port;
 }
