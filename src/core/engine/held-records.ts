@@ -6,7 +6,7 @@ import { newestRotation } from '../records/newest-rotation.js';
 import type { RecordListener } from '../records/record-changes.js';
 import type { RecordRestorer } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
-import { isOfAnotherStore } from '../refresh/unmet-needs.js';
+import { registrationLost } from '../refresh/missing-inputs.js';
 import { isLeftOver, remainsLeftOver } from '../registry/left-overs.js';
 import type { Registry } from '../registry/registry.js';
 import { isAbsent, type KeyDocument, type StoredGrant } from '../store/key-document.js';
@@ -59,7 +59,7 @@ export class HeldRecords implements RecordRestorer {
     await this.restore(held, document);
     const isKeptBack = records.cache.get(key) === held && records.isDisplaced(held) && held.rotation !== undefined;
     if (isKeptBack && isAbsent(document)) {
-      if (this.#lacksApp(key)) throw isOfAnotherStore(key);
+      if (this.#lacksApp(key)) throw registrationLost(key);
       // Another process was faster.
       return true;
     }

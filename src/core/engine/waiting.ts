@@ -1,7 +1,7 @@
 import { dependenciesOf } from '../model/dependencies.js';
 import type { TokenError } from '../model/errors.js';
 import type { BuiltInRefresher } from '../model/refresher.js';
-import { haveToBeAskedFor } from '../model/registration.js';
+import { isDynamicParams } from '../model/registration.js';
 import { chooseInput, type Rotation } from '../model/rotation.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import {
@@ -124,7 +124,7 @@ function lackOfDependency(
     return isPushed && isRefused(rotation, value) ? ticketIsRefused(key, dependency) : undefined;
   }
   // Params that are requested from a function or URL may contain the token.
-  if (haveToBeAskedFor(task?.params) && known.task === undefined) return undefined;
+  if (isDynamicParams(task?.params) && known.task === undefined) return undefined;
   if (isPushed && known.isRegistered) return ticketIsMissing(key, dependency);
   if (known.failure !== undefined) return dependencyIsMissing(key, dependency, known.failure.message);
   const lack = lackOnce(dependency, parts, depth + 1);
@@ -156,7 +156,7 @@ function lackOfInput(
   const offered = givenParams(task)[spends];
   const choice = chooseInput(rotation, typeof offered === 'string' ? offered : undefined, 'stored', now);
   if (choice.kind === 'send') return undefined;
-  if (choice.kind === 'none' && haveToBeAskedFor(task?.params)) return undefined;
+  if (choice.kind === 'none' && isDynamicParams(task?.params)) return undefined;
   return refreshTokenIsMissing(key, spends, choice.kind);
 }
 
@@ -171,7 +171,7 @@ function lackOfParams(
   { task, rotation, failure }: KnownKey,
   parts: WaitingParts,
 ): Waiting | undefined {
-  if (!haveToBeAskedFor(task?.params) || failure !== undefined) return undefined;
+  if (!isDynamicParams(task?.params) || failure !== undefined) return undefined;
   const isUrl = typeof task.params === 'string';
   const isNeededEachTime = refresher.needsParams?.(key) === true;
   const hasInput = chooseInput(rotation, undefined, 'stored', parts.now).kind === 'send';
@@ -187,5 +187,5 @@ function lackOfParams(
 }
 
 function givenParams(task: RegisteredTask | undefined): Readonly<Record<string, unknown>> {
-  return task?.params === undefined || haveToBeAskedFor(task.params) ? {} : task.params;
+  return task?.params === undefined || isDynamicParams(task.params) ? {} : task.params;
 }

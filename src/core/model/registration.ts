@@ -110,7 +110,7 @@ export interface TaskPlan {
 export type TaskParams = JsonObject | ParamsFunction | string;
 
 /** Returns whether the params have to be requested from a function or a URL. */
-export function haveToBeAskedFor(params: TaskParams | undefined): params is ParamsFunction | string {
+export function isDynamicParams(params: TaskParams | undefined): params is ParamsFunction | string {
   return typeof params === 'function' || typeof params === 'string';
 }
 

@@ -5,7 +5,7 @@ import { isTokenError, TokenError } from '../model/errors.js';
 import { InputMissing } from '../model/input-missing.js';
 import type { RefreshTimes } from '../model/refresh-policy.js';
 import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from '../model/refresher.js';
-import { haveToBeAskedFor } from '../model/registration.js';
+import { isDynamicParams } from '../model/registration.js';
 import type { Intent, ReceivedToken } from '../model/rotation.js';
 import type { Lease } from '../model/store.js';
 import type { TokenKey } from '../model/token-key.js';
@@ -90,7 +90,7 @@ const MAX_ANNOUNCING = 4;
  * The time after a refusal until params from a function or URL are requested again, which may offer another refresh
  * token. Any other change of the input is noticed by itself.
  */
-const RETRY_WITH_ASKED_PARAMS_MS = 600_000;
+const RETRY_WITH_DYNAMIC_PARAMS_MS = 600_000;
 const RETRY_WITH_FIXED_PARAMS_MS = 24 * 3_600_000;
 
 /** Makes the one request that a lease is acquired for, and stores the result, be it a grant or a failure. */
@@ -137,7 +137,7 @@ export class Attempt {
       urlNotAsked,
       isPushed: (value) => [...tokens.values()].some((token) => token.pushed && token.value === value),
       params: () => paramsHashOf(params),
-      retryAfterRefusalMs: haveToBeAskedFor(params) ? RETRY_WITH_ASKED_PARAMS_MS : RETRY_WITH_FIXED_PARAMS_MS,
+      retryAfterRefusalMs: isDynamicParams(params) ? RETRY_WITH_DYNAMIC_PARAMS_MS : RETRY_WITH_FIXED_PARAMS_MS,
       isOutdated: () => this.hasNewInput(key, progress),
       documents,
       clock,

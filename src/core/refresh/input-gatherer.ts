@@ -3,7 +3,7 @@ import type { Closing } from '../model/closing.js';
 import { TokenError } from '../model/errors.js';
 import { InputMissing } from '../model/input-missing.js';
 import type { BuiltInRefresher } from '../model/refresher.js';
-import { haveToBeAskedFor } from '../model/registration.js';
+import { isDynamicParams } from '../model/registration.js';
 import { type Choice, chooseInput } from '../model/rotation.js';
 import type { TokenKey } from '../model/token-key.js';
 import { type KeyDocument, NO_KEY_DOCUMENT } from '../store/key-document.js';
@@ -49,7 +49,7 @@ export class InputGatherer {
     const choose = ({ rotation }: Pick<KeyDocument, 'rotation'>): Choice =>
       chooseInput(rotation, undefined, 'stored', clock.now());
     let stored = choose(cached ?? NO_KEY_DOCUMENT);
-    const maySpend = refresher.spends !== undefined || haveToBeAskedFor(task?.params);
+    const maySpend = refresher.spends !== undefined || isDynamicParams(task?.params);
     if (stored.kind !== 'send' && maySpend) stored = choose(await documents.read(key));
     const inputs = await gatherInputs(key, refresher, task, sources, {
       canDoWithout: stored.kind === 'send' && refresher.needsParams?.(key) !== true,

@@ -7,7 +7,7 @@ import { isTokenError, safeCause, TokenError, toTokenError, withFacts } from '..
 import { InputMissing } from '../model/input-missing.js';
 import { assertParamSecrets } from '../model/param-secrets.js';
 import type { BuiltInRefresher } from '../model/refresher.js';
-import { haveToBeAskedFor, type ParamsFunction } from '../model/registration.js';
+import { isDynamicParams, type ParamsFunction } from '../model/registration.js';
 import { keyId, type TokenKey } from '../model/token-key.js';
 import { isInstanceWithoutFields } from '../primitives/assert-options.js';
 import { bytesIn } from '../primitives/foreign-objects.js';
@@ -156,7 +156,7 @@ async function readParams(
   if (task?.functionMissing === true) {
     throw new TokenError('INPUT_MISSING', 'the params function of this task is not registered in this process', key);
   }
-  if (!haveToBeAskedFor(params)) return params ?? {};
+  if (!isDynamicParams(params)) return params ?? {};
   const what = typeof params === 'function' ? 'the params function' : 'the params URL';
   let answer: unknown;
   const asking = new AbortController();

@@ -21,6 +21,7 @@ import { FirstAttempts } from './first-attempts.js';
 import { pauseFlight } from './flight-pause.js';
 import type { FlightWork } from './flights.js';
 import { InputGatherer } from './input-gatherer.js';
+import { inputContended, pushMissing, refresherMissing, registrationLost } from './missing-inputs.js';
 import { type Outcome, type Restart, START_AGAIN } from './outcome.js';
 import { areOutdated, type RefreshInputs } from './refresh-inputs.js';
 import { RefreshLeases, type TakenLease } from './refresh-leases.js';
@@ -30,7 +31,6 @@ import type { Flight } from './single-flight.js';
 import type { State } from './state.js';
 import { StoredAnswers } from './stored-answers.js';
 import type { TokenGetter } from './token-getter.js';
-import { hasNoRefresher, inputIsContended, isOfAnotherStore, isOnlyPushed } from './unmet-needs.js';
 
 export interface RefreshParts extends Storage, State {
   readonly options: Pick<ResolvedOptions, 'times' | 'accessToken' | 'fetchesWithoutStore'>;
@@ -94,8 +94,8 @@ export class Refresh implements FlightWork {
     const refresher = refresherOf(key.type);
     const knownAtStart = records.cache.get(key)?.version ?? 0;
     const { generation } = records;
-    if (refresher === undefined) throw hasNoRefresher(key);
-    if (refresher.pushed === true) throw isOnlyPushed(key);
+    if (refresher === undefined) throw refresherMissing(key);
+    if (refresher.pushed === true) throw pushMissing(key);
     const progress: Progress = {
       refresher,
       answered: [],
@@ -112,7 +112,7 @@ export class Refresh implements FlightWork {
     for (;;) {
       closing.assertOpen();
       await registrationLoader.load([key]);
-      if (records.generation > 0 && (await remainsLeftOver(registry, key))) throw isOfAnotherStore(key);
+      if (records.generation > 0 && (await remainsLeftOver(registry, key))) throw registrationLost(key);
       const isSameStore = records.generation === generation;
       const knownBefore = Math.max(knownAtStart, flight.knownVersion);
       const knownVersion = isSameStore ? knownBefore : this.#knownSinceReplacement(flight);
@@ -139,7 +139,7 @@ export class Refresh implements FlightWork {
       progress.asksParams = true;
     } else if (restart.because === 'documentChanged') {
       progress.changes += 1;
-      if (progress.changes > MAX_CHANGES) throw inputIsContended(key);
+      if (progress.changes > MAX_CHANGES) throw inputContended(key);
     }
   }
 
