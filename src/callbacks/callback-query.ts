@@ -1,5 +1,5 @@
 import type { TokenKey } from '../core/model/token-key.js';
-import type { TypeNumbers } from './type-numbers.js';
+import type { TypeNumbers } from './contract-type-numbers.js';
 
 /** Returns the URL with the key appended to its query. The existing query stays as it is written. */
 export function withKeyInQuery(text: string, { appid, type, subject }: TokenKey, typeNumbers: TypeNumbers): URL {

@@ -4,10 +4,10 @@ import { mapMembers, readFields } from '../core/primitives/assert-options.js';
 import { isArray } from '../core/primitives/foreign-objects.js';
 import { describeKind } from '../core/primitives/redact.js';
 import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './callback-url.js';
+import { TypeNumbers } from './contract-type-numbers.js';
 import { Deliveries } from './deliveries.js';
 import { GuardedRequests } from './guarded-request.js';
 import { ParamsUrls } from './params-urls.js';
-import { TypeNumbers } from './type-numbers.js';
 import { appSecretOf, type WebhookSecret } from './webhook-signature.js';
 
 /**

@@ -3,9 +3,9 @@ import type { JsonObject } from '../core/primitives/json.js';
 import { secondsLeft, withSecondsLeft } from '../core/primitives/lifetime-left.js';
 import { type StoredGrant, withValue } from '../core/store/key-document.js';
 import { withKeyInQuery } from './callback-query.js';
+import type { TypeNumbers } from './contract-type-numbers.js';
 import type { GuardedRequest } from './guarded-request.js';
 import { messageId } from './message-id.js';
-import type { TypeNumbers } from './type-numbers.js';
 import { appSecretOf, signWebhook, type WebhookSecret } from './webhook-signature.js';
 
 /** A token on its way to the target of `notify`. */

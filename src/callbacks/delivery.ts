@@ -22,9 +22,9 @@ import { seal } from '../core/store/document-codec.js';
 import { type KeyDocument, nextDueAt, readKeyDocument, type StoredGrant } from '../core/store/key-document.js';
 import { checkRegistration } from '../core/store/registration-check.js';
 import type { Storage } from '../core/store/storage.js';
+import type { TypeNumbers } from './contract-type-numbers.js';
 import { requestFor } from './delivery-message.js';
 import type { GuardedRequests } from './guarded-request.js';
-import type { TypeNumbers } from './type-numbers.js';
 import type { WebhookSecret } from './webhook-signature.js';
 
 /** The parts of a manager that deliveries work with. */

@@ -5,9 +5,9 @@ import { boundedCache } from '../core/primitives/bounded-cache.js';
 import { isJsonObject, type JsonObject } from '../core/primitives/json.js';
 import { textOfUtf8 } from '../core/primitives/utf8-text.js';
 import { withKeyInQuery } from './callback-query.js';
+import type { TypeNumbers } from './contract-type-numbers.js';
 import type { GuardedAnswer, GuardedRequests } from './guarded-request.js';
 import { HostTurns } from './host-turns.js';
-import type { TypeNumbers } from './type-numbers.js';
 
 interface Failed {
   readonly url: string;

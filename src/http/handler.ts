@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TypeNumbers } from '../callbacks/contract-type-numbers.js';
 import { createCallbacks } from '../callbacks/create-callbacks.js';
-import { TypeNumbers } from '../callbacks/type-numbers.js';
 import { onAbort } from '../core/concurrency/abort-listeners.js';
 import { engineOf } from '../core/engine/engine-of.js';
 import { safeCause } from '../core/model/errors.js';

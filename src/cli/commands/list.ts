@@ -1,4 +1,4 @@
-import { TypeNumbers } from '../../callbacks/type-numbers.js';
+import { TypeNumbers } from '../../callbacks/contract-type-numbers.js';
 import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 import { describeWord } from '../../core/primitives/redact.js';
 import type { CommandCall } from '../args/command.js';

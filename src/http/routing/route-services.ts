@@ -1,4 +1,4 @@
-import type { TypeNumbers } from '../../callbacks/type-numbers.js';
+import type { TypeNumbers } from '../../callbacks/contract-type-numbers.js';
 import type { Clock } from '../../core/concurrency/clock.js';
 import type { ColdLookups } from '../../core/engine/cold-lookups.js';
 import type { Meters } from '../../core/engine/meters.js';

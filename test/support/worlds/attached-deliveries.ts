@@ -1,6 +1,6 @@
+import { TypeNumbers } from '../../../src/callbacks/contract-type-numbers.js';
 import { Deliveries } from '../../../src/callbacks/deliveries.js';
 import type { DeliveringCore, DeliveryParts } from '../../../src/callbacks/delivery.js';
-import { TypeNumbers } from '../../../src/callbacks/type-numbers.js';
 import type { Engine } from '../../../src/core/engine/engine.js';
 
 interface AttachedParts extends Omit<DeliveryParts, keyof DeliveringCore | 'typeNumbers'> {

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { withKeyInQuery } from '../../../src/callbacks/callback-query.js';
+import { TypeNumbers } from '../../../src/callbacks/contract-type-numbers.js';
 import { requestFor } from '../../../src/callbacks/delivery-message.js';
 import { isMessageTo, messageId } from '../../../src/callbacks/message-id.js';
-import { TypeNumbers } from '../../../src/callbacks/type-numbers.js';
 import { signWebhook, verifyWebhook, type WebhookToVerify } from '../../../src/callbacks/webhook-signature.js';
 
 const NUMBERS = new TypeNumbers(false);

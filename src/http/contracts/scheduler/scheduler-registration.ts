@@ -1,4 +1,4 @@
-import type { TypeNumbers } from '../../../callbacks/type-numbers.js';
+import type { TypeNumbers } from '../../../callbacks/contract-type-numbers.js';
 import type { AccessTokenMode } from '../../../core/model/refresher.js';
 import type { Registration, TaskRegistration } from '../../../core/model/registration.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/primitives/json.js';
