@@ -9,10 +9,11 @@ import type { Records } from '../records/records.js';
 import { registrationLost } from '../refresh/missing-inputs.js';
 import { isLeftOver, remainsLeftOver } from '../registry/left-overs.js';
 import type { Registry } from '../registry/registry.js';
+import type { Absence } from '../store/absence.js';
 import { isAbsent, type KeyDocument, type StoredGrant } from '../store/key-document.js';
 import type { KeyDocuments } from '../store/key-documents.js';
 import type { StoreHistory } from '../store/store-history.js';
-import type { Absence, SupervisedStore } from '../store/supervised-store.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
 
 export interface HeldRecordsParts {
   readonly store: SupervisedStore;

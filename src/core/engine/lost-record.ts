@@ -3,7 +3,8 @@ import { documentId, registrationIds } from '../model/token-key.js';
 import { isJsonObject } from '../primitives/json.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { Registry } from '../registry/registry.js';
-import type { Absence, SupervisedStore } from '../store/supervised-store.js';
+import type { Absence } from '../store/absence.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
 
 /**
  * Decides why the store, in an unchanged history, has no record while one is cached. An unregistration deletes the task

@@ -11,8 +11,8 @@ import type { OwnRegistrations } from '../registry/own-registrations.js';
 import type { RegisteredDocument, RegistrarListener } from '../registry/registrar-listener.js';
 import { contentOf } from '../registry/registration-document.js';
 import type { Unregistering } from '../registry/registration-removal.js';
+import type { Absence, AbsenceJudge } from '../store/absence.js';
 import type { Replacement, StoreHistory, StoreHistoryListener } from '../store/store-history.js';
-import type { Absence } from '../store/supervised-store.js';
 import { judgeMissingRecord } from './lost-record.js';
 import { OwnRemovals } from './own-removals.js';
 import { PutBack, type PutBackParts } from './put-back.js';
@@ -39,7 +39,7 @@ const MAX_AT_ONCE = 4;
  * tokens are put back. Registrations of other processes are answered from memory as long as one of their tokens is
  * valid, so that those processes have time to put them back.
  */
-export class StoreRecovery implements RegistrarListener, StoreHistoryListener, Recovery {
+export class StoreRecovery implements RegistrarListener, StoreHistoryListener, AbsenceJudge, Recovery {
   readonly own: OwnRegistrations;
   readonly history: StoreHistory;
   readonly #removals: OwnRemovals;
@@ -68,9 +68,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
       this.#isIncomplete = true;
       void this.#recoverSoon();
     });
-    store.judgeAbsence = (id) => this.#judgeAbsence(id);
-    store.lookAtHistory = async () => void (await this.history.check());
-    store.isAwaited = (id) => isLeftOver(parts.registry, id) && !this.#hasUnregistered(id);
+    store.judgeAbsencesBy(this);
   }
 
   get generation(): number {
@@ -124,8 +122,16 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, R
     void this.#recoverSoon();
   }
 
+  async lookAtHistory(): Promise<void> {
+    await this.history.check();
+  }
+
+  isAwaited(id: string): boolean {
+    return isLeftOver(this.#parts.registry, id) && !this.#hasUnregistered(id);
+  }
+
   /** Decides why a document was found missing just now. */
-  async #judgeAbsence(id: string): Promise<Absence> {
+  async judgeAbsence(id: string): Promise<Absence> {
     const { own, history } = this;
     const { registry, records } = this.#parts;
     const key = parseKey(id) as TokenKey;

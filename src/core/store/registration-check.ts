@@ -2,7 +2,8 @@ import { belongsTo, type Enrolment, markFrom } from '../model/enrolment.js';
 import { isTokenError } from '../model/errors.js';
 import type { Registrations } from '../model/registrations.js';
 import { appDocumentId, registrationIds, type TokenKey } from '../model/token-key.js';
-import type { Absence, SupervisedStore } from './supervised-store.js';
+import type { Absence } from './absence.js';
+import type { SupervisedStore } from './supervised-store.js';
 
 /**
  * The state of a registration compared with an earlier one: it is the `same`; it is `gone`; it was made `anew` after an

@@ -7,14 +7,9 @@ import { closedError, safeCause, TokenError } from '../model/errors.js';
 import type { ChangeListener, Due, Lease, ListOptions, StoredDocument, TokenStore } from '../model/store.js';
 import type { JsonObject } from '../primitives/json.js';
 import { noop } from '../primitives/noop.js';
+import { type Absence, type AbsenceJudge, NOTHING_IS_LOST } from './absence.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { checkedClaims, checkedDocuments, checkedInstant, checkedLease } from './store-answers.js';
-
-/**
- * The reason why a document is missing. `deleted`: it was deleted on purpose, or never existed. `lost`: the store has
- * lost it, and what is cached of it remains valid. `restored`: it has been put back, so that it has to be read again.
- */
-export type Absence = 'deleted' | 'lost' | 'restored';
 
 type Read = 'now' | 'get' | 'list' | 'watch' | 'watch end';
 type Write = 'set' | 'delete' | 'lease' | 'claimDue' | 'release' | 'close';
@@ -87,21 +82,7 @@ export class SupervisedStore {
    */
   #state: 'open' | 'closing' | 'closed' = 'open';
   #allAnswered: (() => void) | undefined;
-  /**
-   * Returns why the document with this id was found missing just now. Rejects with a `TokenError` if the reason cannot
-   * be determined.
-   */
-  judgeAbsence: (id: string) => Promise<Absence> = async () => 'deleted';
-  /**
-   * Checks whether the store has been replaced, as {@link judgeAbsence} does, if documents differ from what is cached
-   * of them.
-   */
-  lookAtHistory: () => Promise<void> = async () => {};
-  /**
-   * Returns whether the app or task with this id comes from a store that was replaced, and has not been unregistered in
-   * the replacing one. Another process may put it back, so documents that belong to it must not be deleted.
-   */
-  isAwaited: (id: string) => boolean = () => false;
+  #judge: AbsenceJudge = NOTHING_IS_LOST;
 
   constructor(store: TokenStore, clock: Clock, availability: StoreAvailability) {
     this.#store = store;
@@ -121,6 +102,26 @@ export class SupervisedStore {
       delete: writes,
     };
     this.#queues = new Map(Object.entries(queues) as [Command, Semaphore][]);
+  }
+
+  /** Sets the judge of documents that are missing. Until then, the store counts as one that has never lost anything. */
+  judgeAbsencesBy(judge: AbsenceJudge): void {
+    this.#judge = judge;
+  }
+
+  /** Returns why a document was found missing just now; see {@link AbsenceJudge}. */
+  judgeAbsence(id: string): Promise<Absence> {
+    return this.#judge.judgeAbsence(id);
+  }
+
+  /** Checks whether the store has been replaced; see {@link AbsenceJudge}. */
+  lookAtHistory(): Promise<void> {
+    return this.#judge.lookAtHistory();
+  }
+
+  /** Returns whether another process may put an app or task back; see {@link AbsenceJudge}. */
+  isAwaited(id: string): boolean {
+    return this.#judge.isAwaited(id);
   }
 
   get failing(): boolean {

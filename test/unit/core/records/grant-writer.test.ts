@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Events } from '../../../../src/core/model/events.js';
 import type { JsonObject } from '../../../../src/core/primitives/json.js';
 import type { WriteOptions } from '../../../../src/core/records/grant-writer.js';
+import { NOTHING_IS_LOST } from '../../../../src/core/store/absence.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import { NO_KEY_DOCUMENT, type StoredGrant } from '../../../../src/core/store/key-document.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
@@ -76,7 +77,7 @@ async function remove(id: string): Promise<void> {
 describe('a registration that a replaced store lacks so far', () => {
   beforeEach(async () => {
     await remove('app/wx1');
-    world.store.isAwaited = () => true;
+    world.store.judgeAbsencesBy({ ...NOTHING_IS_LOST, isAwaited: () => true });
   });
 
   test.each(['put', 'upstream'] as const)(
@@ -94,7 +95,7 @@ describe('a registration that a replaced store lacks so far', () => {
     await expect(world.writer.writeToken(KEY, { ...UPSTREAM, received })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
     });
-    world.store.isAwaited = () => false;
+    world.store.judgeAbsencesBy(NOTHING_IS_LOST);
     await world.writer.writeToken(KEY, { ...UPSTREAM, received });
     expect(await stored()).toBeUndefined();
   });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
 import { StoredDues } from '../../../../src/core/schedule/stored-dues.js';
+import { type Absence, NOTHING_IS_LOST } from '../../../../src/core/store/absence.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import type { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { type JsonObject, MemoryStore, type StoredDocument } from '../../../../src/index.js';
@@ -176,10 +177,11 @@ describe('remove', () => {
     'remove judges only what is missing: without %j, where %s would count as lost, it drops the key: %s',
     async (missing, lost, isDropped) => {
       const judged: string[] = [];
-      supervised.judgeAbsence = async (id) => {
+      const judgeAbsence = async (id: string): Promise<Absence> => {
         judged.push(id);
         return id === lost ? 'lost' : 'deleted';
       };
+      supervised.judgeAbsencesBy({ ...NOTHING_IS_LOST, judgeAbsence });
       await write({ grant: grant(now) }, now);
       for (const id of missing) await store.delete(id, (await store.get([id]))[0]?.version ?? 0);
       expect(await drop()).toBe(isDropped);
