@@ -85,7 +85,7 @@ async function readDelivery(
   try {
     return await reader.read(stored, readDeliveryDocument);
   } catch (error) {
-    if (store.failing || !isTokenError(error)) throw error;
+    if (store.failsToRead || !isTokenError(error)) throw error;
     const now = clock.now();
     const failing = { recordVersion: 0, target, attempts: 0, since: now, failedAt: now, error: failureFacts(error) };
     return { version: 0, unknown: {}, failing };

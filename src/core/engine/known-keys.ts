@@ -86,7 +86,7 @@ export class KnownKeys {
       if (id.startsWith('key/')) return { document: await reader.read(stored, readKeyDocument), isThere };
       return { task: await reader.read(stored, (found) => unsealTask(key, found, registry.task(key))), isThere };
     } catch (error) {
-      if (store.failing || !isTokenError(error)) throw error;
+      if (store.failsToRead || !isTokenError(error)) throw error;
       return { isThere, unreadable: error };
     }
   }

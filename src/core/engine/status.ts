@@ -310,7 +310,7 @@ async function readable<Found>(
   try {
     return { found: await reader.read(stored, decode) };
   } catch (error) {
-    if (store.failing || !isTokenError(error)) throw error;
+    if (store.failsToRead || !isTokenError(error)) throw error;
     const { code, message, errcode, errmsg, rid, ip } = error;
     const now = clock.now();
     return { unreadable: { code, message, errcode, errmsg, rid, ip, attempts: 0, at: now, retryAt: now } };

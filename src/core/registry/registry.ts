@@ -394,12 +394,14 @@ export class Registry {
     const { id } = document;
     const key = parseKey(id);
     const appid = appidOf(id);
-    let content: JsonObject | undefined;
-    try {
-      content = await this.#reader.read(document, (found) => (found === undefined ? undefined : unseal(found)));
-    } catch (error) {
-      if (isTokenError(error) && key === undefined) this.#unreadable.set(appid, error);
-      if (this.#store.failing) throw error;
+    const content = await this.#reader.read<JsonObject | TokenError | undefined>(
+      document,
+      (found) => (found === undefined ? undefined : unseal(found)),
+      (error) => error,
+    );
+    if (isTokenError(content)) {
+      // The cached task, if any, remains.
+      if (key === undefined) this.#unreadable.set(appid, content);
       return;
     }
     if (content === undefined) return this.#forget(id);

@@ -248,17 +248,15 @@ export class FleetRateLimit {
    * Returns the reservation; `undefined` if it is unreadable, such as one of a newer release. Then each process keeps
    * the rate limit by itself.
    */
-  async #read(document: StoredDocument | undefined): Promise<Reservation | undefined> {
-    try {
-      return await this.#reader.read(document, (found) =>
+  #read(document: StoredDocument | undefined): Promise<Reservation | undefined> {
+    return this.#reader.read<Reservation | undefined>(
+      document,
+      (found) =>
         found === undefined
           ? { version: 0, reservedUntil: 0 }
           : { version: found.version, reservedUntil: Number(unseal(found)['reservedUntil']) || 0 },
-      );
-    } catch (error) {
-      if (this.#store.failing) throw error;
-      return undefined;
-    }
+      () => undefined,
+    );
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,3 +1,4 @@
+import { isTokenError, type TokenError } from '../model/errors.js';
 import type { StoredDocument } from '../model/store.js';
 import { checksum } from '../primitives/checksum.js';
 import { DamagedDocument, seal } from './document-codec.js';
@@ -22,16 +23,23 @@ export class DocumentReader {
     this.#quarantined = quarantined;
   }
 
-  /** Decodes a document or, if it is damaged, the one that takes its place. */
+  /**
+   * Decodes a document or, if it is damaged, the one that takes its place.
+   *
+   * @param unreadable - returns the answer for a document that this process cannot decode, such as one of a newer
+   *   release. A store that fails to move a damaged document aside is an error all the same. Absent if both are errors.
+   */
   async read<Decoded>(
     document: StoredDocument | undefined,
     decode: (document: StoredDocument | undefined) => Decoded,
+    unreadable?: (error: TokenError) => Decoded,
   ): Promise<Decoded> {
     try {
       return decode(document);
     } catch (error) {
-      if (!(error instanceof DamagedDocument)) throw error;
-      return decode(await this.#moveAside(error.document));
+      if (error instanceof DamagedDocument) return decode(await this.#moveAside(error.document));
+      if (unreadable === undefined || !isTokenError(error)) throw error;
+      return unreadable(error);
     }
   }
 

@@ -238,6 +238,32 @@ test('a task that cannot be read is listed with the error, and hides no other', 
   });
 });
 
+test('documents that cannot be read hide no task while the store accepts no writes', async () => {
+  const now = clock.now();
+  const newer = { format: 2, checksum: 'x' };
+  await putTask('wx1/a', { notify: 'http://127.0.0.1/a' });
+  await put('key/wx1/a', { grant: { value: 'A', obtainedAt: now, expiresAt: now + 2, dueAt: now + 1 } });
+  await memory.set('delivery/wx1/a', newer, 0);
+  await putTask('wx1/b', {});
+  await memory.set('key/wx1/b', newer, 0);
+  await putTask('wx1/c', {});
+  await memory.set('key/wx1/d', newer, 0);
+  await putTask('wx1/e', {});
+  await memory.set('key/wx1/e', { format: 1, checksum: 'x' }, 0);
+  faulty.before = (method) => {
+    if (method === 'set' || method === 'delete') throw new Error('full');
+  };
+  await expect(world.store.set('other', {}, 0)).rejects.toThrow("the store's ");
+  expect(
+    (await status()).map(({ id, lastError, delivery }) => [id, (lastError ?? delivery?.lastError) !== undefined]),
+  ).toEqual([
+    ['wx1/a', true],
+    ['wx1/b', true],
+    ['wx1/c', false],
+    ['wx1/e', true],
+  ]);
+});
+
 test('a damaged task is moved aside, and not listed any more', async () => {
   await putTask('wx1/a', {});
   await memory.set('task/wx1/b', { format: 1, checksum: 'x' }, 0);

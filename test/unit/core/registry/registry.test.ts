@@ -233,6 +233,32 @@ describe('an app of a newer release', () => {
   });
 });
 
+describe('a store that accepts no writes', () => {
+  beforeEach(async () => {
+    await write('app/wx2', {});
+    faulty.before = (method) => {
+      if (method === 'set' || method === 'delete') throw new Error('full');
+    };
+    await expect(store.set('other', {}, 0)).rejects.toThrow("the store's ");
+  });
+
+  test('a store that accepts no writes is read in spite of an app and a task of a newer release', async () => {
+    await put(APP, newer(APP));
+    await put(TASK, newer(TASK));
+    await registry.loadAll();
+    expect(() => registry.app('wx1')).toThrow(/has format 2/);
+    expect([registry.app('wx2') !== undefined, registry.task(KEY)]).toEqual([true, undefined]);
+  });
+
+  test('a damaged app that the store cannot move aside is an error until it can', async () => {
+    await put(APP, { format: 1, checksum: 'x' });
+    await expect(registry.loadApp('wx1')).rejects.toThrow("the store's ");
+    faulty.before = () => {};
+    await registry.loadApp('wx1');
+    expect([registry.app('wx1'), told]).toEqual([undefined, ['quarantined']]);
+  });
+});
+
 describe('reload', () => {
   test('reload adds, changes and forgets a task', async () => {
     await write(TASK, { params: { a: 1 } });

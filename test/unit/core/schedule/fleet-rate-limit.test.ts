@@ -172,6 +172,16 @@ describe('FleetRateLimit: the rate of the fleet', () => {
     await faulty.set(FLEET, { ...seal(FLEET, {}), format: 2 }, 0);
     expect(await waited(pace.reserve(3, never()))).toBe(300);
   });
+
+  test('a reservation that cannot be read fails no process while the store accepts no writes', async () => {
+    await faulty.set(FLEET, { ...seal(FLEET, {}), format: 2 }, 0);
+    faulty.before = (method) => {
+      if (method === 'set') throw new Error('full');
+    };
+    await pace.reserveForApp('wx1', never());
+    await expect(pace.reserveForApp('wx1', never())).rejects.toThrow("the store's ");
+    expect(await waited(pace.reserve(3, never()))).toBe(300);
+  });
 });
 
 describe('FleetRateLimit: unused permits', () => {
