@@ -1,3 +1,4 @@
+import { exponentialDelayMs } from '../../core/model/backoff.js';
 import type { TokenStore } from '../../core/model/store.js';
 import type { RedisClient } from '../../stores/redis/index.js';
 import type { ServerLocation } from '../args/store-location.js';
@@ -29,6 +30,7 @@ interface IoRedisModule {
  */
 const SILENT_MS = 1_900;
 const PING_EVERY_MS = 600;
+const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 
 const PACKAGES: Alternatives = ['redis', 'ioredis', 'iovalkey'];
@@ -89,7 +91,7 @@ function ioRedis({ Redis }: IoRedisModule, { host, port, isTls, database, login 
 }
 
 function pauseMs(retries: number): number {
-  return Math.min(50 * 2 ** Math.min(retries, 10), LONGEST_PAUSE_MS) * (0.8 + 0.4 * Math.random());
+  return exponentialDelayMs(retries + 1, FIRST_PAUSE_MS, LONGEST_PAUSE_MS) * (0.8 + 0.4 * Math.random());
 }
 
 function serverOf(url: URL): Server {

@@ -42,16 +42,18 @@ export function backoffDelayMs(input: BackoffInput): number {
   return Math.round(Math.max(MIN_DELAY_MS, beforeExpiry));
 }
 
-/**
- * Returns a random delay of at most `firstMs` after the first attempt, of at most twice that after the second, and so
- * on up to `maxMs`.
- */
+/** Returns a delay of `firstMs` after the first attempt, of twice that after the second, and so on up to `maxMs`. */
+export function exponentialDelayMs(attempts: number, firstMs: number, maxMs: number): number {
+  return Math.min(maxMs, firstMs * 2 ** Math.min(attempts - 1, MAX_EXPONENT));
+}
+
+/** Returns a random delay between 0 and that of {@link exponentialDelayMs}. */
 export function fullJitterMs(
   { attempts, random }: Pick<BackoffInput, 'attempts' | 'random'>,
   firstMs: number,
   maxMs: number,
 ): number {
-  return random * Math.min(maxMs, firstMs * 2 ** Math.min(attempts - 1, MAX_EXPONENT));
+  return random * exponentialDelayMs(attempts, firstMs, maxMs);
 }
 
 /** The state of a key when an attempt for it has failed. */

@@ -1,6 +1,7 @@
 import type { ClockTimer } from '../concurrency/clock.js';
 import { Places } from '../concurrency/places.js';
 import { LEASE_MS } from '../concurrency/time-limits.js';
+import { exponentialDelayMs } from '../model/backoff.js';
 import type { Claim } from '../refresh/claim.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
@@ -23,7 +24,7 @@ export interface ClaimLoopParts {
 const MAX_RUNNING = 48;
 /** The longest timer. A sleeping machine or a clock that is set delays timers, so they are only hints. */
 const MAX_TIMER_MS = 60_000;
-const MIN_RETRY_MS = 1_000;
+const FIRST_RETRY_MS = 2_000;
 const MAX_RETRY_MS = 16_000;
 
 /**
@@ -137,7 +138,7 @@ export class ClaimLoop {
       this.#batch = 1;
     }
     this.#failures += 1;
-    return (0.5 + clock.random() / 2) * Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** this.#failures);
+    return (0.5 + clock.random() / 2) * exponentialDelayMs(this.#failures, FIRST_RETRY_MS, MAX_RETRY_MS);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { wait } from '../concurrency/clock.js';
 import { Places, type Room } from '../concurrency/places.js';
+import { exponentialDelayMs } from '../model/backoff.js';
 import type { RefreshReason } from '../model/refresher.js';
 import type { Lease } from '../model/store.js';
 import { keyId, registrationIds, type TokenKey } from '../model/token-key.js';
@@ -220,6 +221,6 @@ export class ClaimedKeys {
     const passes = outcome === 'crowded' ? 0 : (this.#passes.get(keyId(key)) ?? 0);
     if (outcome !== 'crowded') this.#passes.set(keyId(key), passes + 1);
     const looks = LEAVE_TO_OTHERS_LOOKS.least + clock.random() * LEAVE_TO_OTHERS_LOOKS.spread;
-    return Math.min(MAX_PAUSE_MS, clock.pollIntervalMs * looks * 2 ** Math.max(0, passes - SHORT_PAUSES));
+    return exponentialDelayMs(Math.max(1, passes - SHORT_PAUSES + 1), clock.pollIntervalMs * looks, MAX_PAUSE_MS);
   }
 }

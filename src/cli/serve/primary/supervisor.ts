@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type Clock, wait } from '../../../core/concurrency/clock.js';
+import { exponentialDelayMs } from '../../../core/model/backoff.js';
 import { failureText } from '../../failures/failure-text.js';
 import type { Log } from '../log/log.js';
 import { HeartbeatWatch } from '../processes/heartbeat.js';
@@ -206,11 +207,12 @@ export class Supervisor {
 
   /** Waits before a restart: not before the first one, then with growing delays. A reload or a stop ends the wait. */
   async #pause(): Promise<void> {
-    const pauseMs = this.#failures === 0 ? 0 : FIRST_PAUSE_MS * 2 ** (this.#failures - 1);
+    const failures = this.#failures;
+    const pauseMs = failures === 0 ? 0 : exponentialDelayMs(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
     this.#failures += 1;
     this.#endPause = new AbortController();
     const { signal } = this.#endPause;
-    await wait(this.#clock, Math.min(pauseMs, LONGEST_PAUSE_MS), { ref: true, signal }).catch(() => {});
+    await wait(this.#clock, pauseMs, { ref: true, signal }).catch(() => {});
   }
 
   async #gone(worker: WorkerProcess): Promise<Ending> {

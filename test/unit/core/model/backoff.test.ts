@@ -1,10 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { backoffDelayMs, nextAttemptAt } from '../../../../src/core/model/backoff.js';
+import { backoffDelayMs, exponentialDelayMs, nextAttemptAt } from '../../../../src/core/model/backoff.js';
 import { TokenError, type TokenErrorFacts } from '../../../../src/core/model/errors.js';
 
 const HOURS_2 = 7_200_000;
 const DAY = 86_400_000;
+
+test.each([
+  [1, 100],
+  [2, 200],
+  [5, 1_600],
+  [6, 2_000],
+  [10_000, 2_000],
+])('exponentialDelayMs doubles the delay up to its maximum: after %i attempts it is %i ms', (attempts, expected) => {
+  expect(exponentialDelayMs(attempts, 100, 2_000)).toBe(expected);
+});
 
 describe('backoffDelayMs', () => {
   test.each([
