@@ -9,7 +9,7 @@ export type {
 export type { CallOutcome } from './core/calls/stale-answer.js';
 export { type Clock, type ClockTimer, systemClock } from './core/concurrency/clock.js';
 export type { DeliveryStatus } from './core/engine/delivery-status.js';
-export type { StatusQuery, TaskFailure, TaskStatus } from './core/engine/status.js';
+export type { StatusQuery, TaskFailure, TaskStatus } from './core/engine/task-status.js';
 export { TokenError, type TokenErrorCode, type TokenErrorFacts } from './core/model/errors.js';
 export type {
   DeliveredEvent,

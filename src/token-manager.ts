@@ -15,7 +15,8 @@ import {
 import { subjectAlone } from './core/calls/hit-options.js';
 import { Engine } from './core/engine/engine.js';
 import { exposeEngine } from './core/engine/engine-of.js';
-import { readStatusQuery, type StatusQuery, type TaskStatus, taskStatus } from './core/engine/status.js';
+import { readStatusQuery, taskStatus } from './core/engine/status.js';
+import type { StatusQuery, TaskStatus } from './core/engine/task-status.js';
 import { assertNoCycle } from './core/model/dependencies.js';
 import { closedError } from './core/model/errors.js';
 import { Events, type TokenManagerEvents, type TokenManagerListener } from './core/model/events.js';

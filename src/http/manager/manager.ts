@@ -1,5 +1,5 @@
 import type { GetOptions, RefreshCallOptions, SubjectOptions } from '../../core/calls/call-options.js';
-import type { StatusQuery, TaskStatus } from '../../core/engine/status.js';
+import type { StatusQuery, TaskStatus } from '../../core/engine/task-status.js';
 import type { Grant } from '../../core/model/refresher.js';
 import type { Registration } from '../../core/model/registration.js';
 import type { TokenRecord } from '../../core/model/token-record.js';

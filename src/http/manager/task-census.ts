@@ -1,6 +1,7 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import type { Clock } from '../../core/concurrency/clock.js';
-import type { StatusParts, TaskStatus } from '../../core/engine/status.js';
+import type { StatusParts } from '../../core/engine/status.js';
+import type { TaskStatus } from '../../core/engine/task-status.js';
 import { type KnownKey, type WaitingParts, waitingAfter, waitingOf } from '../../core/engine/waiting.js';
 import type { TokenKey } from '../../core/model/token-key.js';
 import { WAITING_FOR, type WaitingFor } from '../../core/model/waiting-texts.js';

@@ -1,5 +1,5 @@
 import { Semaphore } from '../../../core/concurrency/semaphore.js';
-import type { TaskStatus } from '../../../core/engine/status.js';
+import type { TaskStatus } from '../../../core/engine/task-status.js';
 import type { Manager } from '../../manager/manager.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
 import type { RequestContext } from '../../routing/request-context.js';

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type StatusParts, type StatusQuery, type TaskStatus, taskStatus } from '../../../../src/core/engine/status.js';
+import { type StatusParts, taskStatus } from '../../../../src/core/engine/status.js';
+import type { StatusQuery, TaskStatus } from '../../../../src/core/engine/task-status.js';
 import { canonicalJson, checksum } from '../../../../src/core/primitives/checksum.js';
 import type { JsonObject } from '../../../../src/core/primitives/json.js';
 import { BackgroundCoolDowns } from '../../../../src/core/records/background-cool-downs.js';

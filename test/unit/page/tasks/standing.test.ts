@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
-import type { TaskStatus } from '../../../../src/core/engine/status.js';
+import type { TaskStatus } from '../../../../src/core/engine/task-status.js';
 import { inOrder, shareLeft, standingOf } from '../../../../src/page/tasks/standing.js';
 import type { Task } from '../../../../src/page/tasks/task.js';
 import { stateOf } from '../../../../src/page/tasks/task-facts.js';
