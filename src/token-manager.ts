@@ -13,6 +13,7 @@ import {
   type WaitOptions,
 } from './core/calls/call-options.js';
 import { subjectAlone } from './core/calls/hit-options.js';
+import { SharedWaits } from './core/concurrency/shared-waits.js';
 import { Engine } from './core/engine/engine.js';
 import { exposeEngine } from './core/engine/engine-of.js';
 import { readStatusQuery, taskStatus } from './core/engine/status.js';
@@ -49,14 +50,6 @@ export type BuiltInTokenType =
   | 'wx_card_ticket'
   | 'component_verify_ticket';
 
-interface SharedWait {
-  readonly promise: Promise<string>;
-  readonly begunAtMonotonic: number;
-}
-
-/** The time within which calls share one wait. A call that joins late may time out this much too early. */
-const SHARED_WAIT_MS = 20;
-
 /**
  * Keeps every WeChat token of an application fresh.
  *
@@ -79,7 +72,7 @@ export class TokenManager<Custom extends string = never> {
   readonly #events = new Events();
   readonly #refreshers: ReadonlyMap<string, BuiltInRefresher>;
   /** The shared waits of calls without options, by type and app. */
-  readonly #waits = new Map<string, SharedWait>();
+  readonly #waits = new SharedWaits<string>();
 
   /**
    * @throws TypeError naming the option, what it must be and what came.
@@ -360,24 +353,11 @@ export class TokenManager<Custom extends string = never> {
     return subject === null ? undefined : this.#engine.records.hit(appid, type, subject);
   }
 
-  /**
-   * Shares one wait and its deadline among calls at nearly the same time, because a wait of its own would cost each of
-   * them some 40 us.
-   */
+  /** Waits for the token together with other calls without options that begin at nearly the same time. */
   #acquireShared(appid: string, type: string): Promise<string> {
-    if (typeof appid !== 'string' || typeof type !== 'string') return this.#acquire(appid, type).then(tokenOf);
-    const id = `${type}/${appid}`;
-    const now = this.#engine.clock.monotonic();
-    const underWay = this.#waits.get(id);
-    if (underWay !== undefined && now - underWay.begunAtMonotonic <= SHARED_WAIT_MS) return underWay.promise;
-    const promise = this.#acquire(appid, type).then(tokenOf);
-    const wait = { promise, begunAtMonotonic: now };
-    const end = (): void => {
-      if (this.#waits.get(id) === wait) this.#waits.delete(id);
-    };
-    this.#waits.set(id, wait);
-    promise.then(end, end);
-    return promise;
+    const begin = (): Promise<string> => this.#acquire(appid, type).then(tokenOf);
+    if (typeof appid !== 'string' || typeof type !== 'string') return begin();
+    return this.#waits.join(`${type}/${appid}`, this.#engine.clock.monotonic(), begin);
   }
 
   async #acquire(appid: string, type: string, options: GetOptions = {}): Promise<CachedRecord> {
