@@ -7,27 +7,38 @@ export interface RefreshRates {
 }
 
 const MAX_APPS = 10_000;
-/** The time for which unused permits may be used later. */
+/** The time for which unused permits may be used later, if no burst is given. */
 const BURST_MS = 50;
+const PERMIT = 1_000;
 
-/** Grants permits one after the other, at even intervals. */
+/**
+ * Grants permits one after the other, at even intervals. It counts in thousandths of a permit, which are whole numbers at
+ * a whole rate, so that rounding errors do not add up.
+ */
 export class RateLimiter {
-  readonly #stepMs: number;
+  readonly perSecond: number;
+  readonly #burst: number;
   #freeAt = Number.NEGATIVE_INFINITY;
   /** The earliest instant at which the next refresh that finds no free permit may ask again. */
   #askAgainAt = Number.NEGATIVE_INFINITY;
 
-  constructor(perSecond: number) {
-    this.#stepMs = 1_000 / perSecond;
+  /**
+   * @param burst - the number of permits that may be used at once after a pause, at least 1; by default one, and those of
+   *   the last 50 ms.
+   */
+  constructor(perSecond: number, burst?: number) {
+    this.perSecond = perSecond;
+    this.#burst = burst === undefined ? perSecond * BURST_MS : (burst - 1) * PERMIT;
   }
 
   /**
-   * Reserves a permit if one is free at `now`.
+   * Reserves a permit if one is free at `now`, the monotonic time in milliseconds.
    *
    * @returns 0 if a permit was reserved, otherwise the milliseconds to wait before asking again.
    */
   reserve(now: number): number {
-    if (this.#freeAt > now) return this.#freeAt - now;
+    const waitMs = this.#untilMs(this.#freeAt, now);
+    if (waitMs > 0) return waitMs;
     this.charge(now);
     return 0;
   }
@@ -37,21 +48,24 @@ export class RateLimiter {
    * ask again, since most of thousands that ask again at the same time would do so in vain.
    */
   reserveInLine(now: number): number {
-    const waitMs = this.reserve(now);
-    if (waitMs === 0) return 0;
+    if (this.reserve(now) === 0) return 0;
     const at = Math.max(this.#freeAt, this.#askAgainAt);
-    this.#askAgainAt = at + this.#stepMs;
-    return at - now;
+    this.#askAgainAt = at + PERMIT;
+    return this.#untilMs(at, now);
   }
 
   /** Uses a permit for work that does not wait, even if none is free; later reservations wait for longer instead. */
   charge(now: number): void {
-    this.#freeAt = Math.max(this.#freeAt, now - BURST_MS) + this.#stepMs;
+    this.#freeAt = Math.max(this.#freeAt, now * this.perSecond - this.#burst) + PERMIT;
   }
 
   /** Refunds a permit that was not used. */
   refund(): void {
-    this.#freeAt -= this.#stepMs;
+    this.#freeAt -= PERMIT;
+  }
+
+  #untilMs(at: number, now: number): number {
+    return (at - now * this.perSecond) / this.perSecond;
   }
 }
 

@@ -8,7 +8,7 @@ import { HostNames } from './host-names.js';
 import { KeyRing, type KeyUse } from './key-ring.js';
 import { KeysFile } from './keys-file.js';
 import { presentedKey } from './presented-key.js';
-import type { Refusal } from './refusal.js';
+import { type Refusal, wholeSeconds } from './refusal.js';
 import { TrustedPeers } from './trusted-peers.js';
 
 export interface AccessOptions {
@@ -76,7 +76,7 @@ export class AccessCheck {
     this.#trusted = new TrustedPeers(trust);
     this.#names = new HostNames(hostNames);
     this.takesKeys = !anonymous && keys.length > 0;
-    this.#keys = new KeyRing(keySource(keys, clock, onKeysFileBroken), clock);
+    this.#keys = new KeyRing(keySource(keys, clock, onKeysFileBroken));
     if (keys.length === 0 && trust.length === 0 && !anonymous) {
       throw new TypeError(
         'createHandler needs one of keys, trust and anonymous: without them every request is refused',
@@ -105,7 +105,7 @@ export class AccessCheck {
     const now = this.#clock.now();
     if (held.expiresAt !== undefined && now >= held.expiresAt) return EXPIRED_KEY;
     held.lastUsedAt = now;
-    const retryAfterSeconds = held.rate?.take(this.#clock.monotonic()) ?? 0;
+    const retryAfterSeconds = wholeSeconds(held.rate?.reserve(this.#clock.monotonic()) ?? 0);
     if (retryAfterSeconds > 0) {
       return { status: 429, reason: 'tooMany', message: 'too many requests with this key', retryAfterSeconds };
     }

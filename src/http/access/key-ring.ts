@@ -1,9 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Clock } from '../../core/concurrency/clock.js';
+import { RateLimiter } from '../../core/concurrency/rate-limit.js';
 import { comparablePath } from '../../gateway/canonical-path.js';
 import { Admission } from './admission.js';
 import { type ApiKey, keyHash, keyIdOf } from './api-key.js';
-import { RateLimit } from './rate-limit.js';
 import { VerifiedText } from './verified-text.js';
 
 /** A key without its hash, with the time at which this process last let in a request with it. */
@@ -18,7 +17,7 @@ export interface HeldKey {
   readonly hash: Uint8Array;
   /** The permissions of requests with the key. */
   readonly admission: Admission;
-  readonly rate: RateLimit | undefined;
+  readonly rate: RateLimiter | undefined;
   readonly expiresAt: number | undefined;
   /** The time of the last use. It is kept in memory only, because writing a file at every request could fail. */
   lastUsedAt: number | undefined;
@@ -36,7 +35,6 @@ const ID_ENDS_AT: number = ID_BEGINS_AT + 8;
 /** Holds the current keys by id. */
 export class KeyRing {
   readonly #current: () => readonly ApiKey[];
-  readonly #clock: Clock;
   #entries: readonly ApiKey[] = [];
   #held: ReadonlyMap<string, HeldKey> = new Map();
 
@@ -44,9 +42,8 @@ export class KeyRing {
    * @param current - returns the current keys. It is called for every request; the same array means that nothing has
    *   changed.
    */
-  constructor(current: () => readonly ApiKey[], clock: Clock) {
+  constructor(current: () => readonly ApiKey[]) {
     this.#current = current;
-    this.#clock = clock;
   }
 
   /** Returns the entry of a key. It is found by its id, which is not secret, so that only one hash has to be compared. */
@@ -99,8 +96,8 @@ export class KeyRing {
    * Returns the rate limit of a key. If its rate is unchanged, the previous limit is kept, so that a change of other keys
    * does not reset it.
    */
-  #rateOf(id: string, perSecond: number): RateLimit {
+  #rateOf(id: string, perSecond: number): RateLimiter {
     const before = this.#held.get(id)?.rate;
-    return before?.perSecond === perSecond ? before : new RateLimit(perSecond, this.#clock.monotonic());
+    return before?.perSecond === perSecond ? before : new RateLimiter(perSecond, Math.max(1, perSecond));
   }
 }

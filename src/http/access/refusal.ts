@@ -19,3 +19,8 @@ export interface Refusal {
   readonly message: string;
   readonly retryAfterSeconds?: number;
 }
+
+/** Returns a wait in whole seconds, as a response gives it. */
+export function wholeSeconds(waitMs: number): number {
+  return Math.ceil(waitMs / 1_000);
+}

@@ -1,8 +1,8 @@
 import type { Clock } from '../../core/concurrency/clock.js';
+import { RateLimiter } from '../../core/concurrency/rate-limit.js';
 import { Counter } from '../../core/primitives/counters.js';
 import { peerNetwork } from './peer-network.js';
-import { RateLimit } from './rate-limit.js';
-import { REFUSAL_REASONS, type Refusal, type RefusalReason } from './refusal.js';
+import { REFUSAL_REASONS, type Refusal, type RefusalReason, wholeSeconds } from './refusal.js';
 
 /** The report on the refused requests of a peer. */
 export interface RefusedRequests {
@@ -17,7 +17,7 @@ export interface RefusedRequests {
 }
 
 interface Peer {
-  readonly limit: RateLimit;
+  readonly limit: RateLimiter;
   unreported: number;
   /** The time of the last refusal, on the monotonic clock. */
   lastAt: number;
@@ -45,7 +45,7 @@ export class RefusedPeers {
    */
   onReport: ((refused: RefusedRequests) => void) | undefined;
   readonly #clock: Pick<Clock, 'monotonic'>;
-  readonly #reports: RateLimit;
+  readonly #reports: RateLimiter;
   /** The peers by network; the one that was refused last comes last. */
   readonly #peers = new Map<string, Peer>();
   /** The peer that stands for all peers for which there is no room. */
@@ -59,7 +59,7 @@ export class RefusedPeers {
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
-    this.#reports = new RateLimit(REPORTS_PER_SECOND, clock.monotonic(), REPORTS_AT_ONCE);
+    this.#reports = new RateLimiter(REPORTS_PER_SECOND, REPORTS_AT_ONCE);
     this.#others = newPeer(clock.monotonic());
   }
 
@@ -78,12 +78,12 @@ export class RefusedPeers {
     const now = this.#clock.monotonic();
     const peer = this.#peer(peerNetwork(address), now);
     peer.lastAt = now;
-    return peer.limit.take(now) === 0;
+    return peer.limit.reserve(now) === 0;
   }
 
   /** Returns the reserved refusal of a request that was not refused. */
   release(address: string | undefined): void {
-    (this.#peers.get(peerNetwork(address)) ?? this.#others).limit.giveBack();
+    (this.#peers.get(peerNetwork(address)) ?? this.#others).limit.refund();
   }
 
   /** Counts a refusal, and returns the one to answer with: 429 if the peer has used up its refusals. */
@@ -91,7 +91,7 @@ export class RefusedPeers {
     const now = this.#clock.monotonic();
     const network = peerNetwork(address);
     const peer = this.#peer(network, now);
-    const retryAfterSeconds = GUESSES.has(refusal.reason) ? peer.limit.take(now) : 0;
+    const retryAfterSeconds = GUESSES.has(refusal.reason) ? wholeSeconds(peer.limit.reserve(now)) : 0;
     return this.#note(network, peer, retryAfterSeconds === 0 ? refusal : throttledFor(retryAfterSeconds));
   }
 
@@ -106,7 +106,7 @@ export class RefusedPeers {
    * before each of its requests.
    */
   giveBack(address: string | undefined): void {
-    if (this.#peers.size > 0) this.#peers.get(peerNetwork(address))?.limit.giveBack();
+    if (this.#peers.size > 0) this.#peers.get(peerNetwork(address))?.limit.refund();
   }
 
   #note(network: string, peer: Peer, answered: Refusal): Refusal {
@@ -142,7 +142,7 @@ export class RefusedPeers {
     if (!isDue) return;
     peer.reportedAt = now;
     if (reason === 'throttled') peer.throttlingReportedAt = now;
-    if (this.#reports.take(now) > 0) {
+    if (this.#reports.reserve(now) > 0) {
       this.#suppressed += 1;
       return;
     }
@@ -155,7 +155,7 @@ export class RefusedPeers {
 }
 
 function newPeer(now: number): Peer {
-  const limit = new RateLimit(PER_SECOND, now, BURST);
+  const limit = new RateLimiter(PER_SECOND, BURST);
   return { limit, unreported: 0, lastAt: now, reportedAt: undefined, throttlingReportedAt: undefined };
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/concurrency/clock.js';
-import { RateLimit } from './rate-limit.js';
-import type { Refusal } from './refusal.js';
+import { RateLimiter } from '../../core/concurrency/rate-limit.js';
+import { type Refusal, wholeSeconds } from './refusal.js';
 
 const PER_SECOND = 20;
 const MISS_MS = 30_000;
@@ -14,7 +14,7 @@ export interface SecretFound {
 /** Limits the reads of the store for secrets of apps that are not in memory, because no key is needed to cause them. */
 export class SecretLookUps {
   readonly #clock: Pick<Clock, 'monotonic'>;
-  readonly #reads: RateLimit;
+  readonly #reads: RateLimiter;
   /** The expiry times of cached misses, by app or by app and secret; the earliest comes first. */
   readonly #misses = new Map<string, number>();
   /** The look-ups in progress by app and secret. Concurrent requests with the same secret share one. */
@@ -22,7 +22,7 @@ export class SecretLookUps {
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
-    this.#reads = new RateLimit(PER_SECOND, clock.monotonic());
+    this.#reads = new RateLimiter(PER_SECOND, PER_SECOND);
   }
 
   /** Returns the number of cached misses. */
@@ -48,7 +48,7 @@ export class SecretLookUps {
     const now = this.#clock.monotonic();
     this.#forget(now);
     if (this.#misses.has(appid) || this.#misses.has(ofSecret)) return false;
-    const retryAfterSeconds = this.#reads.take(now);
+    const retryAfterSeconds = wholeSeconds(this.#reads.reserve(now));
     if (retryAfterSeconds > 0) return { status: 429, reason: 'throttled', message: BUSY, retryAfterSeconds };
     const looked = this.#lookFor(appid, ofSecret, look).finally(() => this.#underWay.delete(ofSecret));
     this.#underWay.set(ofSecret, looked);

@@ -50,6 +50,44 @@ describe('RateLimiter: steps', () => {
   });
 });
 
+describe('RateLimiter: bursts', () => {
+  test.each([
+    [499, 1],
+    [500, 0],
+    [501, 0],
+  ])('two permits a second are used up at once: at %i ms the next has to wait %i ms', (now, waitMs) => {
+    const limiter = new RateLimiter(2, 2);
+    expect([limiter.reserve(0), limiter.reserve(0)]).toEqual([0, 0]);
+    expect(limiter.reserve(now)).toBe(waitMs);
+  });
+
+  test('a limit of one permit in 100 s returns the time to wait', () => {
+    const limiter = new RateLimiter(0.01, 1);
+    expect(limiter.reserve(0)).toBe(0);
+    expect([limiter.reserve(0), limiter.reserve(50_000)]).toEqual([100_000, 50_000]);
+    expect(limiter.reserve(100_000)).toBe(0);
+  });
+
+  test.each([2.5, 3, 7, 300])('a pause saves up one burst, not a permit less, at %d a second', (perSecond) => {
+    const limiter = new RateLimiter(perSecond, perSecond);
+    const count = (now: number): number => {
+      let permits = 0;
+      while (limiter.reserve(now) === 0) permits += 1;
+      return permits;
+    };
+    expect(Array.from({ length: 3 }, (_, pause) => count(pause * 3_600_000))).toEqual(
+      Array(3).fill(Math.floor(perSecond)),
+    );
+  });
+
+  test('a refund never saves up more than a burst', () => {
+    const limiter = new RateLimiter(1, 2);
+    limiter.reserve(0);
+    for (let refund = 0; refund < 5; refund++) limiter.refund();
+    expect([limiter.reserve(0), limiter.reserve(0), limiter.reserve(0)]).toEqual([0, 0, 1_000]);
+  });
+});
+
 describe('LocalRateLimit: the rate of one process', () => {
   test('a local rate limit counts all apps together and each app', () => {
     let now = 1_000;
