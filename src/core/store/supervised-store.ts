@@ -3,20 +3,22 @@ import { setGraceTimer } from '../concurrency/grace-timer.js';
 import { Semaphore } from '../concurrency/semaphore.js';
 import { COMMAND_TIMEOUT_MS } from '../concurrency/time-limits.js';
 import { Deadline } from '../model/deadline.js';
-import { closedError, safeCause, TokenError } from '../model/errors.js';
+import { closedError, TokenError } from '../model/errors.js';
 import type { ChangeListener, Due, Lease, ListOptions, StoredDocument, TokenStore } from '../model/store.js';
 import type { JsonObject } from '../primitives/json.js';
 import { noop } from '../primitives/noop.js';
 import { type Absence, type AbsenceJudge, NOTHING_IS_LOST } from './absence.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { checkedClaims, checkedDocuments, checkedInstant, checkedLease } from './store-answers.js';
+import {
+  type Command,
+  type CommandKind,
+  kindOf,
+  type StoreAvailability,
+  type StoreTrouble,
+  StoreTroubles,
+} from './store-troubles.js';
 
-type Read = 'now' | 'get' | 'list' | 'watch' | 'watch end';
-type Write = 'set' | 'delete' | 'lease' | 'claimDue' | 'release' | 'close';
-type Command = Read | Write;
-type Kind = 'read' | 'write';
-
-const READS: readonly Command[] = ['now', 'get', 'list', 'watch', 'watch end'];
 /**
  * The maximum number of reads in progress. Further commands would wait in the queue of the driver, and might time out
  * before a store that works well has received them.
@@ -28,28 +30,6 @@ const ALWAYS_TRIED: readonly Command[] = ['watch end', 'release', 'close'];
 
 /** The commands that are queued, because any number of callers may need them at the same time. */
 type Queued = 'get' | 'list' | 'lease' | 'set' | 'delete';
-
-/** A failure of a store that has not recovered yet. */
-export interface StoreTrouble {
-  /** The instant of the first failure, by the wall clock. */
-  readonly since: number;
-  /** The code that the server or the operating system reports; `STORE_UNAVAILABLE` if there is none. */
-  readonly code: string;
-}
-
-interface FailedCommand extends StoreTrouble {
-  readonly command: Command;
-  /**
-   * Whether the store did not answer at all, or failed to read as well. A store that is merely full answers, and can
-   * still read.
-   */
-  readonly isOutage: boolean;
-}
-
-export interface StoreAvailability {
-  unavailable(error: TokenError): void;
-  available(): void;
-}
 
 /** A handle by which a command that makes progress restarts its time limit. */
 interface Progress {
@@ -69,10 +49,8 @@ interface Taking<Result> {
 export class SupervisedStore {
   readonly #store: TokenStore;
   readonly #clock: Clock;
-  readonly #availability: StoreAvailability;
-  /** The latest failures by kind of command, because reading may work while writing does not. */
-  readonly #failing = new Map<Kind, FailedCommand>();
-  readonly #breakers: Readonly<Record<Kind, CircuitBreaker>>;
+  readonly #troubles: StoreTroubles;
+  readonly #breakers: Readonly<Record<CommandKind, CircuitBreaker>>;
   readonly #queues: ReadonlyMap<Command, Semaphore>;
   /** The functions that end the wait for each command that has been sent. */
   readonly #sent = new Set<() => void>();
@@ -87,7 +65,7 @@ export class SupervisedStore {
   constructor(store: TokenStore, clock: Clock, availability: StoreAvailability) {
     this.#store = store;
     this.#clock = clock;
-    this.#availability = availability;
+    this.#troubles = new StoreTroubles(clock, availability);
     this.#breakers = { read: new CircuitBreaker(clock), write: new CircuitBreaker(clock) };
     const reads = new Semaphore(MOST_READS);
     const writes = new Semaphore(MOST_WRITES);
@@ -125,20 +103,20 @@ export class SupervisedStore {
   }
 
   get failing(): boolean {
-    return this.#failing.size > 0;
+    return this.#troubles.any;
   }
 
   get failsToRead(): boolean {
-    return this.#failing.has('read');
+    return this.#troubles.of('read') !== undefined;
   }
 
   get failsToWrite(): boolean {
-    return this.#failing.has('write');
+    return this.#troubles.of('write') !== undefined;
   }
 
   /** Returns the trouble of failing writes; `undefined` if writes work. */
   get writeTrouble(): StoreTrouble | undefined {
-    return this.#failing.get('write');
+    return this.#troubles.of('write');
   }
 
   get canWatch(): boolean {
@@ -294,7 +272,7 @@ export class SupervisedStore {
       const late = (): void => {
         end();
         sent.abandon();
-        reject(this.#failed(command, `did not answer within ${COMMAND_TIMEOUT_MS} ms`, undefined));
+        reject(this.#troubles.failed(command, `did not answer within ${COMMAND_TIMEOUT_MS} ms`, undefined));
       };
       let timer = setGraceTimer(this.#clock, late, COMMAND_TIMEOUT_MS);
       if (progress !== undefined) {
@@ -308,13 +286,15 @@ export class SupervisedStore {
         (result) => {
           end();
           // A late answer is not a recovery while commands are pending, because these may time out as well.
-          if (!sent.settle() || gate.isIdle) this.#worked(command, result);
+          const isRecovery = !sent.settle() || gate.isIdle;
+          // A successful close does not show that the store is available, and has no further consequences.
+          if (isRecovery && this.#state === 'open') this.#troubles.worked(command, result);
           resolve(result);
         },
         (error: unknown) => {
           end();
           // The failure of an abandoned command is ignored: it has been reported, and the store may work again by now.
-          if (!sent.settle()) reject(this.#failed(command, 'failed', error));
+          if (!sent.settle()) reject(this.#troubles.failed(command, 'failed', error));
         },
       );
     });
@@ -323,58 +303,6 @@ export class SupervisedStore {
   async #call<Result>(command: () => Promise<Result>): Promise<Result> {
     return command();
   }
-
-  #worked(command: Command, result: unknown): void {
-    // A successful close does not show that the store is available, and has no further consequences.
-    if (this.#state !== 'open') return;
-    const kind = kindOf(command);
-    const failed = this.#failing.get(kind);
-    if (failed === undefined || (kind === 'write' && !showsThatWritesWork(command, result, failed))) return;
-    this.#failing.delete(kind);
-    if (this.#failing.size === 0) this.#availability.available();
-  }
-
-  #failed(command: Command, what: string, error: unknown): TokenError {
-    const cause = error === undefined ? undefined : safeCause(error);
-    const detail = cause === undefined ? '' : `: ${cause.message}`;
-    const failure = new TokenError('STORE_UNAVAILABLE', `the store's ${command} ${what}${detail}`, {
-      retryable: true,
-      cause,
-    });
-    const isNews = this.#failing.size === 0;
-    const kind = kindOf(command);
-    const before = this.#failing.get(kind);
-    const since = before?.since ?? this.#clock.now();
-    // A failed `set` is remembered in place of later failures of other commands, because these need less of the store.
-    const worst = before?.command === 'set' ? 'set' : command;
-    const isOutage = before?.isOutage === true || error === undefined || this.#failing.has('read');
-    this.#failing.set(kind, { since, code: codeOf(cause), command: worst, isOutage });
-    const writes = this.#failing.get('write');
-    if (kind === 'read' && writes !== undefined) this.#failing.set('write', { ...writes, isOutage: true });
-    if (isNews) this.#availability.unavailable(failure);
-    return failure;
-  }
-}
-
-function codeOf(cause: Error | undefined): string {
-  const { code } = (cause ?? {}) as { readonly code?: unknown };
-  return typeof code === 'string' ? code : 'STORE_UNAVAILABLE';
-}
-
-/**
- * Returns whether a successful write shows that the store has recovered from an earlier failure of writes. After an
- * outage any write does. A store that is full still releases, deletes, and answers that nothing is due, so only a
- * successful `set` counts, or a success of the command that failed, if it has changed something.
- */
-function showsThatWritesWork(command: Command, result: unknown, failed: FailedCommand): boolean {
-  if (failed.isOutage) return true;
-  if (command !== 'set' && command !== failed.command) return false;
-  if (command === 'set' || command === 'lease') return result !== undefined;
-  return command !== 'claimDue' || (result as readonly Lease[]).length > 0;
-}
-
-function kindOf(command: Command): Kind {
-  return READS.includes(command) ? 'read' : 'write';
 }
 
 function hangs(silentMs: number): TokenError {
