@@ -78,7 +78,7 @@ export class OwnRemovals {
       if (stored !== undefined) add(id, markFrom(stored.data));
       isThere ||= stored !== undefined;
     }
-    await this.#history.noteUnregistered([id], isThere);
+    await this.#history.notes.noteUnregistered([id], isThere);
     return {
       found: (documents) => {
         for (const document of documents) add(document.id, markFrom(document.data));
@@ -120,7 +120,7 @@ export class OwnRemovals {
       return found === undefined || this.#own.has(found.id) ? [] : [{ mark, ...found }];
     });
     // The removal is recorded first, so that no other process puts the deleted documents back.
-    await this.#history.noteUnregistered(ended.filter(({ isNamed }) => isNamed).map(({ mark }) => mark));
+    await this.#history.notes.noteUnregistered(ended.filter(({ isNamed }) => isNamed).map(({ mark }) => mark));
     const ids = new Set(ended.map(({ id }) => id));
     for (const appid of new Set([...ids].map(appidOf))) {
       await this.#remove(

@@ -141,7 +141,7 @@ export class PutBack {
       const version = await store.set(id, data, before?.found.version ?? 0, due);
       if (version === undefined) return false;
       // An earlier state of the store, which lacks the document, must not be mistaken for the present one.
-      history.noteChange();
+      history.notes.noteChange();
       document = { id, version, data };
     }
     // The version is meaningless if the history has changed since the write.

@@ -96,7 +96,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
       this.#removals.registered(content);
     }
     const changed = documents.filter(({ isChanged }) => isChanged).map(({ id }) => id);
-    return changed.length > 0 ? history.noteRegistered(changed) : undefined;
+    return changed.length > 0 ? history.notes.noteRegistered(changed) : undefined;
   }
 
   unregistering(id: string): Promise<Unregistering> {
@@ -185,7 +185,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
   async stop(): Promise<void> {
     this.#retry?.cancel();
     await this.#recovering;
-    await this.history.stop();
+    await this.history.notes.stop();
   }
 
   #recoverSoon(): Promise<void> {

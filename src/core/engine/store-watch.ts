@@ -8,7 +8,8 @@ import type { Records } from '../records/records.js';
 import type { RetryStates } from '../records/retry-states.js';
 import type { PushedTokens } from '../registry/pushed-tokens.js';
 import type { Registry } from '../registry/registry.js';
-import { HISTORY_ID, type StoreHistory } from '../store/store-history.js';
+import { HISTORY_ID } from '../store/history-document.js';
+import type { StoreHistory } from '../store/store-history.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 
 /** The part that continues with a store that has been replaced. */

@@ -3,7 +3,7 @@ import { wait } from '../../../../src/core/concurrency/clock.js';
 import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import type { CallbackPort } from '../../../../src/core/model/callback-port.js';
 import { unseal } from '../../../../src/core/store/document-codec.js';
-import { HISTORY_ID } from '../../../../src/core/store/store-history.js';
+import { HISTORY_ID } from '../../../../src/core/store/history-document.js';
 import type { TokenError, TokenManager } from '../../../../src/index.js';
 import { CLOSES_WITHIN_MS, ClosableStore, closable, closed, isQuiet } from '../../../support/stores/closable-store.js';
 import { shared } from '../../../support/stores/shared-store.js';

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
-import { HISTORY_ID, StoreHistory } from '../../../../src/core/store/store-history.js';
+import { HISTORY_ID } from '../../../../src/core/store/history-document.js';
+import { StoreHistory } from '../../../../src/core/store/store-history.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
@@ -82,7 +83,7 @@ describe('StoreHistory: a later check', () => {
     const [one, other] = [history('a'), history('b')];
     await one.check();
     const backup = await stored();
-    void one.noteRegistered(['app/wx1']);
+    void one.notes.noteRegistered(['app/wx1']);
     await clock.advance(0);
     await other.check();
     faulty.afterGet = () => {};
@@ -150,7 +151,7 @@ describe('StoreHistory: a later check', () => {
     await memory.set(HISTORY_ID, seal(HISTORY_ID, { id: 'x', later: 1 }), 0);
     const one = history();
     await one.check();
-    void one.noteRegistered(['app/wx1']);
+    void one.notes.noteRegistered(['app/wx1']);
     await clock.advance(0);
     expect(await content()).toMatchObject({ id: 'x', later: 1 });
   });
@@ -169,7 +170,7 @@ describe('StoreHistory: a write over a later history that its process never saw'
       store.wipe();
       await later.check();
       // Both are of the first version, so that this write replaces what it has not seen.
-      void earlier.noteRegistered(['app/wx1']);
+      void earlier.notes.noteRegistered(['app/wx1']);
       await clock.advance(0);
       expect(store.data(HISTORY_ID)).toMatchObject({ id });
       const looks = first === 'the other process' ? [earlier, later, earlier] : [later, earlier, later];
@@ -192,7 +193,7 @@ describe('StoreHistory: a restored state', () => {
   /** Raises the version by registrations, a second apart. */
   async function raise(one: StoreHistory, times: number): Promise<void> {
     for (let count = 0; count < times; count += 1) {
-      void one.noteRegistered([`app/wx${count}`]);
+      void one.notes.noteRegistered([`app/wx${count}`]);
       await clock.advance(1_000);
     }
   }
@@ -265,11 +266,15 @@ describe('StoreHistory: a restored state', () => {
     store.restore(backup);
     await one.check();
     for (const id of ['app/wx1', 'app/wx2']) {
-      await one.noteRegistered([id]);
+      await one.notes.noteRegistered([id]);
       expect(contentNow()['registered']).toContain(id);
     }
     faulty.calls.length = 0;
-    await Promise.all([one.noteRegistered(['app/wx3']), one.noteRegistered(['app/wx4']), one.noteUnregistered(['a'])]);
+    await Promise.all([
+      one.notes.noteRegistered(['app/wx3']),
+      one.notes.noteRegistered(['app/wx4']),
+      one.notes.noteUnregistered(['a']),
+    ]);
     expect(faulty.calls).toEqual(['set']);
     expect(contentNow()).toMatchObject({ registered: [1, 2, 3, 4].map((n) => `app/wx${n}`), unregistered: ['a'] });
   });
@@ -284,10 +289,10 @@ describe('StoreHistory: a restored state', () => {
     faulty.before = () => {
       throw new Error('away');
     };
-    await one.noteRegistered(['app/wx1']);
+    await one.notes.noteRegistered(['app/wx1']);
     await clock.advance(1_000);
     faulty.before = () => {};
-    await one.noteRegistered(['app/wx2']);
+    await one.notes.noteRegistered(['app/wx2']);
     expect(contentNow()['registered']).toEqual(['app/wx1', 'app/wx2']);
   });
 
@@ -317,9 +322,9 @@ describe('StoreHistory: a restored state', () => {
       const one = history('a');
       await one.check();
       await clock.advance(afterMs);
-      if (isNotedBefore) await one.noteUnregistered(['app/wx1']);
+      if (isNotedBefore) await one.notes.noteUnregistered(['app/wx1']);
       const backup = store.state();
-      await one.noteUnregistered(['app/wx1']);
+      await one.notes.noteUnregistered(['app/wx1']);
       await clock.advance(1_000);
       store.restore(backup);
       await one.check();
@@ -335,7 +340,7 @@ describe('StoreHistory: a restored state', () => {
       store.wipe();
       await one.check();
     };
-    void one.noteRegistered(['app/wx1']);
+    void one.notes.noteRegistered(['app/wx1']);
     await clock.advance(1_000);
     await one.check();
     expect(told).toEqual(['a another']);
@@ -348,17 +353,17 @@ describe('StoreHistory: changes', () => {
     await one.check();
     const writes = (): number => faulty.calls.filter((call) => call === 'set').length - 1;
     const seen: number[] = [];
-    for (let count = 0; count < 100; count += 1) void one.noteRegistered([`app/wx${count}`]);
+    for (let count = 0; count < 100; count += 1) void one.notes.noteRegistered([`app/wx${count}`]);
     await clock.advance(0);
     seen.push(writes());
-    for (let count = 0; count < 100; count += 1) void one.noteRegistered([`app/wx${count}`]);
+    for (let count = 0; count < 100; count += 1) void one.notes.noteRegistered([`app/wx${count}`]);
     await clock.advance(998);
     seen.push(writes());
     await clock.advance(2);
     seen.push(writes());
-    void one.noteRegistered(['app/wx1']);
+    void one.notes.noteRegistered(['app/wx1']);
     await clock.advance(0);
-    await one.stop();
+    await one.notes.stop();
     seen.push(writes());
     expect(seen).toEqual([1, 1, 2, 3]);
   });
@@ -373,7 +378,7 @@ describe('StoreHistory: changes', () => {
       const one = history();
       await one.check();
       await clock.advance(afterMs);
-      await one.noteUnregistered(['app/wx1']);
+      await one.notes.noteUnregistered(['app/wx1']);
       expect(['app/wx1', 'task/wx1/a', 'app/wx2'].map((id) => one.hasUnregistered(id, {}))).toEqual([
         isNoted,
         isNoted,
@@ -389,7 +394,7 @@ describe('StoreHistory: changes', () => {
       await one.check();
       faulty.calls.length = 0;
       const names = Array.from({ length: count }, (_, index) => `app/wx${index}`);
-      await Promise.all(names.map((name) => one.noteUnregistered([name])));
+      await Promise.all(names.map((name) => one.notes.noteUnregistered([name])));
       expect([(await content())['unregistered'], faulty.calls]).toEqual([names, ['set']]);
     },
   );
@@ -401,7 +406,7 @@ describe('StoreHistory: changes', () => {
     faulty = new FaultyStore(memory);
     const all = Array.from({ length: 20 }, (_, index) => history(`${index}`));
     for (const one of all) await one.check();
-    const noted = Promise.all(all.map((one, index) => one.noteUnregistered([`app/wx${index}`])));
+    const noted = Promise.all(all.map((one, index) => one.notes.noteUnregistered([`app/wx${index}`])));
     await clock.advance(10_000);
     await noted;
     expect((await content())['unregistered']).toHaveLength(20);
@@ -413,9 +418,9 @@ describe('StoreHistory: changes', () => {
     const later: Promise<void>[] = [];
     faulty.afterSet = async () => {
       faulty.afterSet = () => {};
-      later.push(one.noteUnregistered(['app/wx2']), one.noteUnregistered(['app/wx3']));
+      later.push(one.notes.noteUnregistered(['app/wx2']), one.notes.noteUnregistered(['app/wx3']));
     };
-    await one.noteUnregistered(['app/wx1']);
+    await one.notes.noteUnregistered(['app/wx1']);
     expect((await content())['unregistered']).toEqual(['app/wx1']);
     await Promise.all(later);
     expect((await content())['unregistered']).toEqual(['app/wx1', 'app/wx2', 'app/wx3']);
@@ -427,12 +432,12 @@ describe('StoreHistory: changes', () => {
     const set = memory.set.bind(memory);
     memory.set = async () => undefined;
     const refused = { code: 'STORE_UNAVAILABLE', retryable: true };
-    const noting = [one.noteUnregistered(['app/wx1']), one.noteUnregistered(['app/wx2'])];
+    const noting = [one.notes.noteUnregistered(['app/wx1']), one.notes.noteUnregistered(['app/wx2'])];
     const refusals = noting.map((noted) => expect(noted).rejects.toMatchObject(refused));
     await clock.advance(10_000);
     await Promise.all(refusals);
     memory.set = set;
-    await one.noteUnregistered(['app/wx3']);
+    await one.notes.noteUnregistered(['app/wx3']);
     expect((await content())['unregistered']).toEqual(['app/wx3']);
   });
 
@@ -441,7 +446,7 @@ describe('StoreHistory: changes', () => {
     await one.check();
     const data = { format: 2, checksum: 'x' };
     await memory.set(HISTORY_ID, data, (await stored())?.version as number);
-    await one.noteUnregistered(['app/wx1']);
+    await one.notes.noteUnregistered(['app/wx1']);
     expect((await stored())?.data).toEqual(data);
   });
 });
