@@ -1,6 +1,6 @@
 import type { TaskRegistration } from '../../../core/model/registration.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/primitives/json.js';
-import type { AppRegistration } from '../../manager/task-replacements.js';
+import type { AppRegistration } from '../../../core/registry/task-replacements.js';
 import { badRequest } from '../../routing/route-failure.js';
 
 const APP_FIELDS = ['secret', 'accessToken'];

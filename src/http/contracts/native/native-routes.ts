@@ -1,6 +1,6 @@
 import type { TokenRecord } from '../../../core/model/token-record.js';
 import { secondsLeft } from '../../../core/primitives/lifetime-left.js';
-import { TaskReplacements } from '../../manager/task-replacements.js';
+import { TaskReplacements } from '../../../core/registry/task-replacements.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
 import { assertKnownSubject } from '../../routing/known-subject.js';
 import { problemDetails } from '../../routing/problem-details.js';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { engineOf } from '../../../../src/core/engine/engine-of.js';
-import { TaskReplacements } from '../../../../src/http/manager/task-replacements.js';
+import { TaskReplacements } from '../../../../src/core/registry/task-replacements.js';
 import { closable, closed, isQuiet } from '../../../support/stores/closable-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 

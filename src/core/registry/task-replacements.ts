@@ -1,16 +1,20 @@
-import type { Clock } from '../../core/concurrency/clock.js';
-import { KeyedMutex } from '../../core/concurrency/keyed-mutex.js';
-import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../../core/concurrency/time-limits.js';
-import type { Closing } from '../../core/model/closing.js';
-import type { Registration, TaskRegistration } from '../../core/model/registration.js';
-import { assertAppid, keyId, parseKey, type TokenKey } from '../../core/model/token-key.js';
-import { acquireLease } from '../../core/registry/registration-lease.js';
-import type { SupervisedStore } from '../../core/store/supervised-store.js';
-import type { Manager } from './manager.js';
+import type { Clock } from '../concurrency/clock.js';
+import { KeyedMutex } from '../concurrency/keyed-mutex.js';
+import { COMMAND_TIMEOUT_MS, LEASE_MS } from '../concurrency/time-limits.js';
+import type { Closing } from '../model/closing.js';
+import type { Registration, TaskRegistration } from '../model/registration.js';
+import { assertAppid, keyId, parseKey, type TokenKey } from '../model/token-key.js';
+import type { SupervisedStore } from '../store/supervised-store.js';
+import { acquireLease } from './registration-lease.js';
 
 /** An app with the complete list of its tasks; without `tasks`, the existing ones remain. */
 export interface AppRegistration extends Registration {
   readonly tasks?: readonly TaskRegistration[];
+}
+
+/** The part of a manager that validates and writes registrations. */
+export interface Registering {
+  register(registration: Registration): Promise<void>;
 }
 
 /** The parts of a manager that replacements work with. */
@@ -31,11 +35,11 @@ const HELD_MS = LEASE_MS - 3 * COMMAND_TIMEOUT_MS;
  * and leaves the remaining tasks; repeating the request unregisters them.
  */
 export class TaskReplacements {
-  readonly #manager: Pick<Manager, 'register'>;
+  readonly #manager: Registering;
   readonly #parts: ReplacementParts;
   readonly #turns = new KeyedMutex();
 
-  constructor(manager: Pick<Manager, 'register'>, parts: ReplacementParts) {
+  constructor(manager: Registering, parts: ReplacementParts) {
     this.#manager = manager;
     this.#parts = parts;
   }
