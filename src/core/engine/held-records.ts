@@ -54,11 +54,11 @@ export class HeldRecords implements RecordRestorer {
       if (absence === 'restored') return true;
       if (absence === undefined) return false;
     }
-    const isDisplaced = records.isDisplaced(held);
+    const isDisplaced = records.displaced.has(held);
     // A record that was deleted on purpose stays deleted, and the write of a pending grant is retried independently.
     if (!isDisplaced && (!held.isStored || isAbsent(document))) return false;
     await this.restore(held, document);
-    const isKeptBack = records.cache.get(key) === held && records.isDisplaced(held) && held.rotation !== undefined;
+    const isKeptBack = records.cache.get(key) === held && records.displaced.has(held) && held.rotation !== undefined;
     if (isKeptBack && isAbsent(document)) {
       if (this.#lacksApp(key)) throw registrationLost(key);
       // Another process was faster.
@@ -90,13 +90,13 @@ export class HeldRecords implements RecordRestorer {
     const { records, registry, history } = this.#parts;
     const { key } = held;
     const isHeld = (): boolean => records.cache.get(key) === held;
-    if (!held.isStored && !records.isDisplaced(held)) return;
-    const { generation } = records;
+    if (!held.isStored && !records.displaced.has(held)) return;
+    const { generation } = records.displaced;
     // Versions can only be compared within one history, so the history is checked first.
     await history.check();
     // If the check has just found a replacement, the recovery reads the document again.
-    if (!isHeld() || records.generation !== generation) return;
-    if (records.isDisplaced(held)) {
+    if (!isHeld() || records.displaced.generation !== generation) return;
+    if (records.displaced.has(held)) {
       // The new store would keep the record without its app, so it is put back only when the app is.
       if (isLeftOver(registry, appDocumentId(key.appid))) await remainsLeftOver(registry, key);
       if (this.#lacksApp(key) || !isHeld()) return;
@@ -122,7 +122,7 @@ export class HeldRecords implements RecordRestorer {
     const { rotation: heldRotation } = held;
     const ours = records.grantOf(held);
     const enrolment = registry.enrolment(key);
-    const marks = records.marksOfDisplaced(held) ?? marksOf(enrolment);
+    const marks = records.displaced.marksOf(held) ?? marksOf(enrolment);
     const { hidden } = document;
     const isNewerThanShown =
       stored === undefined
@@ -133,7 +133,7 @@ export class HeldRecords implements RecordRestorer {
     // refresh token newer. It does not win if it is displaced, since its version means nothing then, or if the stored
     // record has a newer refresh token.
     const isTie = ours.obtainedAt === stored?.obtainedAt && ours.value !== stored.value;
-    const winsTie = isTie && !records.isDisplaced(held) && rotation?.token === held.rotation?.token;
+    const winsTie = isTie && !records.displaced.has(held) && rotation?.token === held.rotation?.token;
     const isNewer = isNewerThanShown || winsTie;
     const isOfUse = held.rotation !== undefined || records.leftMs(held) > 0;
     if (stored === undefined && !(isNewer && isOfUse)) return;

@@ -190,7 +190,7 @@ export class PutBack {
     const held = records.cache.get(key);
     // The registration has not been put back, and the record must not be without it.
     if (registrationIds(key).some((id) => isLeftOver(registry, id))) return false;
-    if (held === undefined || !records.isDisplaced(held)) return false;
+    if (held === undefined || !records.displaced.has(held)) return false;
     await restorer.restore(held, NO_KEY_DOCUMENT);
     return records.cache.get(key) !== held;
   }

@@ -144,12 +144,12 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
     if (isRecord) {
       const held = records.cache.get(key);
       if (held === undefined) return 'deleted';
-      if (records.isDisplaced(held)) return 'lost';
+      if (records.displaced.has(held)) return 'lost';
       const absence = await judgeMissingRecord(held, this.#parts);
       // A store that was emptied after the previous check lacks the registration as well.
       if (absence === 'deleted' && held.rotation !== undefined) await history.check();
-      if (absence === 'lost') records.displaceOne(held);
-      return records.isDisplaced(held) ? 'lost' : absence;
+      if (absence === 'lost') records.displaced.add(held);
+      return records.displaced.has(held) ? 'lost' : absence;
     }
     const appid = appidOf(id);
     if (own.has(id) && this.#pending.has(appid)) {
@@ -211,7 +211,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
     await this.#parts.recordReader.loadAll(this.#displaced());
     if (this.history.generation !== generation || !this.#removals.isSettled) return false;
     if (this.#pending.size > 0 || this.#undue.size > 0) return false;
-    const left = [...records.displaced()];
+    const left = [...records.displaced.ofUse()];
     this.#isIncomplete = left.length > 0 || hasLeftOvers(registry);
     // Records whose app is missing wait for it, and are checked again each minute.
     return left.every(({ key }) => isLeftOver(registry, appDocumentId(key.appid)) || !registry.hasApp(key.appid));
@@ -256,7 +256,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
 
   /** Returns the keys whose records are displaced: all, or those of one app. */
   #displaced(appid?: string): TokenKey[] {
-    return [...this.#parts.records.displaced(appid)].map(({ key }) => key);
+    return [...this.#parts.records.displaced.ofUse(appid)].map(({ key }) => key);
   }
 
   /** Returns whether a token is valid that needs this app or task. */

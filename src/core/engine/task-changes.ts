@@ -71,7 +71,7 @@ export class TaskChanges implements RegistryListener {
     const ofApp = (): TokenKey[] => [...cache.index.of(appid), ...registry.tasksOf(appid)].map((one) => one.key);
     for (const earlier of key === undefined ? ofApp() : [key]) {
       const held = cache.get(earlier);
-      if (held === undefined || records.isPutBackWith(held, marks)) continue;
+      if (held === undefined || records.displaced.isPutBackWith(held, marks)) continue;
       cache.delete(earlier);
       this.#work.flights.reschedule(earlier);
     }

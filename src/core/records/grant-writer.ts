@@ -114,7 +114,7 @@ export class GrantWriter {
   }
 
   async #write(key: TokenKey, before: KeyDocument, got: StoredGrant, given: WriteOptions): Promise<CachedRecord> {
-    const { generation } = this.#records;
+    const { generation } = this.#records.displaced;
     let document = await this.#withLostRotation(key, before);
     let options = given;
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -124,7 +124,7 @@ export class GrantWriter {
       if (verdict.kind === 'yields') return this.#yieldTo(key, verdict.document, verdict.winner, got, options);
       const { inForce, isBeside } = verdict;
       const next = { ...verdict.next, enrolment: marksOf(options.enrolment) };
-      const writtenIn = this.#records.generation;
+      const writtenIn = this.#records.displaced.generation;
       const saving = saveOptions(inForce.dueAt, options);
       const version = isBeside
         ? await this.#documents.save(key, { ...next, trying: undefined }, saving)
@@ -133,7 +133,7 @@ export class GrantWriter {
         const recordVersion = isBeside ? document.recordVersion : version;
         const isFirst = document.version === 0;
         await this.#assertRegistered(key, version, options, { isFirst, generation });
-        const isSameStore = this.#records.generation === writtenIn;
+        const isSameStore = this.#records.displaced.generation === writtenIn;
         const found = isSameStore
           ? { ...next, version, recordVersion, grant: inForce }
           : await this.#documents.read(key);
@@ -154,7 +154,7 @@ export class GrantWriter {
       if (state !== 'same' && options.spent !== undefined) await this.writeToken(key, options);
       if (state !== 'same') throw goneError(key, state);
       document = await this.#withLostRotation(key, document);
-      const { rotation = this.#records.generation === generation ? undefined : before.rotation } = document;
+      const { rotation = this.#records.displaced.generation === generation ? undefined : before.rotation } = document;
       document = { ...document, rotation };
     }
     throw isChangedMeanwhile(key);
@@ -168,7 +168,7 @@ export class GrantWriter {
     if (held?.rotation === undefined) return document;
     if (document.rotation !== undefined) return { ...document, rotation: this.#records.goingOn(held, document) };
     if (held.isStored) await this.#store.judgeAbsence(documentId('key', key));
-    return this.#records.isDisplaced(held) ? { ...document, rotation: held.rotation } : document;
+    return this.#records.displaced.has(held) ? { ...document, rotation: held.rotation } : document;
   }
 
   /** Adopts the stored document, because the refresh token that was sent has been replaced by another since. */
@@ -258,7 +258,7 @@ export class GrantWriter {
   async #assertRegistered(key: TokenKey, version: number, options: WriteOptions, written: Written): Promise<void> {
     const state = await checkRegistration(this.#store, key, options.enrolment);
     if (state === 'same') return;
-    const isReplaced = this.#records.generation !== written.generation;
+    const isReplaced = this.#records.displaced.generation !== written.generation;
     if (state === 'awaited' || isReplaced) throw isAwaited(key);
     if (state === 'gone' && written.isFirst) await this.#store.delete(documentId('key', key), version);
     this.#records.cache.delete(key);

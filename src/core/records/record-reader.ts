@@ -135,8 +135,8 @@ export class RecordReader {
   }
 
   #known(key: TokenKey): Known {
-    const { cache, generation } = this.#parts.records;
-    return { record: cache.get(key), failure: cache.failure(key), generation };
+    const { cache, displaced } = this.#parts.records;
+    return { record: cache.get(key), failure: cache.failure(key), generation: displaced.generation };
   }
 
   /** Adopts the result of a read, unless something newer has become known since the read began. */
@@ -148,8 +148,8 @@ export class RecordReader {
     if (closing.hasBegun) return held;
     if (absence === 'restored') return this.#readNow(key, () => documents.read(key));
     // The result comes from the history before the replacement, so the key is read again.
-    if (before.generation !== records.generation) return this.#readNow(key, () => documents.read(key));
-    if (held !== undefined && records.isDisplaced(held)) {
+    if (before.generation !== records.displaced.generation) return this.#readNow(key, () => documents.read(key));
+    if (held !== undefined && records.displaced.has(held)) {
       await restorer.restore(held, document);
       // Another read may have put back the cached record while this one showed an older document.
       return records.cache.get(key) === held ? held : this.#adoptIfNewer(key, held, before, document);
@@ -170,7 +170,8 @@ export class RecordReader {
     const held = records.cache.get(key);
     if (held !== since) {
       const { grant, recordVersion } = document;
-      const isOutdated = held !== undefined && (recordVersion <= held.version || records.generation !== generation);
+      const isOutdated =
+        held !== undefined && (recordVersion <= held.version || records.displaced.generation !== generation);
       if (grant === undefined || isOutdated) return held;
     }
     return this.adopt(key, document);

@@ -1,5 +1,5 @@
 import { CLOCK_JUMP_MS } from '../concurrency/time-limits.js';
-import { belongsTo, type EnrolmentMarks } from '../model/enrolment.js';
+import type { EnrolmentMarks } from '../model/enrolment.js';
 import { type Events, type RefreshedEvent, tokenEvent } from '../model/events.js';
 import {
   dueOf,
@@ -17,6 +17,7 @@ import type { KeyDocument, StoredGrant } from '../store/key-document.js';
 import { redated } from '../store/redated.js';
 import type { StoreClock } from '../store/store-clock.js';
 import { CachedRecord } from './cached-record.js';
+import { DisplacedRecords } from './displaced-records.js';
 import { KnownEnds } from './known-ends.js';
 import { newestRotation } from './newest-rotation.js';
 import type { RecordCache } from './record-cache.js';
@@ -45,6 +46,7 @@ export type Registered = Pick<Registrations, 'hasApp'>;
 /** Keeps the current records of this process: which may be served, until when, and which have to be checked again. */
 export class Records {
   readonly cache: RecordCache;
+  readonly displaced: DisplacedRecords;
   readonly #index: RecordIndex;
   readonly #clock: StoreClock;
   readonly #events: Events;
@@ -52,10 +54,6 @@ export class Records {
   readonly #readResult: ReadResult;
   /** The versions that records which are not stored were to replace. */
   #replaced = new WeakMap<CachedRecord, number>();
-  /** The displaced records: those from a store that has since been replaced or has lost them. */
-  readonly #displaced = new WeakMap<CachedRecord, EnrolmentMarks | undefined>();
-  #generation = 0;
-  #replacedAtMonotonic = Number.NEGATIVE_INFINITY;
   /** The expiry instants of records, including those that are no longer cached. */
   readonly #ends = new KnownEnds();
   readonly #registered: Registered;
@@ -80,6 +78,7 @@ export class Records {
     this.#times = times;
     this.#readResult = readResult;
     this.#registered = registered;
+    this.displaced = new DisplacedRecords(cache, clock, (cached) => this.leftMs(cached));
   }
 
   /**
@@ -204,7 +203,7 @@ export class Records {
   #goOn(held: CachedRecord, document: KeyDocument): void {
     const rotation = this.goingOn(held, document);
     const isHeld = rotation?.token === undefined || rotation.token === held.rotation?.token;
-    if (!isHeld && (held.isStored || this.isDisplaced(held))) held.rotation = rotation;
+    if (!isHeld && (held.isStored || this.displaced.has(held))) held.rotation = rotation;
   }
 
   isDue(cached: CachedRecord): boolean {
@@ -251,32 +250,6 @@ export class Records {
     cached.checkAt = now + Math.min(usableMs, untilLookMs, this.#untilConfirmationMs(cached));
   }
 
-  /** Returns how many times the store has been replaced. */
-  get generation(): number {
-    return this.#generation;
-  }
-
-  /** Returns how long ago the store was found to be replaced; infinity if it never was. */
-  get replacedMsAgo(): number {
-    return this.#clock.monotonic() - this.#replacedAtMonotonic;
-  }
-
-  /**
-   * Returns whether a record comes from a store that has since been replaced or has lost it, and has not shown it
-   * again.
-   */
-  isDisplaced(cached: CachedRecord): boolean {
-    return this.#displaced.has(cached);
-  }
-
-  /** Yields the displaced records that are still of use: all, or those of one app. */
-  *displaced(appid?: string): Iterable<CachedRecord> {
-    for (const cached of appid === undefined ? this.cache.records() : this.cache.recordsOf(appid)) {
-      const isOfUse = this.leftMs(cached) > 0 || cached.rotation !== undefined;
-      if (isOfUse && this.#displaced.has(cached)) yield cached;
-    }
-  }
-
   /**
    * Keeps the cached records although the store has been replaced. From now on their age decides, since versions have
    * begun anew.
@@ -285,28 +258,9 @@ export class Records {
    *   then.
    */
   displace(marksOf?: (key: TokenKey) => EnrolmentMarks | undefined): void {
-    this.#generation += 1;
-    this.#replacedAtMonotonic = this.#clock.monotonic();
     this.#replaced = new WeakMap();
     this.cache.forgetVersionsOfFailures();
-    for (const cached of this.cache.records()) this.displaceOne(cached, marksOf?.(cached.key));
-  }
-
-  /** Keeps a record that the store has lost although the store itself was not replaced. */
-  displaceOne(cached: CachedRecord, marks?: EnrolmentMarks): void {
-    this.#displaced.set(cached, marks);
-    cached.confirmedAtMonotonic = undefined;
-  }
-
-  /** Returns whether a record may be put back for the registration with these marks. */
-  isPutBackWith(cached: CachedRecord, registered: EnrolmentMarks): boolean {
-    const marks = this.#displaced.get(cached);
-    return marks !== undefined && belongsTo(marks, registered);
-  }
-
-  /** Returns the marks that a record belongs to, whatever is registered in the store that has replaced its own. */
-  marksOfDisplaced(cached: CachedRecord): EnrolmentMarks | undefined {
-    return this.#displaced.get(cached);
+    this.displaced.addAll(marksOf);
   }
 
   /**

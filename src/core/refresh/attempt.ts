@@ -205,7 +205,7 @@ export class Attempt {
       throw settling;
     });
     if (!isTokenError(settled)) return settled;
-    const awaitedUntil = tokenAwaitedUntil(document, records.replacedMsAgo, clock.now());
+    const awaitedUntil = tokenAwaitedUntil(document, records.displaced.replacedMsAgo, clock.now());
     const certain = awaitedUntil === 0 ? settled : unsettledRefusal(key, settled, awaitedUntil);
     const recorded = await retryStates.record(key, spending.document, lease, certain, attempted);
     if (recorded === undefined) return START_AGAIN;

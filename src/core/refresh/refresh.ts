@@ -93,7 +93,7 @@ export class Refresh implements FlightWork {
     if (!flight.urgent) await this.#assertNothingCools(flight);
     const refresher = refresherOf(key.type);
     const knownAtStart = records.cache.get(key)?.version ?? 0;
-    const { generation } = records;
+    const { generation } = records.displaced;
     if (refresher === undefined) throw refresherMissing(key);
     if (refresher.pushed === true) throw pushMissing(key);
     const progress: Progress = {
@@ -112,8 +112,8 @@ export class Refresh implements FlightWork {
     for (;;) {
       closing.assertOpen();
       await registrationLoader.load([key]);
-      if (records.generation > 0 && (await remainsLeftOver(registry, key))) throw registrationLost(key);
-      const isSameStore = records.generation === generation;
+      if (records.displaced.generation > 0 && (await remainsLeftOver(registry, key))) throw registrationLost(key);
+      const isSameStore = records.displaced.generation === generation;
       const knownBefore = Math.max(knownAtStart, flight.knownVersion);
       const knownVersion = isSameStore ? knownBefore : this.#knownSinceReplacement(flight);
       const written = await pendingGrants.write(key);

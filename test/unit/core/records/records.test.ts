@@ -151,7 +151,7 @@ describe('adopt', () => {
       first,
       second,
       STORE,
-      (held) => records.displaceOne(held),
+      (held) => records.displaced.add(held),
       'r2',
     ],
   ])('beside a newer record that stays current, %s', (_, held, stored, adoption, change, expected) => {
