@@ -1,4 +1,4 @@
-import { LONGEST_RETRY_MS } from '../model/backoff.js';
+import { LONGEST_RETRY_MS, MAX_WAIT_OF_CALLERS_MS } from '../model/backoff.js';
 import { type EnrolmentMarks, marksFrom } from '../model/enrolment.js';
 import type { FailureFacts } from '../model/failure-facts.js';
 import { dueOf, FUTURE_TOLERANCE_MS } from '../model/refresh-policy.js';
@@ -196,4 +196,11 @@ function mapStrings(json: JsonValue | undefined, map: (text: string) => string):
   if (Array.isArray(json)) return json.map((item) => mapStrings(item, map) as JsonValue);
   if (!isJsonObject(json)) return json;
   return Object.fromEntries(Object.entries(json).map(([name, item]) => [name, mapStrings(item, map)]));
+}
+
+/**
+ * Returns when callers may try again: while a temporary failure rejects them, an attempt is made at least every 5 s.
+ */
+export function retryAtForCallers(trying: RetryState): number {
+  return trying.backingOff ? Math.min(trying.retryAt, trying.failedAt + MAX_WAIT_OF_CALLERS_MS) : trying.retryAt;
 }
