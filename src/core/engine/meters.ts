@@ -1,22 +1,9 @@
 import type { Clock } from '../concurrency/clock.js';
-import { isTokenError } from '../model/errors.js';
+import { isTokenError, TOKEN_ERROR_CODES } from '../model/errors.js';
 import type { Events } from '../model/events.js';
 import type { Upstream } from '../model/refresher.js';
 import { Counter, Histogram } from '../primitives/counters.js';
 
-/** The codes of this library's `TokenError`. An application's refresher may throw any other. */
-const CODES: readonly string[] = [
-  'NOT_REGISTERED',
-  'INPUT_MISSING',
-  'UPSTREAM_UNAVAILABLE',
-  'UPSTREAM_REJECTED',
-  'QUOTA_EXHAUSTED',
-  'REAUTHORIZATION_REQUIRED',
-  'REFRESH_DISABLED',
-  'STORE_UNAVAILABLE',
-  'TIMEOUT',
-  'CLOSED',
-];
 const OTHER_CODE = 'OTHER';
 
 /** The bounds of the histogram, in seconds. A request is given up after 6 s, and repeated at most once. */
@@ -25,7 +12,7 @@ const SECONDS_OF_REQUESTS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 1
 /** Counts and times the work of this process since its start. */
 export class Meters {
   readonly refreshes: Counter = new Counter();
-  readonly refreshFailures: Counter = new Counter([...CODES, OTHER_CODE].map((code) => ({ code })));
+  readonly refreshFailures: Counter = new Counter([...TOKEN_ERROR_CODES, OTHER_CODE].map((code) => ({ code })));
   readonly leaseContentions: Counter = new Counter([{}]);
   readonly deliveries: Counter = new Counter([{ outcome: 'delivered' }, { outcome: 'failed' }]);
   /** The durations of requests, by result: `answered`, or the code of the error. */
@@ -66,5 +53,5 @@ export class Meters {
 
 /** Returns the code of an error if it is one of this library's, and the same substitute for any other. */
 function codeOf(error: unknown): string {
-  return isTokenError(error) && CODES.includes(error.code) ? error.code : OTHER_CODE;
+  return isTokenError(error) && TOKEN_ERROR_CODES.includes(error.code) ? error.code : OTHER_CODE;
 }

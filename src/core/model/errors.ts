@@ -40,6 +40,20 @@ export type TokenErrorCode =
   | 'CLOSED'
   | (string & {});
 
+/** The codes of this library's `TokenError`. An application's refresher may throw any other. */
+export const TOKEN_ERROR_CODES: readonly string[] = [
+  'NOT_REGISTERED',
+  'INPUT_MISSING',
+  'UPSTREAM_UNAVAILABLE',
+  'UPSTREAM_REJECTED',
+  'QUOTA_EXHAUSTED',
+  'REAUTHORIZATION_REQUIRED',
+  'REFRESH_DISABLED',
+  'STORE_UNAVAILABLE',
+  'TIMEOUT',
+  'CLOSED',
+];
+
 /**
  * The facts that are known about a failure, each as a field of the error.
  *

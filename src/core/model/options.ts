@@ -12,7 +12,7 @@ import {
 import { describeValue, describeWord } from '../primitives/redact.js';
 import type { RefreshTimes } from './refresh-policy.js';
 import type { AccessTokenMode, Refresher } from './refresher.js';
-import type { TokenStore } from './store.js';
+import { STORE_METHODS, type TokenStore } from './store.js';
 import { assertTypeName } from './token-key.js';
 
 /**
@@ -184,7 +184,6 @@ const DEFAULT_MAX_CACHED_RECORDS = 10_000;
 const DEFAULT_PER_SECOND_OF_APP = 160;
 const DEFAULT_PER_SECOND = 300;
 const MAX_PER_SECOND = 100_000;
-const STORE_METHODS = ['now', 'get', 'set', 'delete', 'list', 'lease', 'close'];
 
 const NAMES = [
   'store',

@@ -113,6 +113,9 @@ export interface TokenStore {
   close(): Promise<void>;
 }
 
+/** The methods that every store has. */
+export const STORE_METHODS: readonly (keyof TokenStore)[] = ['now', 'get', 'set', 'delete', 'list', 'lease', 'close'];
+
 /**
  * A listener to which the stores of this package also pass the version if they know it, which saves reads of documents
  * that are known already.

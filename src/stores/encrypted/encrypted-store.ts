@@ -1,12 +1,10 @@
-import type { Due, Lease, StoredDocument, TokenStore } from '../../core/model/store.js';
+import { type Due, type Lease, STORE_METHODS, type StoredDocument, type TokenStore } from '../../core/model/store.js';
 import { DOCUMENT_KINDS } from '../../core/model/token-key.js';
 import { assertMethods, readFields } from '../../core/primitives/assert-options.js';
 import type { JsonObject } from '../../core/primitives/json.js';
 import { describeWord } from '../../core/primitives/redact.js';
 import { DocumentCipher, isUnreadable } from './document-cipher.js';
 import { type EncryptionKey, EncryptionKeys } from './encryption-keys.js';
-
-const METHODS = ['now', 'get', 'set', 'delete', 'list', 'lease', 'close'];
 
 /**
  * The options of `new EncryptedStore(store, options)`.
@@ -73,7 +71,7 @@ export class EncryptedStore implements TokenStore {
    * @throws TypeError naming the option, what it must be and what came; of a key only its kind and length.
    */
   constructor(store: TokenStore, options: EncryptedStoreOptions) {
-    assertMethods('store', store, METHODS);
+    assertMethods('store', store, STORE_METHODS);
     const names = ['keys', 'acceptPlaintext'] as const;
     const { keys, acceptPlaintext = false } = readFields<EncryptedStoreOptions>(
       options,
