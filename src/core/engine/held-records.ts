@@ -139,7 +139,8 @@ export class HeldRecords implements RecordRestorer {
     if (stored === undefined && !(isNewer && isOfUse)) return;
     const isOurs = isNewer && isOfUse;
     const grant = isOurs ? ours : (stored as StoredGrant);
-    let next: KeyDocument = { ...document, enrolment: marks, rotation };
+    const revokedAt = document.revokedAt ?? held.revokedAt;
+    let next: KeyDocument = { ...document, enrolment: marks, rotation, revokedAt };
     if (isOurs || rotation !== document.rotation) {
       // The failure belongs to the refresh tokens that were stored then, while one in reserve may be valid.
       const trying = rotation === document.rotation ? document.trying : undefined;

@@ -42,7 +42,7 @@ export function tokenKey(appid: string, type: string, subject: string | undefine
 }
 
 /** The kinds of documents, which are the first segments of their ids. */
-export const DOCUMENT_KINDS = ['app', 'task', 'key', 'delivery', 'limit', 'quarantine', 'store'] as const;
+export const DOCUMENT_KINDS = ['app', 'task', 'key', 'delivery', 'limit', 'quarantine', 'store', 'value'] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 
 /**

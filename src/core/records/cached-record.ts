@@ -9,6 +9,7 @@ export interface CachedRecordInput {
   readonly grant: StoredGrant;
   readonly version: number;
   readonly rotation: Rotation | undefined;
+  readonly revokedAt: number | undefined;
   readonly endsAtMonotonic: number;
   readonly dueAtMonotonic: number;
   readonly confirmedAtMonotonic: number | undefined;
@@ -41,6 +42,8 @@ export class CachedRecord {
    * The scopes that the user has consented to, which are stored again if the grant has to be put back; mostly absent.
    */
   readonly scope: string | undefined;
+  /** The instant before which no token of the key may have been asked for to be accepted from a caller; mostly absent. */
+  readonly revokedAt: number | undefined;
   /**
    * Whether the stored grant claims to come from the future. It was written by a clock far ahead, so the token may have
    * expired already.
@@ -59,6 +62,7 @@ export class CachedRecord {
     this.value = value;
     this.rotation = input.rotation;
     this.scope = scopeOf(grant);
+    this.revokedAt = input.revokedAt;
     this.isFromTheFuture = input.isFromTheFuture;
     this.promise = undefined;
     this.recordPromise = undefined;

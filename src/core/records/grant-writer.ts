@@ -123,7 +123,11 @@ export class GrantWriter {
       if (verdict.kind === 'repeats') return this.#keep(key, verdict.document, verdict.winner, got, options);
       if (verdict.kind === 'yields') return this.#yieldTo(key, verdict.document, verdict.winner, got, options);
       const { inForce, isBeside } = verdict;
-      const next = { ...verdict.next, enrolment: marksOf(options.enrolment) };
+      const next = {
+        ...verdict.next,
+        enrolment: marksOf(options.enrolment),
+        ...(options.reason === 'forced' && !isBeside && { revokedAt: inForce.obtainedAt }),
+      };
       const writtenIn = this.#records.displaced.generation;
       const saving = saveOptions(inForce.dueAt, options);
       const version = isBeside
@@ -267,11 +271,11 @@ export class GrantWriter {
 
   #publish(
     key: TokenKey,
-    { version, recordVersion, rotation }: KeyDocument,
+    { version, recordVersion, rotation, revokedAt }: KeyDocument,
     grant: StoredGrant,
     { source, reason }: WriteOptions,
   ): CachedRecord {
-    const document: KeyDocument = { version, recordVersion, grant, rotation, unknown: {} };
+    const document: KeyDocument = { version, recordVersion, grant, rotation, revokedAt, unknown: {} };
     this.#records.cache.clearFailure(key);
     this.#lastVersions.set(keyId(key), version);
     return this.#records.adopt(key, document, grant, { source, reason, announceFirst: true });

@@ -74,8 +74,9 @@ export class PendingGrants {
   ): CachedRecord {
     const version = Math.max(storedVersion, this.#records.cache.get(key)?.version ?? 0) + 1;
     this.#add({ kind: 'served', key, grant, options, version, ...this.#fresh(grant) });
-    const rotation = this.#records.cache.get(key)?.rotation;
-    const document = { version, recordVersion: version, grant, rotation, unknown: {} };
+    const { rotation, revokedAt: before } = this.#records.cache.get(key) ?? {};
+    const revokedAt = options.reason === 'forced' ? grant.obtainedAt : before;
+    const document = { version, recordVersion: version, grant, rotation, revokedAt, unknown: {} };
     const adoption = { ...options, written: false, replaces: storedVersion, announceFirst: true };
     return this.#records.adopt(key, document, grant, adoption);
   }

@@ -58,6 +58,7 @@ export class Records {
   readonly #ends = new KnownEnds();
   readonly #registered: Registered;
   #lastHitAt: number = Number.NEGATIVE_INFINITY;
+  readonly #listeners: ((cached: CachedRecord) => void)[] = [];
 
   /**
    * @param registered - the known apps. Hits are served for these only, since a read of the store can bring the record
@@ -79,6 +80,12 @@ export class Records {
     this.#readResult = readResult;
     this.#registered = registered;
     this.displaced = new DisplacedRecords(cache, clock, (cached) => this.leftMs(cached));
+  }
+
+  /** Calls the listener with every current record: the cached ones at once, and each later one when it becomes current. */
+  listen(listener: (cached: CachedRecord) => void): void {
+    this.#listeners.push(listener);
+    for (const cached of this.cache.records()) listener(cached);
   }
 
   /**
@@ -116,6 +123,7 @@ export class Records {
     const cached = this.#cached(key, document, grant, written);
     if (adoption.replaces !== undefined) this.#replaced.set(cached, adoption.replaces);
     this.cache.set(cached);
+    for (const listener of this.#listeners) listener(cached);
     this.#clock.watchLife(lifeMs(grant));
     const isNews = before === undefined ? adoption.announceFirst : before.value !== grant.value;
     if (isNews) this.#announce(cached, adoption);
@@ -304,6 +312,7 @@ export class Records {
       grant,
       version: document.recordVersion,
       rotation: document.rotation,
+      revokedAt: document.revokedAt,
       endsAtMonotonic,
       dueAtMonotonic: this.#dueAtMonotonic(key, grant, monotonic + dueAt - now, endsAtMonotonic, endByWall),
       confirmedAtMonotonic: written ? monotonic : undefined,

@@ -64,6 +64,11 @@ export interface KeyDocument {
   readonly rotation?: Rotation | undefined;
   /** The marks of the registration that the record belongs to; absent if an earlier release wrote the document. */
   readonly enrolment?: EnrolmentMarks | undefined;
+  /**
+   * The instant at which the last forced refresh asked for its token. Tokens that were asked for earlier may have leaked, and
+   * are good for nothing any more.
+   */
+  readonly revokedAt?: number | undefined;
   /** The report of a follower that has seen the value of the grant rejected. */
   readonly report?: StaleReport | undefined;
   /** The instant at which a process without the record found that the store had lost the document. */
@@ -87,7 +92,17 @@ export const NO_KEY_DOCUMENT: KeyDocument = { version: 0, recordVersion: 0, unkn
 export function readKeyDocument(document: StoredDocument | undefined): KeyDocument {
   if (document === undefined) return NO_KEY_DOCUMENT;
   const content = unseal(document);
-  const { grant, trying, rotation, recordVersion, report, lostAt, enrolment: _enrolment, ...unknown } = content;
+  const {
+    grant,
+    trying,
+    rotation,
+    recordVersion,
+    report,
+    lostAt,
+    revokedAt,
+    enrolment: _enrolment,
+    ...unknown
+  } = content;
   const enrolment = marksFrom(content);
   return {
     version: document.version,
@@ -96,6 +111,7 @@ export function readKeyDocument(document: StoredDocument | undefined): KeyDocume
     ...(enrolment === undefined ? {} : { enrolment }),
     ...(document.due === undefined ? {} : { isScheduled: true }),
     ...(typeof lostAt === 'number' ? { lostAt } : {}),
+    ...(typeof revokedAt === 'number' ? { revokedAt } : {}),
     ...(isJsonObject(grant) ? { grant: grant as unknown as StoredGrant } : {}),
     ...(isJsonObject(trying) ? { trying: trying as unknown as RetryState } : {}),
     ...(isJsonObject(report) ? { report: report as unknown as StaleReport } : {}),
@@ -123,10 +139,11 @@ export function contentWithRetryState(before: KeyDocument, trying: RetryState | 
   };
 }
 
-function contentBesideGrant({ rotation, enrolment, unknown }: KeyDocument): JsonObject {
+function contentBesideGrant({ rotation, enrolment, revokedAt, unknown }: KeyDocument): JsonObject {
   return {
     ...unknown,
     ...(enrolment === undefined ? {} : { enrolment: { ...enrolment } }),
+    ...(revokedAt === undefined ? {} : { revokedAt }),
     ...(rotation === undefined ? {} : { rotation: { ...rotation } as unknown as JsonObject }),
   };
 }

@@ -136,6 +136,7 @@ class Pair {
       grant: { value: 'v', obtainedAt: 1, expiresAt: 3, dueAt: 2 },
       version: this.#version,
       rotation: undefined,
+      revokedAt: undefined,
       endsAtMonotonic: 9,
       dueAtMonotonic: 2,
       confirmedAtMonotonic: 0,

@@ -34,6 +34,7 @@ function cached(of: TokenKey): CachedRecord {
     grant: GRANT,
     version: 1,
     rotation: undefined,
+    revokedAt: undefined,
     endsAtMonotonic: 9,
     dueAtMonotonic: 8,
     confirmedAtMonotonic: 0,

@@ -328,6 +328,7 @@ describe('learn', () => {
         grant,
         version: 10,
         rotation: undefined,
+        revokedAt: undefined,
         endsAtMonotonic: Number.POSITIVE_INFINITY,
         dueAtMonotonic: Number.POSITIVE_INFINITY,
         confirmedAtMonotonic: clock.monotonic(),
