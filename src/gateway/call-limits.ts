@@ -53,7 +53,10 @@ export class CallLimits {
   #isWithinRate(appid: string): boolean {
     if (this.#perSecondOfApp === undefined) return true;
     let rate = this.#rates.get(appid);
-    if (rate === undefined) this.#rates.set(appid, (rate = new RateLimiter(this.#perSecondOfApp)));
+    if (rate === undefined) {
+      rate = new RateLimiter(this.#perSecondOfApp, Math.max(1, this.#perSecondOfApp));
+      this.#rates.set(appid, rate);
+    }
     return rate.reserve(this.#clock.monotonic()) === 0;
   }
 }

@@ -21,9 +21,10 @@ const BROKEN = { failure: 'the answer ended before it was whole' };
 
 /** A call of WeChat's API. */
 export interface GatewayCall {
-  readonly token: CallToken;
-  /** The parameter of the query that the token is put in. */
-  readonly parameter: TokenParameter;
+  /** The app that the call counts for. */
+  readonly appid: string;
+  /** The token that the gateway puts into the query; `undefined` for a query that has its own credential. */
+  readonly token: { readonly of: CallToken; readonly parameter: TokenParameter } | undefined;
   readonly method: 'GET' | 'POST';
   /** The canonical path. */
   readonly path: string;
@@ -93,12 +94,26 @@ export class Gateway {
     }
   }
 
+  /**
+   * Sends a request of this server itself, and returns the text of the answer; `undefined` if that is too long.
+   *
+   * @throws GatewayFailure.
+   */
+  async ask(path: string, body: object, appid: string): Promise<string | undefined> {
+    const bytes = Buffer.from(JSON.stringify(body));
+    const headers = { ...headersToWeChat(() => undefined, bytes.length), 'content-type': 'application/json' };
+    const request = { method: 'POST' as const, target: path, headers, body: bytes };
+    const answer = await this.#upstream.send(request, appid, () => () => {});
+    if (!Buffer.isBuffer(answer.body)) answer.body.cancel();
+    return Buffer.isBuffer(answer.body) ? answer.body.toString() : undefined;
+  }
+
   close(): Promise<void> {
     return this.#upstream.close();
   }
 
   async #limited(call: GatewayCall): Promise<UpstreamAnswer> {
-    const release = this.#limits.acquire(call.token.appid, call.keyId);
+    const release = this.#limits.acquire(call.appid, call.keyId);
     const { body } = call;
     const releaseBody = this.#heldBodies.reserve(body?.length);
     try {
@@ -131,24 +146,28 @@ export class Gateway {
   }
 
   async #answerTo(call: GatewayCall, body: CallBody): Promise<UpstreamAnswer> {
-    const { token } = call;
-    const value = await this.#tokens.current(token);
-    const answer = await this.#send(call, body, value);
+    const { token, query } = call;
+    if (token === undefined) return this.#send(call, query, body);
+    const { of, parameter } = token;
+    const send = (value: string): Promise<UpstreamAnswer> =>
+      this.#send(call, withToken(query, parameter, value), body, of.type);
+    const value = await this.#tokens.current(of);
+    const answer = await send(value);
     if (!isStaleAnswer(answer)) return answer;
-    const id = `${call.keyId ?? ''} ${token.appid} ${call.method} ${comparablePath(call.path)}`;
+    const id = `${call.keyId ?? ''} ${call.appid} ${call.method} ${comparablePath(call.path)}`;
     if (this.#deafCalls.has(id)) return answer;
-    const fresh = await this.#tokens.replace(token, value).catch(() => value);
+    const fresh = await this.#tokens.replace(of, value).catch(() => value);
     if (fresh === value || !isHeld(body)) return answer;
-    const repeated = await this.#send(call, body, fresh);
+    const repeated = await send(fresh);
     if (isStaleAnswer(repeated)) this.#deafCalls.note(id);
     return repeated;
   }
 
-  #send(call: GatewayCall, body: CallBody, value: string): Promise<UpstreamAnswer> {
-    const { method, path, query, parameter, token, whenGone } = call;
-    const target = `${path}?${withToken(query, parameter, value)}`;
+  #send(call: GatewayCall, query: string, body: CallBody, type = ''): Promise<UpstreamAnswer> {
+    const { appid, method, path, whenGone } = call;
+    const target = query === '' ? path : `${path}?${query}`;
     const headers = headersToWeChat((name) => call.header(name), body?.length);
-    return this.#upstream.send({ method, target, headers, body }, `${token.appid}/${token.type}`, whenGone);
+    return this.#upstream.send({ method, target, headers, body }, `${appid}/${type}`, whenGone);
   }
 }
 
@@ -167,6 +186,6 @@ function assertUsable({ status, body }: UpstreamAnswer): void {
 
 type CallOutcome = Pick<CallReport, 'status' | 'errcode' | 'rid' | 'failure' | 'bytes'>;
 
-function reportOf({ token, keyId, method, path }: GatewayCall, outcome: CallOutcome, durationMs: number): CallReport {
-  return { appid: token.appid, ...(keyId !== undefined && { keyId }), method, path, ...outcome, durationMs };
+function reportOf({ appid, keyId, method, path }: GatewayCall, outcome: CallOutcome, durationMs: number): CallReport {
+  return { appid, ...(keyId !== undefined && { keyId }), method, path, ...outcome, durationMs };
 }

@@ -2,6 +2,7 @@ import { keyRoutes } from './contracts/native/key-routes.js';
 import { nativeRoutes } from './contracts/native/native-routes.js';
 import { proxyRoutes } from './contracts/proxy/proxy-routes.js';
 import { schedulerRoutes } from './contracts/scheduler/scheduler-routes.js';
+import { wechatRoutes } from './contracts/wechat/wechat-routes.js';
 import { wetokenRoutes } from './contracts/wetoken/wetoken-routes.js';
 import type { ContractName } from './handler-options.js';
 import { healthRoutes } from './health/health-routes.js';
@@ -14,6 +15,7 @@ import type { Route } from './routing/router.js';
 export const ROUTES: Readonly<Record<ContractName, (services: RouteServices) => readonly Route[]>> = {
   scheduler: schedulerRoutes,
   wetoken: wetokenRoutes,
+  wechat: wechatRoutes,
   proxy: proxyRoutes,
   native: (services) =>
     [nativeRoutes, keyRoutes, healthRoutes, metricsRoutes, pageRoutes].flatMap((routesOf) => routesOf(services)),

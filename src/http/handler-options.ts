@@ -2,17 +2,18 @@ import { checkedCallbackOptions } from '../callbacks/create-callbacks.js';
 import type { WebhookSecret } from '../callbacks/webhook-signature.js';
 import { assertFunction, mapMembers, readFields } from '../core/primitives/assert-options.js';
 import { isArray } from '../core/primitives/foreign-objects.js';
-import { describeKind, describeOption, describeValue } from '../core/primitives/redact.js';
+import { describeKind, describeOption, describeValue, describeWord } from '../core/primitives/redact.js';
 import type { CallReport } from '../gateway/call-report.js';
 import { type ApiKey, assertPerSecond } from './access/api-key.js';
 
 /**
  * A group of routes: `scheduler` and `wetoken` are those of two older servers, `native` is this library's own, with
- * health checks, and `proxy` calls WeChat's API for programs that have no token.
+ * health checks, `wechat` is WeChat's own API for SDKs whose base URL is changed, and `proxy` calls WeChat's API for programs
+ * that have no token.
  *
  * @public
  */
-export type ContractName = 'scheduler' | 'wetoken' | 'native' | 'proxy';
+export type ContractName = 'scheduler' | 'wetoken' | 'native' | 'wechat' | 'proxy';
 
 /**
  * The options of `createHandler(manager, options)`. At least one of `keys`, `trust` and `anonymous` is required.
@@ -24,7 +25,7 @@ export interface HandlerOptions {
    * The groups of routes that are answered.
    *
    * @defaultValue `['scheduler']`
-   * @bounds at least one of `'scheduler'`, `'wetoken'`, `'native'` and `'proxy'`
+   * @bounds at least one of `'scheduler'`, `'wetoken'`, `'native'`, `'wechat'` and `'proxy'`
    */
   readonly contracts?: readonly ContractName[];
   /**
@@ -86,12 +87,22 @@ export interface HandlerOptions {
    */
   readonly notifySecret?: WebhookSecret | readonly WebhookSecret[];
   /**
-   * The number of calls of WeChat's API that `proxy` makes in a second for one app, in this process.
+   * The number of calls of WeChat's API that `wechat` and `proxy` make in a second for one app, in this process.
    *
    * @defaultValue any number
    * @bounds 0.01 to 1,000,000
    */
   readonly callsPerSecondOfApp?: number;
+  /**
+   * Whether `wechat` registers an unknown app whose pair of appid and secret WeChat accepts, for callers that may register.
+   *
+   * The pair is tried with `stable_token` in normal mode, which ends no token. One pair a second and 100 a day are tried by a
+   * process. In the same way a new secret replaces the stored one.
+   *
+   * @defaultValue `false`
+   * @bounds `true` or `false`
+   */
+  readonly autoRegister?: boolean;
   /**
    * Receives the outcome of each call of WeChat's API.
    *
@@ -107,7 +118,7 @@ export interface HandlerOptions {
   readonly onError?: (error: Error) => void;
 }
 
-export const CONTRACT_NAMES: readonly ContractName[] = ['scheduler', 'wetoken', 'native', 'proxy'];
+export const CONTRACT_NAMES: readonly ContractName[] = ['scheduler', 'wetoken', 'native', 'wechat', 'proxy'];
 
 const NAMES = [
   'contracts',
@@ -121,6 +132,7 @@ const NAMES = [
   'publicOnly',
   'notifySecret',
   'callsPerSecondOfApp',
+  'autoRegister',
   'onCall',
   'onError',
 ] as const satisfies readonly (keyof HandlerOptions)[];
@@ -133,7 +145,7 @@ const PREFIX = /^(?:\/[\w.~-]+)*$/;
  */
 export function checkedHandlerOptions(options: HandlerOptions): HandlerOptions {
   const fields = readFields<HandlerOptions>(options, NAMES, 'the options of createHandler');
-  const { prefix, legacyTypeNumbers, allowHosts, publicOnly, notifySecret, callsPerSecondOfApp } = fields;
+  const { prefix, legacyTypeNumbers, allowHosts, publicOnly, notifySecret, callsPerSecondOfApp, autoRegister } = fields;
   const contracts = fields.contracts === undefined ? undefined : checkedContracts(fields.contracts);
   if (prefix !== undefined && (typeof prefix !== 'string' || !PREFIX.test(prefix))) {
     throw new TypeError(
@@ -142,6 +154,9 @@ export function checkedHandlerOptions(options: HandlerOptions): HandlerOptions {
   }
   checkedCallbackOptions({ legacyTypeNumbers, allowHosts, publicOnly, notifySecret });
   if (callsPerSecondOfApp !== undefined) assertPerSecond(callsPerSecondOfApp, 'callsPerSecondOfApp');
+  if (autoRegister !== undefined && typeof autoRegister !== 'boolean') {
+    throw new TypeError(`autoRegister must be true or false, got ${describeWord(autoRegister)}`);
+  }
   for (const name of ['onCall', 'onError'] as const) assertFunction(name, fields[name]);
   return { ...fields, ...(contracts !== undefined && { contracts }) };
 }

@@ -7,12 +7,15 @@ import { safeCause } from '../core/model/errors.js';
 import { isPromise } from '../core/primitives/foreign-objects.js';
 import { CountedLimits } from '../core/store/counted-limits.js';
 import { Gateway } from '../gateway/gateway.js';
+import { KnownTokens } from '../gateway/known-tokens.js';
 import { ManagedTokens } from '../gateway/managed-tokens.js';
+import { StoredTokens } from '../gateway/stored-tokens.js';
 import { hostsOf } from '../wechat/hosts-of.js';
 import { AccessCheck } from './access/access-check.js';
 import { exposePeers, Peers } from './access/peers.js';
 import type { Permission } from './access/permission.js';
 import { Permissions } from './access/permissions.js';
+import { SecretCheck } from './access/secret-check.js';
 import { withChallenge } from './challenge.js';
 import { ROUTES } from './contract-routes.js';
 import { type FetchConnection, FetchHttpRequest, fetchAnswer } from './edges/fetch-edge.js';
@@ -71,7 +74,8 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const { clock, closing, store, registry, records, coldLookups, meters, refreshes } = engine;
   const access = new AccessCheck({ keys, trust, anonymous, hostNames, clock, onKeysFileBroken: onError });
   const peers = new Peers(clock);
-  const permissions = new Permissions(access, peers, coldLookups, clock);
+  const secrets = new SecretCheck(peers, coldLookups, clock);
+  const permissions = new Permissions(access, peers, secrets);
   const limits = new CountedLimits(store, engine.reader, () => clock.now());
   const gateway = new Gateway({
     tokens: new ManagedTokens(manager as Manager, limits, refreshes),
@@ -80,6 +84,9 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     perSecondOfApp: given.callsPerSecondOfApp,
     onCall: (report) => guarded(() => given.onCall?.(report)),
   });
+  const storedTokens = new StoredTokens(store, engine.reader, () => clock.now());
+  const knownTokens = new KnownTokens(storedTokens, clock);
+  if (contracts.includes('wechat')) knownTokens.follow(records);
   onAbort(closing.signal, () => void gateway.close().catch(() => {}));
   const services: RouteServices = {
     manager: manager as Manager,
@@ -98,7 +105,10 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     censuses: new TaskCensuses(engine),
     access,
     peers,
+    secrets,
     gateway,
+    knownTokens,
+    autoRegisters: given.autoRegister ?? false,
   };
   const router = new Router(contracts.flatMap((name) => ROUTES[name](services)));
   const rules = { allowHosts, publicOnly, notifySecret };
@@ -109,7 +119,8 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   }
 
   function match(request: HttpRequest): Match | undefined {
-    return router.match(request.method, request.path);
+    const found = router.match(request.method, request.path);
+    return found?.route.accepts?.(request) === false ? undefined : found;
   }
 
   function failed(error: unknown, request: HttpRequest, { contract }: Route): HttpAnswer {

@@ -7,7 +7,7 @@ const IGNORED = /[\s\p{Cc}]/gu;
 /** The beginnings of the paths whose documents call the platform's token `component_access_token`. */
 const COMPONENT_PATHS: readonly string[] = ['/cgi-bin/component/', '/sns/oauth2/component/'];
 
-export type TokenParameter = 'access_token' | 'component_access_token';
+export type TokenParameter = 'access_token' | 'component_access_token' | 'authorizer_access_token';
 
 /** Returns whether a raw piece of a query is a parameter that carries a token, in any spelling of its name. */
 export function carriesToken(piece: string): boolean {

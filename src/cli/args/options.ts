@@ -131,7 +131,12 @@ export const CONTRACTS: OptionSpec = {
   name: 'contracts',
   value: 'list',
   variable: true,
-  help: 'the groups of routes that are answered, separated by commas: scheduler, wetoken, native, proxy (all)',
+  help: 'the groups of routes that are answered, separated by commas: scheduler, wetoken, native, wechat, proxy (all)',
+};
+export const AUTO_REGISTER: OptionSpec = {
+  name: 'auto-register',
+  variable: true,
+  help: 'registers an app when a caller that may register asks for its token, and WeChat accepts the pair',
 };
 export const CALLS_PER_SECOND_OF_APP: OptionSpec = {
   name: 'proxy-per-second-of-app',
@@ -166,6 +171,7 @@ export const SERVE_OPTIONS: readonly OptionSpec[] = [
   NOTIFY_SECRET_FILE,
   LEGACY_TYPE_NUMBERS,
   CONTRACTS,
+  AUTO_REGISTER,
   CALLS_PER_SECOND_OF_APP,
   LOG_CALLS,
 ];

@@ -16,6 +16,7 @@ import {
   ACCESS_TOKEN,
   ALLOW_HOST,
   ANONYMOUS,
+  AUTO_REGISTER,
   CALLS_PER_SECOND_OF_APP,
   CONTRACTS,
   ENCRYPTION_KEY_FILE,
@@ -68,6 +69,7 @@ export function readServeOptions(options: OptionValues): ServeOptions {
     notifySecretFile: fileOf(options, NOTIFY_SECRET_FILE),
     legacyTypeNumbers: options.isSet(LEGACY_TYPE_NUMBERS),
     contracts: contractsOf(options),
+    autoRegister: autoRegisterOf(options),
     callsPerSecondOfApp: options.number(CALLS_PER_SECOND_OF_APP, LEAST_CALLS_PER_SECOND, MOST_CALLS_PER_SECOND),
     logCalls: options.isSet(LOG_CALLS),
   };
@@ -90,6 +92,15 @@ function contractsOf(options: OptionValues): readonly ContractName[] {
   if (unknown === undefined) return [...new Set(names as ContractName[])];
   throw new UsageError(
     `${given.source} must be a list of ${CONTRACT_NAMES.join(', ')}, separated by commas, got ${describeName(unknown)}`,
+  );
+}
+
+function autoRegisterOf(options: OptionValues): boolean {
+  const isOn = options.isSet(AUTO_REGISTER);
+  if (!isOn || contractsOf(options).includes('wechat')) return isOn;
+  const [source, contracts] = [options.sourceOf(AUTO_REGISTER), options.sourceOf(CONTRACTS)];
+  throw new UsageError(
+    `${source} is for the contract wechat, which ${contracts} leaves out: add it, or leave out ${source}`,
   );
 }
 

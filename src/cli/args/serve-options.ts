@@ -25,6 +25,8 @@ export interface ServeOptions {
   readonly legacyTypeNumbers: boolean;
   /** The groups of routes that are answered. */
   readonly contracts: readonly ContractName[];
+  /** Whether the pair of an unknown app is tried at WeChat, and the app registered if it is accepted. */
+  readonly autoRegister: boolean;
   /** The limit of calls of WeChat in a second for an app. */
   readonly callsPerSecondOfApp: number | undefined;
   /** Whether every call of WeChat is logged, and not only those that fail. */

@@ -1,32 +1,25 @@
-import { timingSafeEqual } from 'node:crypto';
-import type { Clock } from '../../core/concurrency/clock.js';
-import type { ColdLookups } from '../../core/engine/cold-lookups.js';
-import { secretHash } from '../../core/primitives/secret-hash.js';
+import { isPromise } from '../../core/primitives/foreign-objects.js';
 import type { HttpRequest } from '../messages/http-message.js';
 import type { AccessCheck } from './access-check.js';
 import { Admission } from './admission.js';
-import { isAppid } from './api-key.js';
 import type { Peers } from './peers.js';
 import type { Permission } from './permission.js';
 import type { Refusal } from './refusal.js';
 import type { RouteAccess } from './route-access.js';
-import { SecretLookUps } from './secret-look-ups.js';
+import type { SecretCheck } from './secret-check.js';
 
 const BASIC = /^basic /i;
-const WRONG_SECRET: Refusal = { status: 401, reason: 'secret', message: 'the secret is not that of this app' };
 
 /** Decides what the senders of requests may do, and limits guesses of keys and secrets. */
 export class Permissions {
   readonly #check: AccessCheck;
   readonly #peers: Peers;
-  readonly #coldLookups: ColdLookups;
-  readonly #lookUps: SecretLookUps;
+  readonly #secrets: SecretCheck;
 
-  constructor(check: AccessCheck, peers: Peers, coldLookups: ColdLookups, clock: Clock) {
+  constructor(check: AccessCheck, peers: Peers, secrets: SecretCheck) {
     this.#check = check;
     this.#peers = peers;
-    this.#coldLookups = coldLookups;
-    this.#lookUps = new SecretLookUps(clock);
+    this.#secrets = secrets;
   }
 
   /**
@@ -69,40 +62,12 @@ export class Permissions {
     secret: string,
     admitted: Admission | Refusal,
   ): Permission | Promise<Permission> {
-    const coldLookups = this.#coldLookups;
-    const { refused } = this.#peers;
-    const { peer } = request;
-    const hash = secretHash(secret);
-    const fits = (own: string): boolean => timingSafeEqual(Buffer.from(hash), Buffer.from(secretHash(own)));
-    const opened = (): Permission => this.#accepted(request, openedFor(appid, admitted));
-    const wrong = (answered: Refusal): Permission => asPermission(answered.reason === 'secret' ? admitted : answered);
-    const isHeld = isAppid(appid) ? coldLookups.heldSecret(appid, fits) : false;
-    if (isHeld !== undefined) return isHeld ? opened() : wrong(refused.refuse(peer, WRONG_SECRET));
-    // Concurrent look-ups are judged only when they end, so that a refusal is reserved for each of them in advance.
-    const reserves = !this.#lookUps.isUnderWay(appid, hash);
-    if (reserves && !refused.reserve(peer)) return wrong(refused.refuse(peer, WRONG_SECRET));
-    const look = async () => ({
-      opens: await coldLookups.hasSecret(appid, fits),
-      isKnown: coldLookups.holdsApp(appid),
-    });
-    const release = (): void => {
-      if (reserves) refused.release(peer);
+    const judged = (refusal: Refusal | undefined): Permission => {
+      if (refusal === undefined) return this.#accepted(request, openedFor(appid, admitted));
+      return asPermission(refusal.reason === 'secret' ? admitted : refusal);
     };
-    return this.#lookUps.opens(appid, hash, look).then(
-      (found) => {
-        if (found === false) {
-          return wrong(reserves ? refused.refuseReserved(peer, WRONG_SECRET) : refused.refuse(peer, WRONG_SECRET));
-        }
-        release();
-        if (found === true) return opened();
-        refused.counter.add({ reason: found.reason });
-        return asPermission(found);
-      },
-      (error: unknown) => {
-        release();
-        throw error;
-      },
-    );
+    const refusal = this.#secrets.refusal(request.peer, appid, secret);
+    return isPromise(refusal) ? refusal.then(judged) : judged(refusal);
   }
 }
 

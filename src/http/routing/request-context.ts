@@ -46,6 +46,11 @@ export class RequestContext {
     if (failure !== undefined) throw new RouteFailure(failure);
   }
 
+  /** Returns whether the caller has a permission. */
+  may(scope: Scope, appid: string): boolean {
+    return this.#permission.refusal(scope, appid) === undefined;
+  }
+
   /** Returns the only apps that the caller may use; `undefined` for all. */
   get appids(): ReadonlySet<string> | undefined {
     return this.#permission.appids;

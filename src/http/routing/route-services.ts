@@ -9,8 +9,10 @@ import type { Records } from '../../core/records/records.js';
 import type { Registry } from '../../core/registry/registry.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import type { Gateway } from '../../gateway/gateway.js';
+import type { KnownTokens } from '../../gateway/known-tokens.js';
 import type { AccessCheck } from '../access/access-check.js';
 import type { Peers } from '../access/peers.js';
+import type { SecretCheck } from '../access/secret-check.js';
 import type { Manager } from '../manager/manager.js';
 import type { TaskCensuses } from '../manager/task-census.js';
 
@@ -39,5 +41,9 @@ export interface RouteServices extends ServedParts {
   readonly censuses: TaskCensuses;
   readonly access: AccessCheck;
   readonly peers: Peers;
+  readonly secrets: SecretCheck;
   readonly gateway: Gateway;
+  readonly knownTokens: KnownTokens;
+  /** Whether callers with the right to register may have the pair of an unknown app tried at WeChat. */
+  readonly autoRegisters: boolean;
 }

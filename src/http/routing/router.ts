@@ -1,6 +1,6 @@
 import type { RouteAccess } from '../access/route-access.js';
 import type { Failure } from '../messages/error-status.js';
-import type { HttpAnswer } from '../messages/http-message.js';
+import type { HttpAnswer, HttpRequest } from '../messages/http-message.js';
 import { type ParamPlace, ParamsInSegments, type PathParams } from './path-params.js';
 import type { RequestContext } from './request-context.js';
 
@@ -20,6 +20,8 @@ export interface Route extends RouteAccess {
   /** The methods of the route; absent for all. A path that exists only with other methods results in a 405. */
   readonly methods?: readonly string[];
   readonly contract: Contract;
+  /** Returns whether a request is for this route at all; absent for all that match. Others count as requests of no route. */
+  accepts?(request: HttpRequest): boolean;
   answer(context: RequestContext): HttpAnswer | Promise<HttpAnswer>;
 }
 
@@ -42,7 +44,7 @@ interface Pattern {
 /** Matches paths exactly: each segment is literal or a param, nothing is normalized, and a trailing slash makes another path. */
 export class Router {
   readonly #byLength = new Map<number, Pattern[]>();
-  /** The patterns that match paths of any length. They are tried after the others. */
+  /** The patterns that match paths of any length. They are tried after the others, the ones with more segments first. */
   readonly #open: Pattern[] = [];
 
   constructor(routes: readonly Route[]) {
@@ -57,6 +59,7 @@ export class Router {
       if (patterns === undefined) this.#byLength.set(length, [pattern]);
       else patterns.push(pattern);
     }
+    this.#open.sort((one, other) => other.segments.length - one.segments.length);
   }
 
   match(method: string, path: string): Match | undefined {

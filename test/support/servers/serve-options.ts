@@ -23,7 +23,8 @@ export const SERVE_OPTIONS: ServeOptions = {
   publicCallbacksOnly: false,
   notifySecretFile: undefined,
   legacyTypeNumbers: false,
-  contracts: ['scheduler', 'wetoken', 'native', 'proxy'],
+  contracts: ['scheduler', 'wetoken', 'native', 'wechat', 'proxy'],
+  autoRegister: false,
   callsPerSecondOfApp: undefined,
   logCalls: false,
 };

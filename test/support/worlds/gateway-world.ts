@@ -52,6 +52,11 @@ export class GatewayWorld {
     return fetch(`http://127.0.0.1:${this.port}/proxy/${APPID}${path}`, { ...init, headers });
   }
 
+  /** Sends a request as an SDK does, without the key. */
+  fetch(path: string, init?: RequestInit): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.port}${path}`, init);
+  }
+
   /** Opens a connection to the server. */
   connect(): Socket {
     return connect(this.port, '127.0.0.1');

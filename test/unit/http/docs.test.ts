@@ -24,6 +24,7 @@ test.each([
   ['scheduler', ['POST /task/:appid/:type']],
   ['wetoken', []],
   ['native', []],
+  ['wechat', []],
   ['proxy', []],
 ] as const)('docs/http.md names every route of %s, and no other', (section, alsoNamed) => {
   const routes = ROUTES[section]({} as RouteServices);

@@ -195,7 +195,7 @@ test('a list of keys is answered as described', async () => {
   expect(body).toMatchObject({ keys: [{ ...note, lastUsedAt: expect.any(Number) }] });
 });
 
-const CONTRACTS = ['scheduler', 'wetoken', 'native', 'proxy'] as const;
+const CONTRACTS = ['scheduler', 'wetoken', 'native', 'wechat', 'proxy'] as const;
 const ALL_SCOPES: readonly Scope[] = ['read', 'refresh', 'register', 'call'];
 
 async function registered(options: Partial<HandlerOptions> = {}): Promise<HttpWorld> {
@@ -231,6 +231,7 @@ describe('requests without the right', () => {
 });
 
 const TOO_LARGE = `{"x":"${'x'.repeat(65_536)}"}`;
+const SDK_TOKEN = `/cgi-bin/token?grant_type=client_credential&appid=${APPID}&secret=${SECRET}`;
 const TOKEN = `/tokens/${APPID}/access_token`;
 const failing = (code: string, facts: object = {}) => new TokenError(code, 'no', { retryAt: Date.UTC(2027), ...facts });
 
@@ -288,6 +289,16 @@ describe('answers as described in openapi.yaml', () => {
     ['GET /metrics', '/metrics', 200],
     ['GET /metrics', '/metrics', 200, { headers: { Accept: 'application/openmetrics-text' } }],
     ['GET /', '/', 200],
+    ['GET /cgi-bin/token', SDK_TOKEN, 200],
+    ['POST /cgi-bin/token', `${SDK_TOKEN}-wrong`, 200],
+    ['POST /cgi-bin/stable_token', SDK_TOKEN.replace('token', 'stable_token'), 200, { body: {} }],
+    ['POST /cgi-bin/stable_token', '/cgi-bin/stable_token', 200, { body: { grant_type: 'client_credential' } }],
+    ['POST /cgi-bin/stable_token', '/cgi-bin/stable_token', 200, { body: TOO_LARGE }],
+    ['GET /cgi-bin/ticket/getticket', '/cgi-bin/ticket/getticket?access_token=x&type=jsapi', 200],
+    ['POST /cgi-bin/component/api_component_token', '/cgi-bin/component/api_component_token', 200, { body: {} }],
+    ['POST /cgi-bin/component/api_authorizer_token', '/cgi-bin/component/api_authorizer_token', 200, { body: {} }],
+    ['GET /{path}', '/cgi-bin/user/get?access_token=x', 200],
+    ['POST /{path}', '/cgi-bin/user/get?access_token=x', 200, { body: {} }],
     ['GET /proxy/{appid}/{path}', `/proxy/${APPID}/cgi-bin/user/get`, 403],
   ])('%s answers %s with %i as described', async (name, path, status, asked) => {
     await using world = await registered();

@@ -139,7 +139,7 @@ function wechatOptions({ wechatOrigins, proxy, accessToken }: ServeOptions): obj
 
 function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock: Clock): HandlerOptions {
   const { keys, trust, hostNames, allowHosts, publicCallbacksOnly, notifySecretFile, legacyTypeNumbers } = options;
-  const { contracts, callsPerSecondOfApp, logCalls } = options;
+  const { contracts, autoRegister, callsPerSecondOfApp, logCalls } = options;
   return {
     contracts,
     ...(mode === 'anonymous' || mode === 'loopback' ? { anonymous: true } : { trust }),
@@ -149,6 +149,7 @@ function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock
     ...(notifySecretFile !== undefined && { notifySecret: readSecrets('--notify-secret-file', notifySecretFile) }),
     publicOnly: publicCallbacksOnly,
     legacyTypeNumbers,
+    autoRegister,
     ...(callsPerSecondOfApp !== undefined && { callsPerSecondOfApp }),
     onCall: logCall(log, clock, logCalls),
     onError: (error) => log.error('serverError', { error: failureText(error), stack: error.stack }),

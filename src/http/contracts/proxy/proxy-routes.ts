@@ -1,11 +1,9 @@
 import { assertAppid, tokenKey } from '../../../core/model/token-key.js';
 import type { CallToken } from '../../../gateway/call-tokens.js';
 import { comparablePath, isCanonicalPath } from '../../../gateway/canonical-path.js';
-import { GatewayFailure } from '../../../gateway/gateway-failure.js';
-import { isPlainQuery } from '../../../gateway/query-pieces.js';
-import type { ArrivingBody } from '../../../gateway/request-body.js';
 import { tokenParameterOf } from '../../../wechat/token-parameter.js';
 import type { HttpAnswer } from '../../messages/http-message.js';
+import { assertForwardable, forward } from '../../routing/forwarded-call.js';
 import { assertKnownSubject } from '../../routing/known-subject.js';
 import { problemDetails } from '../../routing/problem-details.js';
 import type { RequestContext } from '../../routing/request-context.js';
@@ -39,34 +37,17 @@ export function proxyRoutes(services: RouteServices): readonly Route[] {
 
 async function call(context: RequestContext, services: RouteServices): Promise<HttpAnswer> {
   const { request } = context;
-  if (request.isHead || request.header('upgrade') !== undefined) {
-    throw new RouteFailure({ status: 405, message: 'a call must be a GET or POST request without Upgrade' });
-  }
+  assertForwardable(context);
   const path = pathIn(request.path);
   if (!isCanonicalPath(path)) {
     throw badRequest('the path of WeChat must be segments of letters, digits, _ - and dots between them, not encoded');
   }
-  if (!isPlainQuery(request.search)) throw badRequest('the query must be encoded, in printable ASCII characters');
   if (!mayCall(path, context.paths))
     throw new RouteFailure({ status: 403, message: 'this key may not call this path' });
-  try {
-    const token = await tokenOf(context, services);
-    return await services.gateway.call({
-      token,
-      parameter: tokenParameterOf(comparablePath(path), token.type),
-      method: request.method === 'POST' ? 'POST' : 'GET',
-      path,
-      query: request.search,
-      header: (name) => request.header(name),
-      body: bodyOf(context),
-      keyId: context.keyId,
-      whenGone: (listener) => request.whenGone(listener),
-    });
-  } catch (error) {
-    if (!(error instanceof GatewayFailure)) throw error;
-    const { status, message, reason } = error;
-    throw new RouteFailure({ status, message, ...(reason === 'limit' && { retryAfterSeconds: 1 }) });
-  }
+  const token = await tokenOf(context, services);
+  const parameter = tokenParameterOf(comparablePath(path), token.type);
+  const { keyId } = context;
+  return forward(context, services.gateway, { appid: token.appid, token: { of: token, parameter }, path, keyId });
 }
 
 /** Returns what follows the appid. */
@@ -92,12 +73,4 @@ async function defaultType(appid: string, { registry }: RouteServices): Promise<
   const key = tokenKey(appid, 'component_access_token', undefined);
   if (!registry.isCached(key)) await registry.load([key]);
   return registry.task(key) === undefined ? 'access_token' : 'component_access_token';
-}
-
-function bodyOf(context: RequestContext): ArrivingBody | undefined {
-  const encoding = context.request.header('content-encoding');
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    throw new RouteFailure({ status: 415, message: 'a body must be sent without Content-Encoding' });
-  }
-  return context.arrivingBody();
 }

@@ -2,8 +2,8 @@ import { tokenKey } from '../../../core/model/token-key.js';
 import { secondsLeft } from '../../../core/primitives/lifetime-left.js';
 import { type Failure, olderStatusOf, retryAfterOf } from '../../messages/error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
+import { bodyFieldsOf } from '../../routing/body-fields.js';
 import type { RequestContext } from '../../routing/request-context.js';
-import { fieldOf, jsonObjectIn } from '../../routing/request-text.js';
 import { badRequest } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import type { Contract, Route } from '../../routing/router.js';
@@ -67,28 +67,17 @@ export function wetokenRoutes(services: RouteServices): readonly Route[] {
 }
 
 async function createApp(context: RequestContext, { manager }: RouteServices): Promise<HttpAnswer> {
-  const fields = await fieldsOf(context);
-  const appid = context.query('appid') ?? fields('appid');
-  const secret = context.query('secret') ?? fields('secret');
+  const fields = await bodyFieldsOf(context);
+  const textOf = (name: string): string | undefined => {
+    const value = context.query(name) ?? fields(name);
+    return typeof value === 'string' ? value : undefined;
+  };
+  const [appid, secret] = [textOf('appid'), textOf('secret')];
   if (appid === undefined) throw badRequest('appid is required');
   if (secret === undefined) throw badRequest('secret is required');
   context.require('register', appid);
   await manager.register({ appid, secret, tasks: KINDS.map(({ type }) => type) });
   return jsonAnswer(200, { errcode: 0, errmsg: 'success' });
-}
-
-/** Returns a function that reads the fields of a form or a JSON object. Any other body has no fields. */
-async function fieldsOf(context: RequestContext): Promise<(name: string) => string | undefined> {
-  const text = context.request.method === 'POST' ? await context.text() : '';
-  if (!text.startsWith('{')) {
-    const form = new URLSearchParams(text);
-    return (name) => fieldOf(form, name);
-  }
-  const body = jsonObjectIn(text);
-  return (name) => {
-    const value = body[name];
-    return typeof value === 'string' && value !== '' ? value : undefined;
-  };
 }
 
 async function get(context: RequestContext, kind: Kind, services: RouteServices): Promise<HttpAnswer> {

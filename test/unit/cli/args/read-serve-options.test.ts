@@ -84,6 +84,7 @@ const switches = [
   ['public-callbacks-only', 'publicCallbacksOnly'],
   ['legacy-type-numbers', 'legacyTypeNumbers'],
   ['log-calls', 'logCalls'],
+  ['auto-register', 'autoRegister'],
 ] as const;
 
 function row(

@@ -1,0 +1,96 @@
+import type { Clock } from '../core/concurrency/clock.js';
+import { RateLimiter } from '../core/concurrency/rate-limit.js';
+import { boundedCache } from '../core/primitives/bounded-cache.js';
+import { noop } from '../core/primitives/noop.js';
+import type { CachedRecord } from '../core/records/cached-record.js';
+import type { Records } from '../core/records/records.js';
+import type { StoredTokens } from './stored-tokens.js';
+import { tokenHash } from './token-hash.js';
+import { type KnownToken, TokenIndex } from './token-index.js';
+
+/** The types whose tokens open the calls of WeChat's API. */
+const CALL_TYPES: ReadonlySet<string> = new Set(['access_token', 'component_access_token', 'authorizer_access_token']);
+const READS_PER_SECOND = 50;
+const MISS_MS = 1_000;
+const MAX_REMEMBERED = 10_000;
+
+/**
+ * The result of a look-up: the token, `unknown` if no process has handed it out, or `unsure` if the store could not be
+ * asked.
+ */
+export type TokenLookUp = KnownToken | 'unknown' | 'unsure';
+
+/**
+ * Recognizes the tokens that this server holds or has handed out: current ones and those before them, by their hashes.
+ *
+ * The reads of the store for unknown tokens are limited, because no valid credential is needed to cause them.
+ */
+export class KnownTokens {
+  readonly #stored: StoredTokens;
+  readonly #clock: Clock;
+  readonly #index: TokenIndex;
+  readonly #reads = new RateLimiter(READS_PER_SECOND, READS_PER_SECOND);
+  /** The ends of cached misses on the monotonic clock, by hash. */
+  readonly #misses = boundedCache<string, number>(MAX_REMEMBERED);
+  readonly #lookUps = new Map<string, Promise<TokenLookUp>>();
+  /** The writes of tokens that were handed out, which have succeeded or are in progress, by hash. */
+  readonly #writes = boundedCache<string, Promise<void>>(MAX_REMEMBERED);
+
+  /** @param clock - the clock of the store. */
+  constructor(stored: StoredTokens, clock: Clock) {
+    this.#stored = stored;
+    this.#clock = clock;
+    this.#index = new TokenIndex(() => clock.now());
+  }
+
+  /** Recognizes every token that becomes current in this process from now on, and those that are. */
+  follow(records: Pick<Records, 'listen'>): void {
+    records.listen((cached) => this.#adopt(cached));
+  }
+
+  /**
+   * Notes that a token leaves the server. Resolves when every process of the fleet can recognize it, or the store has
+   * failed: the token is then recognized by this process alone.
+   */
+  async handOut(value: string, token: KnownToken): Promise<void> {
+    const hash = tokenHash(value);
+    this.#index.add(hash, token);
+    const before = this.#writes.get(hash);
+    if (before !== undefined) return before;
+    const written = this.#stored.add(hash, token).catch(() => void this.#writes.delete(hash));
+    this.#writes.set(hash, written);
+    return written;
+  }
+
+  async find(value: string): Promise<TokenLookUp> {
+    const hash = tokenHash(value);
+    const held = this.#index.find(hash);
+    if (held !== undefined) return held;
+    const underWay = this.#lookUps.get(hash);
+    if (underWay !== undefined) return underWay;
+    const now = this.#clock.monotonic();
+    if (now < (this.#misses.get(hash) ?? 0)) return 'unknown';
+    if (this.#reads.reserve(now) > 0) return 'unsure';
+    const lookUp = this.#read(hash);
+    this.#lookUps.set(hash, lookUp);
+    lookUp.then(noop, noop).finally(() => this.#lookUps.delete(hash));
+    return lookUp;
+  }
+
+  async #read(hash: string): Promise<TokenLookUp> {
+    try {
+      const stored = await this.#stored.find(hash);
+      if (stored !== undefined) this.#index.add(hash, stored);
+    } catch {
+      return 'unsure';
+    }
+    const found = this.#index.find(hash);
+    if (found !== undefined) return found;
+    this.#misses.set(hash, this.#clock.monotonic() + MISS_MS);
+    return 'unknown';
+  }
+
+  #adopt({ key, value, obtainedAt, expiresAt }: CachedRecord): void {
+    if (CALL_TYPES.has(key.type)) this.#index.add(tokenHash(value), { key, obtainedAt, expiresAt });
+  }
+}

@@ -1,0 +1,39 @@
+import { unescape as unescapeQuery } from 'node:querystring';
+import { carriesToken, type TokenParameter } from '../wechat/token-parameter.js';
+
+/** A token in a query. */
+export interface PresentedToken {
+  readonly parameter: TokenParameter;
+  readonly value: string;
+}
+
+const KIND = /component|authorizer/i;
+
+/** Returns the tokens in a raw query, in any spelling of their names. */
+export function tokensIn(query: string): readonly PresentedToken[] {
+  return pieces(query)
+    .filter(carriesToken)
+    .map((piece) => {
+      const [name, value] = decoded(piece);
+      const kind = KIND.exec(name)?.[0].toLowerCase();
+      return { parameter: kind === undefined ? 'access_token' : (`${kind}_access_token` as TokenParameter), value };
+    });
+}
+
+/** Returns the decoded values of a parameter in a raw query. The names are compared without case. */
+export function valuesOf(query: string, name: string): readonly string[] {
+  return pieces(query)
+    .map(decoded)
+    .filter(([found]) => found.trim().toLowerCase() === name)
+    .map(([, value]) => value);
+}
+
+function pieces(query: string): readonly string[] {
+  return query === '' ? [] : query.split('&');
+}
+
+function decoded(piece: string): readonly [name: string, value: string] {
+  const end = piece.indexOf('=');
+  const decode = (text: string): string => unescapeQuery(text.replaceAll('+', ' '));
+  return end === -1 ? [decode(piece), ''] : [decode(piece.slice(0, end)), decode(piece.slice(end + 1))];
+}

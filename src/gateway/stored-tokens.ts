@@ -1,0 +1,99 @@
+import { FUTURE_TOLERANCE_MS } from '../core/model/refresh-policy.js';
+import type { StoredDocument } from '../core/model/store.js';
+import { tokenKey } from '../core/model/token-key.js';
+import type { JsonValue } from '../core/primitives/json.js';
+import { seal, unseal } from '../core/store/document-codec.js';
+import type { DocumentReader } from '../core/store/document-reader.js';
+import type { SupervisedStore } from '../core/store/supervised-store.js';
+import { contended } from '../core/store/write-errors.js';
+import type { KnownToken } from './token-index.js';
+
+/** The documents are fixed in number, so that tokens leave nothing behind in the store when they expire. */
+const SLOTS = 1_024;
+const MAX_OF_SLOT = 1_000;
+const MAX_ROUNDS = 20;
+
+/** A token with its hash, in the order of the stored array. */
+type Entry = readonly [
+  hash: string,
+  obtainedAt: number,
+  expiresAt: number,
+  appid: string,
+  type: string,
+  subject?: string,
+];
+
+interface Slot {
+  readonly version: number;
+  readonly entries: readonly Entry[];
+}
+
+/** Keeps the hashes of tokens that were handed out in the store, so that every process and every restart recognizes them. */
+export class StoredTokens {
+  readonly #store: SupervisedStore;
+  readonly #reader: DocumentReader;
+  readonly #now: () => number;
+
+  /** @param now - returns the time of the store. */
+  constructor(store: SupervisedStore, reader: DocumentReader, now: () => number) {
+    this.#store = store;
+    this.#reader = reader;
+    this.#now = now;
+  }
+
+  /**
+   * Returns a token that has not expired.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  async find(hash: string): Promise<KnownToken | undefined> {
+    const { entries } = await this.#read(slotOf(hash));
+    const entry = this.#live(entries).find(([stored]) => stored === hash);
+    if (entry === undefined) return undefined;
+    const [, obtainedAt, expiresAt, appid, type, subject] = entry;
+    return { key: tokenKey(appid, type, subject), obtainedAt, expiresAt };
+  }
+
+  /**
+   * Stores a token, unless it is stored already, and drops those that have expired.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  async add(hash: string, { key, obtainedAt, expiresAt }: KnownToken): Promise<void> {
+    const id = slotOf(hash);
+    const { appid, type, subject } = key;
+    const added: Entry =
+      subject === undefined
+        ? [hash, obtainedAt, expiresAt, appid, type]
+        : [hash, obtainedAt, expiresAt, appid, type, subject];
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const { version, entries } = await this.#read(id);
+      const live = this.#live(entries);
+      if (live.some(([stored]) => stored === hash)) return;
+      const tokens = [...live, added].slice(-MAX_OF_SLOT).map((entry): JsonValue => [...entry] as JsonValue[]);
+      if ((await this.#store.set(id, seal(id, { tokens }), version)) !== undefined) return;
+    }
+    throw contended(`the document ${id}`, { appid });
+  }
+
+  async #read(id: string): Promise<Slot> {
+    const [document] = await this.#store.get([id]);
+    return this.#reader.read(document, slotIn);
+  }
+
+  /** Returns the tokens that have not expired. One that claims to come from the future might live for ever. */
+  #live(entries: readonly Entry[]): readonly Entry[] {
+    const now = this.#now();
+    return entries.filter(([, obtainedAt, expiresAt]) => expiresAt > now && obtainedAt <= now + FUTURE_TOLERANCE_MS);
+  }
+}
+
+function slotOf(hash: string): string {
+  return `value/${Buffer.from(hash, 'base64url').readUInt16BE(0) % SLOTS}`;
+}
+
+function slotIn(document: StoredDocument | undefined): Slot {
+  if (document === undefined) return { version: 0, entries: [] };
+  const { tokens } = unseal(document);
+  return { version: document.version, entries: Array.isArray(tokens) ? (tokens as unknown as Entry[]) : [] };
+}

@@ -1,0 +1,75 @@
+import { keyId, type TokenKey } from '../core/model/token-key.js';
+
+/** A token that callers may present, without its value. */
+export interface KnownToken {
+  readonly key: TokenKey;
+  /** The instant at which it was asked for. */
+  readonly obtainedAt: number;
+  readonly expiresAt: number;
+}
+
+/** The current token of a key, and at most 24 earlier ones. */
+const MAX_OF_KEY = 25;
+const MAX_TOKENS = 200_000;
+
+/** Finds the keys of tokens by their hashes, in memory. */
+export class TokenIndex {
+  readonly #now: () => number;
+  /** The tokens by hash; the one that was added first comes first. */
+  readonly #tokens = new Map<string, KnownToken>();
+  readonly #hashesOfKeys = new Map<string, string[]>();
+
+  /** @param now - returns the time of the store. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Returns the number of tokens. */
+  get size(): number {
+    return this.#tokens.size;
+  }
+
+  /** Returns a token that has not expired. */
+  find(hash: string): KnownToken | undefined {
+    const token = this.#tokens.get(hash);
+    return token !== undefined && token.expiresAt > this.#now() ? token : undefined;
+  }
+
+  /** Adds a token. Of one key, the tokens that were obtained last are kept. */
+  add(hash: string, token: KnownToken): void {
+    if (this.#tokens.has(hash)) return;
+    this.#makeRoom();
+    this.#tokens.set(hash, token);
+    const id = keyId(token.key);
+    const ofKey = this.#hashesOfKeys.get(id);
+    if (ofKey === undefined) this.#hashesOfKeys.set(id, [hash]);
+    else {
+      ofKey.push(hash);
+      if (ofKey.length > MAX_OF_KEY) this.#delete(this.#oldestOf(ofKey));
+    }
+  }
+
+  /** Deletes the first tokens that have expired. Most tokens live equally long, so that they expire in their order. */
+  #makeRoom(): void {
+    const now = this.#now();
+    for (const [hash, { expiresAt }] of this.#tokens) {
+      if (expiresAt > now && this.#tokens.size < MAX_TOKENS) return;
+      this.#delete(hash);
+    }
+  }
+
+  #oldestOf(hashes: readonly string[]): string {
+    const obtainedAt = (hash: string): number => this.#tokens.get(hash)?.obtainedAt ?? 0;
+    return hashes.reduce((oldest, hash) => (obtainedAt(hash) < obtainedAt(oldest) ? hash : oldest));
+  }
+
+  #delete(hash: string): void {
+    const token = this.#tokens.get(hash);
+    if (token === undefined) return;
+    this.#tokens.delete(hash);
+    const id = keyId(token.key);
+    const others = (this.#hashesOfKeys.get(id) ?? []).filter((other) => other !== hash);
+    if (others.length === 0) this.#hashesOfKeys.delete(id);
+    else this.#hashesOfKeys.set(id, others);
+  }
+}

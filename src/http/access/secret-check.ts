@@ -1,0 +1,67 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../../core/concurrency/clock.js';
+import type { ColdLookups } from '../../core/engine/cold-lookups.js';
+import { secretHash } from '../../core/primitives/secret-hash.js';
+import { isAppid } from './api-key.js';
+import type { Peers } from './peers.js';
+import type { Refusal } from './refusal.js';
+import { SecretLookUps } from './secret-look-ups.js';
+
+const WRONG_SECRET: Refusal = { status: 401, reason: 'secret', message: 'the secret is not that of this app' };
+
+/** Judges the secrets of apps that callers present, and limits their guesses. Only an app that is not in memory needs the store. */
+export class SecretCheck {
+  readonly #peers: Peers;
+  readonly #coldLookups: ColdLookups;
+  readonly #lookUps: SecretLookUps;
+
+  constructor(peers: Peers, coldLookups: ColdLookups, clock: Clock) {
+    this.#peers = peers;
+    this.#coldLookups = coldLookups;
+    this.#lookUps = new SecretLookUps(clock);
+  }
+
+  /**
+   * Returns the refusal of a secret; `undefined` if it is that of the app.
+   *
+   * @param peer - the address of the caller, whose refusals are counted.
+   */
+  refusal(peer: string | undefined, appid: string, secret: string): Refusal | undefined | Promise<Refusal | undefined> {
+    const { refused } = this.#peers;
+    const hash = secretHash(secret);
+    const fits = (own: string): boolean => timingSafeEqual(Buffer.from(hash), Buffer.from(secretHash(own)));
+    const isHeld = isAppid(appid) ? this.#coldLookups.heldSecret(appid, fits) : false;
+    if (isHeld !== undefined) return isHeld ? undefined : refused.refuse(peer, WRONG_SECRET);
+    // Concurrent look-ups are judged only when they end, so that a refusal is reserved for each of them in advance.
+    const reserves = !this.#lookUps.isUnderWay(appid, hash);
+    if (reserves && !refused.reserve(peer)) return refused.refuse(peer, WRONG_SECRET);
+    return this.#lookUp(peer, appid, hash, fits, reserves);
+  }
+
+  async #lookUp(
+    peer: string | undefined,
+    appid: string,
+    hash: string,
+    fits: (own: string) => boolean,
+    reserves: boolean,
+  ): Promise<Refusal | undefined> {
+    const { refused } = this.#peers;
+    const look = async () => ({
+      opens: await this.#coldLookups.hasSecret(appid, fits),
+      isKnown: this.#coldLookups.holdsApp(appid),
+    });
+    let keepsReservation = false;
+    try {
+      const found = await this.#lookUps.opens(appid, hash, look);
+      if (found === true) return undefined;
+      if (found !== false) {
+        refused.counter.add({ reason: found.reason });
+        return found;
+      }
+      keepsReservation = true;
+      return reserves ? refused.refuseReserved(peer, WRONG_SECRET) : refused.refuse(peer, WRONG_SECRET);
+    } finally {
+      if (reserves && !keepsReservation) refused.release(peer);
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import { RateLimiter } from '../../../core/concurrency/rate-limit.js';
+import { isTokenError } from '../../../core/model/errors.js';
+import { keyId, type TokenKey } from '../../../core/model/token-key.js';
+import { boundedCache } from '../../../core/primitives/bounded-cache.js';
+import type { CachedRecord } from '../../../core/records/cached-record.js';
+import type { GatewayCall } from '../../../gateway/gateway.js';
+import type { KnownTokens } from '../../../gateway/known-tokens.js';
+import { tokensIn, valuesOf } from '../../../gateway/query-parameters.js';
+import type { KnownToken } from '../../../gateway/token-index.js';
+import type { HttpRequest } from '../../messages/http-message.js';
+import type { RequestContext } from '../../routing/request-context.js';
+import { RouteFailure } from '../../routing/route-failure.js';
+import type { RouteServices } from '../../routing/route-services.js';
+import type { PairCheck } from './pair-check.js';
+import { ERRCODES, refusedWith } from './wechat-answers.js';
+import { isUserCall, isUserRenewal, USER_TOKEN } from './wechat-paths.js';
+
+type Services = Pick<RouteServices, 'manager' | 'records' | 'registry' | 'peers' | 'clock' | 'start'>;
+
+/** The credential of a call: the app, and the token that takes the place of the presented one, if any does. */
+export type CallCredential = Pick<GatewayCall, 'appid' | 'token'>;
+
+const RENEWALS_PER_SECOND = 20;
+const APP_READS_PER_SECOND = 20;
+const MAX_RATED_APPS = 10_000;
+
+/** Returns whether a request has a credential of WeChat's API, valid or not. One without any is not for this server. */
+export function hasCredential({ path, search }: HttpRequest): boolean {
+  if (search === '') return false;
+  if (tokensIn(search).length > 0) return true;
+  const hasAppid = valuesOf(search, 'appid').length > 0;
+  return hasAppid && (valuesOf(search, 'secret').length > 0 || isUserRenewal(path.toLowerCase()));
+}
+
+/** Judges the credentials of calls: a token of this server, or the pair of a registered app. */
+export class CallCredentials {
+  readonly #services: Services;
+  readonly #known: KnownTokens;
+  readonly #pairs: PairCheck;
+  readonly #renewals = boundedCache<string, RateLimiter>(MAX_RATED_APPS);
+  readonly #appReads = new RateLimiter(APP_READS_PER_SECOND, APP_READS_PER_SECOND);
+
+  constructor(services: Services, known: KnownTokens, pairs: PairCheck) {
+    this.#services = services;
+    this.#known = known;
+    this.#pairs = pairs;
+  }
+
+  /**
+   * Returns the credential of a call.
+   *
+   * @param path - the canonical path in comparable form.
+   * @throws RouteFailure for a credential that is not valid here; a `TokenError` if its app has no usable token.
+   */
+  async of(context: RequestContext, path: string): Promise<CallCredential> {
+    const { search, peer } = context.request;
+    const [presented, ...others] = tokensIn(search);
+    if (presented === undefined) return this.#ofApp(context, path);
+    const { key } = await this.keyOf(presented.value);
+    for (const { value } of others) {
+      if (keyId((await this.keyOf(value)).key) !== keyId(key)) throw invalidToken('two tokens in one request');
+    }
+    this.#services.peers.accepted?.note(peer);
+    const { appid } = key;
+    if (key.type === USER_TOKEN) {
+      if (!isUserCall(path)) throw invalidToken("a user's token may not call this path");
+      return { appid, token: undefined };
+    }
+    return { appid, token: { of: key, parameter: presented.parameter } };
+  }
+
+  /**
+   * Returns a presented token that may be used.
+   *
+   * @throws RouteFailure for any other token; a `TokenError` if its app has no usable token.
+   */
+  async keyOf(value: string): Promise<KnownToken> {
+    const token = await this.#known.find(value);
+    if (token === 'unsure') throw new RouteFailure({ status: 503, message: 'the token could not be looked up now' });
+    if (token === 'unknown') throw invalidToken('the access_token is not one of this server');
+    const { key, obtainedAt } = token;
+    if (key.type === USER_TOKEN) {
+      if (!(await this.#isRegistered(key.appid))) throw invalidToken('the app is not registered');
+      return token;
+    }
+    const current = await this.#current(key);
+    if (current.value === value || obtainedAt > (current.revokedAt ?? Number.NEGATIVE_INFINITY)) return token;
+    throw invalidToken('the access_token was replaced by force');
+  }
+
+  /** Returns the credential of a call without a token: a pair, or the app whose user renews a token. */
+  async #ofApp(context: RequestContext, path: string): Promise<CallCredential> {
+    const { search } = context.request;
+    const appid = singleOf(search, 'appid');
+    if (!isUserRenewal(path)) {
+      await this.#pairs.assert(context, appid, singleOf(search, 'secret'));
+      return { appid: appid as string, token: undefined };
+    }
+    if (appid === undefined) throw refusedWith(ERRCODES.noAppid, 'appid missing');
+    if (!(await this.#isRegistered(appid))) throw refusedWith(ERRCODES.invalidAppid, 'invalid appid');
+    if (this.#renewalsOf(appid).reserve(this.#services.clock.monotonic()) > 0) {
+      throw new RouteFailure({ status: 429, message: `this app may renew ${RENEWALS_PER_SECOND} tokens a second` });
+    }
+    return { appid, token: undefined };
+  }
+
+  /** Returns the current record of a key, which is in memory for most calls. */
+  async #current(key: TokenKey): Promise<Pick<CachedRecord, 'value' | 'revokedAt'>> {
+    const { manager, records } = this.#services;
+    const { appid, type, subject } = key;
+    const hit = records.hit(appid, type, subject);
+    if (hit !== undefined) return hit;
+    try {
+      const record = await manager.getRecord(appid, type, subject === undefined ? {} : { subject });
+      return records.cache.get(key) ?? { value: record.value, revokedAt: record.obtainedAt };
+    } catch (error) {
+      if (isTokenError(error) && error.code === 'NOT_REGISTERED') throw invalidToken('the app is not registered');
+      throw error;
+    }
+  }
+
+  /** Returns whether an app is registered. The reads of the store are limited, because no credential is needed to cause them. */
+  async #isRegistered(appid: string): Promise<boolean> {
+    const { registry, clock, start } = this.#services;
+    if (registry.hasApp(appid)) return true;
+    await start();
+    if (registry.holdsAll) return registry.hasApp(appid);
+    if (this.#appReads.reserve(clock.monotonic()) > 0) {
+      throw new RouteFailure({ status: 429, message: 'too many apps that are not in memory are being looked up' });
+    }
+    await registry.loadApp(appid);
+    return registry.hasApp(appid);
+  }
+
+  #renewalsOf(appid: string): RateLimiter {
+    let rate = this.#renewals.get(appid);
+    if (rate === undefined) {
+      rate = new RateLimiter(RENEWALS_PER_SECOND, RENEWALS_PER_SECOND);
+      this.#renewals.set(appid, rate);
+    }
+    return rate;
+  }
+}
+
+/**
+ * Returns the only value of a parameter; `undefined` if there is none or it is empty.
+ *
+ * @throws RouteFailure for a parameter that is there twice, of which this server and WeChat might read different ones.
+ */
+export function singleOf(query: string, name: string): string | undefined {
+  const [value, ...others] = valuesOf(query, name);
+  if (others.length > 0) throw refusedWith(ERRCODES.invalidUrl, `${name} is there more than once`);
+  return value === '' ? undefined : value;
+}
+
+function invalidToken(message: string): RouteFailure {
+  return refusedWith(ERRCODES.invalidToken, `invalid credential, ${message}`);
+}

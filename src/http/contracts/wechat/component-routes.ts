@@ -1,0 +1,104 @@
+import { tokenKey } from '../../../core/model/token-key.js';
+import type { JsonObject } from '../../../core/primitives/json.js';
+import type { KnownTokens } from '../../../gateway/known-tokens.js';
+import type { ArrivingBody } from '../../../gateway/request-body.js';
+import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
+import { assertForwardable, forward } from '../../routing/forwarded-call.js';
+import type { RequestContext } from '../../routing/request-context.js';
+import { jsonObjectIn } from '../../routing/request-text.js';
+import type { RouteServices } from '../../routing/route-services.js';
+import type { Route } from '../../routing/router.js';
+import type { CallCredentials } from './call-credentials.js';
+import type { PairCheck } from './pair-check.js';
+import type { PassedGrants } from './passed-grants.js';
+import { handedOutToken } from './served-token.js';
+import { ERRCODES, refusedWith, wechatAnswers } from './wechat-answers.js';
+import { AUTHORIZER_TOKEN, COMPONENT_TOKEN } from './wechat-paths.js';
+
+const COMPONENT_TYPE = 'component_access_token';
+const AUTHORIZER_TYPE = 'authorizer_access_token';
+
+export interface ComponentParts {
+  readonly services: RouteServices;
+  readonly known: KnownTokens;
+  readonly pairs: PairCheck;
+  readonly credentials: CallCredentials;
+  readonly grants: PassedGrants;
+}
+
+/** Creates the routes that hand out the tokens of third-party platforms and their authorizers. */
+export function componentRoutes(parts: ComponentParts): readonly Route[] {
+  const route = { methods: ['POST'], scope: 'open', changes: true, contract: wechatAnswers } as const;
+  return [
+    { ...route, path: COMPONENT_TOKEN, answer: (context) => componentToken(context, parts) },
+    { ...route, path: AUTHORIZER_TOKEN, answer: (context) => authorizerToken(context, parts) },
+  ];
+}
+
+/**
+ * Answers with the token of a component for its pair. The ticket in the body is not needed, since the manager receives
+ * the tickets itself.
+ */
+async function componentToken(context: RequestContext, parts: ComponentParts): Promise<HttpAnswer> {
+  const { services, known, pairs } = parts;
+  assertForwardable(context);
+  const body = await context.json();
+  const appid = textIn(body, 'component_appid');
+  await pairs.assert(context, appid, textIn(body, 'component_appsecret'));
+  const served = await handedOutToken(services, known, tokenKey(appid as string, COMPONENT_TYPE, undefined));
+  return jsonAnswer(200, { component_access_token: served.record.value, expires_in: served.expiresIn });
+}
+
+/** Answers with the token of a known authorizer. Another one passes, and its grant is stored. */
+async function authorizerToken(context: RequestContext, parts: ComponentParts): Promise<HttpAnswer> {
+  const { services, known, credentials, grants } = parts;
+  assertForwardable(context);
+  const text = await context.text();
+  const body = jsonObjectIn(text);
+  const { appid, token } = await credentials.of(context, AUTHORIZER_TOKEN);
+  if (token?.of.type !== COMPONENT_TYPE) {
+    throw refusedWith(ERRCODES.invalidToken, 'invalid credential, component_access_token is needed');
+  }
+  const component = textIn(body, 'component_appid');
+  const authorizer = textIn(body, 'authorizer_appid');
+  if (component !== appid || authorizer === undefined) {
+    throw refusedWith(
+      ERRCODES.invalidAppid,
+      'component_appid must be that of the token, and authorizer_appid is needed',
+    );
+  }
+  const key = { appid, type: AUTHORIZER_TYPE, subject: authorizer };
+  if (!(await services.coldLookups.knows(key))) {
+    const answer = await forward(
+      context,
+      services.gateway,
+      { appid, token, path: AUTHORIZER_TOKEN, keyId: undefined },
+      arrived(text),
+    );
+    await grants.storeAuthorizer(answer, appid, authorizer);
+    return answer;
+  }
+  const { record, expiresIn } = await handedOutToken(services, known, key);
+  const { authorizer_refresh_token: stored } = (await record.result()) ?? {};
+  return jsonAnswer(200, {
+    authorizer_access_token: record.value,
+    expires_in: expiresIn,
+    authorizer_refresh_token: stored ?? body['authorizer_refresh_token'],
+  });
+}
+
+function textIn(body: JsonObject, name: string): string | undefined {
+  const value = body[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** Returns a body that has been read as one that arrives. */
+function arrived(text: string): ArrivingBody {
+  const bytes = Buffer.from(text);
+  return {
+    length: bytes.length,
+    chunks: (async function* () {
+      yield bytes;
+    })(),
+  };
+}

@@ -1,0 +1,59 @@
+import type { Refusal } from '../../access/refusal.js';
+import type { RequestContext } from '../../routing/request-context.js';
+import { RouteFailure } from '../../routing/route-failure.js';
+import type { RouteServices } from '../../routing/route-services.js';
+import { PairTrials } from './pair-trials.js';
+import { ERRCODES, refusedWith } from './wechat-answers.js';
+
+type Services = Pick<
+  RouteServices,
+  'secrets' | 'coldLookups' | 'peers' | 'manager' | 'autoRegisters' | 'gateway' | 'clock'
+>;
+
+/** Checks pairs of appid and secret. Those of unknown apps are tried at WeChat where that is switched on. */
+export class PairCheck {
+  readonly #services: Services;
+  readonly #trials: PairTrials;
+
+  constructor(services: Services) {
+    this.#services = services;
+    this.#trials = new PairTrials(services.gateway, services.clock);
+  }
+
+  /**
+   * Asserts that a pair is that of a registered app, and registers it if the caller may and WeChat accepts it.
+   *
+   * @throws RouteFailure for a pair that is not, with the code that WeChat gives; a `TokenError` if the store fails.
+   */
+  async assert(context: RequestContext, appid: string | undefined, secret: string | undefined): Promise<void> {
+    if (appid === undefined) throw refusedWith(ERRCODES.noAppid, 'appid missing');
+    if (secret === undefined) throw refusedWith(ERRCODES.noSecret, 'appsecret missing');
+    const { secrets, peers } = this.#services;
+    const { peer } = context.request;
+    const refusal = await secrets.refusal(peer, appid, secret);
+    if (refusal !== undefined) {
+      await this.#tryPair(context, appid, secret, refusal);
+      peers.refused.giveBack(peer);
+    }
+    peers.accepted?.note(peer);
+  }
+
+  async #tryPair(context: RequestContext, appid: string, secret: string, refusal: Refusal): Promise<void> {
+    const { autoRegisters, manager } = this.#services;
+    const isWrong = refusal.reason === 'secret';
+    const mayRegister = isWrong && autoRegisters && context.may('register', appid);
+    const outcome = mayRegister ? await this.#trials.try(appid, secret) : undefined;
+    if (outcome === undefined) throw this.#failureFor(appid, refusal);
+    if (outcome !== 'accepted') throw refusedWith(outcome.errcode, outcome.errmsg);
+    await manager.register({ appid, secret });
+  }
+
+  #failureFor(appid: string, { reason, status, message, retryAfterSeconds }: Refusal): RouteFailure {
+    if (reason !== 'secret') {
+      return new RouteFailure({ status, message, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) });
+    }
+    return this.#services.coldLookups.holdsApp(appid)
+      ? refusedWith(ERRCODES.invalidSecret, 'invalid appsecret')
+      : refusedWith(ERRCODES.invalidAppid, 'invalid appid: it is not registered at this server');
+  }
+}

@@ -1,0 +1,47 @@
+import { isWithin } from '../../../gateway/canonical-path.js';
+
+/** The type of the tokens of users. */
+export const USER_TOKEN = 'oauth2_access_token';
+
+export const TOKEN = '/cgi-bin/token';
+export const STABLE_TOKEN = '/cgi-bin/stable_token';
+export const TICKET = '/cgi-bin/ticket/getticket';
+export const COMPONENT_TOKEN = '/cgi-bin/component/api_component_token';
+export const AUTHORIZER_TOKEN = '/cgi-bin/component/api_authorizer_token';
+export const QUERY_AUTH = '/cgi-bin/component/api_query_auth';
+
+/**
+ * The paths that this server answers itself. At WeChat some of them would end the tokens that this server keeps, so that
+ * no other spelling of them may pass.
+ */
+const ANSWERED: readonly string[] = [TOKEN, STABLE_TOKEN, TICKET, COMPONENT_TOKEN, AUTHORIZER_TOKEN];
+
+const USER_RENEWAL = '/sns/oauth2/refresh_token';
+/** The paths whose answers contain the token of a user. */
+const USER_GRANTS: readonly string[] = [
+  '/sns/oauth2/access_token',
+  USER_RENEWAL,
+  '/sns/oauth2/component/access_token',
+  '/sns/oauth2/component/refresh_token',
+];
+const USER_CALLS: readonly string[] = ['/sns/userinfo', '/sns/auth'];
+
+/** Returns whether this server answers a comparable path itself. */
+export function isAnswered(path: string): boolean {
+  return ANSWERED.some((answered) => isWithin(path, answered));
+}
+
+/** Returns whether a comparable path answers with the token of a user. */
+export function isUserGrant(path: string): boolean {
+  return USER_GRANTS.includes(path);
+}
+
+/** Returns whether a comparable path renews the token of a user, which needs no secret. */
+export function isUserRenewal(path: string): boolean {
+  return path === USER_RENEWAL;
+}
+
+/** Returns whether a comparable path is called with the token of a user. */
+export function isUserCall(path: string): boolean {
+  return USER_CALLS.includes(path);
+}

@@ -1,0 +1,58 @@
+import type { Gateway, GatewayAnswer, GatewayCall } from '../../gateway/gateway.js';
+import { GatewayFailure } from '../../gateway/gateway-failure.js';
+import { isPlainQuery } from '../../gateway/query-pieces.js';
+import type { ArrivingBody } from '../../gateway/request-body.js';
+import type { RequestContext } from './request-context.js';
+import { badRequest, RouteFailure } from './route-failure.js';
+
+/** The parts of a call that do not follow from the request. */
+export type ForwardedCall = Pick<GatewayCall, 'appid' | 'token' | 'path' | 'keyId'>;
+
+/**
+ * Asserts that a request can be forwarded as a call.
+ *
+ * @throws RouteFailure for a HEAD request, one that would change the protocol, and a query that is not encoded.
+ */
+export function assertForwardable({ request }: RequestContext): void {
+  if (request.isHead || request.header('upgrade') !== undefined) {
+    throw new RouteFailure({ status: 405, message: 'a call must be a GET or POST request without Upgrade' });
+  }
+  if (!isPlainQuery(request.search)) throw badRequest('the query must be encoded, in printable ASCII characters');
+}
+
+/**
+ * Forwards a request to WeChat.
+ *
+ * @param body - the body; by default that of the request.
+ * @throws RouteFailure if there is no answer; a `TokenError` if there is no token.
+ */
+export async function forward(
+  context: RequestContext,
+  gateway: Gateway,
+  call: ForwardedCall,
+  body?: ArrivingBody,
+): Promise<GatewayAnswer> {
+  const { request } = context;
+  try {
+    return await gateway.call({
+      ...call,
+      method: request.method === 'POST' ? 'POST' : 'GET',
+      query: request.search,
+      header: (name) => request.header(name),
+      body: body ?? bodyOf(context),
+      whenGone: (listener) => request.whenGone(listener),
+    });
+  } catch (error) {
+    if (!(error instanceof GatewayFailure)) throw error;
+    const { status, message, reason } = error;
+    throw new RouteFailure({ status, message, ...(reason === 'limit' && { retryAfterSeconds: 1 }) });
+  }
+}
+
+function bodyOf(context: RequestContext): ArrivingBody | undefined {
+  const encoding = context.request.header('content-encoding');
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new RouteFailure({ status: 415, message: 'a body must be sent without Content-Encoding' });
+  }
+  return context.arrivingBody();
+}

@@ -1,0 +1,152 @@
+import { expect, test } from 'vitest';
+import { DocumentReader } from '../../../src/core/store/document-reader.js';
+import { SupervisedStore } from '../../../src/core/store/supervised-store.js';
+import { KnownTokens } from '../../../src/gateway/known-tokens.js';
+import { StoredTokens } from '../../../src/gateway/stored-tokens.js';
+import { tokenHash } from '../../../src/gateway/token-hash.js';
+import { type KnownToken, TokenIndex } from '../../../src/gateway/token-index.js';
+import { MemoryStore } from '../../../src/index.js';
+import { FakeClock } from '../../../src/testing/index.js';
+
+const KEY = { appid: 'wx1', type: 'access_token' };
+const LIFE_MS = 7_200_000;
+
+/** Several processes that recognize tokens by one store, whose commands are counted. */
+class Scene {
+  readonly clock = new FakeClock();
+  readonly commands: string[] = [];
+  fails = false;
+  readonly #memory = new MemoryStore({ clock: this.clock });
+
+  process(): KnownTokens {
+    const counted = new Proxy(this.#memory, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name);
+        if (typeof member !== 'function') return member;
+        return (...given: unknown[]) => {
+          if (name === 'get' || name === 'set') this.commands.push(name);
+          if (this.fails) return Promise.reject(new Error('the connection is lost'));
+          return Reflect.apply(member, target, given) as unknown;
+        };
+      },
+    });
+    const store = new SupervisedStore(counted, this.clock, { unavailable: () => {}, available: () => {} });
+    const stored = new StoredTokens(store, new DocumentReader(store, () => {}), () => this.clock.now());
+    return new KnownTokens(stored, this.clock);
+  }
+
+  token(key: KnownToken['key'] = KEY): KnownToken {
+    const obtainedAt = this.clock.now();
+    return { key, obtainedAt, expiresAt: obtainedAt + LIFE_MS };
+  }
+
+  count(command: 'get' | 'set'): number {
+    return this.commands.filter((name) => name === command).length;
+  }
+}
+
+test('a token that one process has handed out is known to another', async () => {
+  const scene = new Scene();
+  const token = scene.token({ appid: 'wx1', type: 'authorizer_access_token', subject: 'wx2' });
+  await scene.process().handOut('T1', token);
+  expect(await scene.process().find('T1')).toEqual(token);
+});
+
+test('a token is written once for each version, however often and by how many callers it is handed out', async () => {
+  const scene = new Scene();
+  const known = scene.process();
+  await Promise.all(Array.from({ length: 50 }, () => known.handOut('T1', scene.token())));
+  await known.handOut('T1', scene.token());
+  await scene.process().handOut('T1', scene.token());
+  expect(scene.count('set')).toBe(1);
+});
+
+test.each([
+  [-1, true],
+  [0, false],
+  [1, false],
+])('a token %i ms after its end is known: %s', async (afterMs, isKnown) => {
+  const scene = new Scene();
+  const [own, other] = [scene.process(), scene.process()];
+  await own.handOut('T1', scene.token());
+  await scene.clock.advance(LIFE_MS + afterMs);
+  for (const known of [own, other]) expect((await known.find('T1')) !== 'unknown').toBe(isKnown);
+});
+
+test('an unknown token costs one read of the store, and is unknown for a second', async () => {
+  const scene = new Scene();
+  const known = scene.process();
+  expect(await Promise.all([known.find('X'), known.find('X')])).toEqual(['unknown', 'unknown']);
+  await scene.clock.advance(999);
+  expect(await known.find('X')).toBe('unknown');
+  expect(scene.count('get')).toBe(1);
+  await scene.clock.advance(1);
+  await known.find('X');
+  expect(scene.count('get')).toBe(2);
+});
+
+test('fifty unknown tokens a second are looked up, and further ones are unsure', async () => {
+  const scene = new Scene();
+  const known = scene.process();
+  const found = await Promise.all(Array.from({ length: 60 }, (_, index) => known.find(`X${index}`)));
+  expect(found.filter((result) => result === 'unsure')).toHaveLength(10);
+  expect(scene.count('get')).toBe(50);
+});
+
+test('while the store fails, unknown tokens are unsure, and those that were handed out are known', async () => {
+  const scene = new Scene();
+  const known = scene.process();
+  scene.fails = true;
+  await known.handOut('T1', scene.token());
+  expect(await known.find('T1')).toEqual(scene.token());
+  expect(await known.find('X')).toBe('unsure');
+});
+
+test('a token whose write failed is written when it is handed out again', async () => {
+  const scene = new Scene();
+  const known = scene.process();
+  scene.fails = true;
+  await known.handOut('T1', scene.token());
+  scene.fails = false;
+  await scene.clock.advance(60_000);
+  await known.handOut('T1', scene.token());
+  expect(await scene.process().find('T1')).toMatchObject({ key: KEY });
+});
+
+test('tokens that have ended leave the store at the next write of their document', async () => {
+  const scene = new Scene();
+  const known = scene.process();
+  for (let life = 0; life < 40; life++) {
+    for (let token = 0; token < 50; token++) await known.handOut(`T${life}-${token}`, scene.token());
+    await scene.clock.advance(LIFE_MS);
+  }
+  expect(await known.find('T0-0')).toBe('unknown');
+});
+
+test('of one key the current token and the 24 newest earlier ones are kept', () => {
+  const index = new TokenIndex(() => 0);
+  const hashes = Array.from({ length: 40 }, (_, token) => tokenHash(`T${token}`));
+  for (const [token, hash] of hashes.entries()) index.add(hash, { key: KEY, obtainedAt: token, expiresAt: LIFE_MS });
+  expect(hashes.map((hash) => index.find(hash) !== undefined)).toEqual(hashes.map((_, token) => token >= 15));
+  expect(index.size).toBe(25);
+});
+
+test('expired tokens leave the memory when others are added', () => {
+  let now = 0;
+  const index = new TokenIndex(() => now);
+  for (let token = 0; token < 1_000; token++) {
+    now = token * 1_000;
+    index.add(tokenHash(`T${token}`), {
+      key: { appid: `wx${token}`, type: 'access_token' },
+      obtainedAt: now,
+      expiresAt: now + 10_000,
+    });
+  }
+  expect(index.size).toBe(10);
+});
+
+test('a hash names a token without containing it', () => {
+  expect(tokenHash('CANARY-token')).toMatch(/^[\w-]{22}$/);
+  expect(tokenHash('CANARY-token')).toBe(tokenHash('CANARY-token'));
+  expect(tokenHash('CANARY-token')).not.toBe(tokenHash('CANARY-tokem'));
+});

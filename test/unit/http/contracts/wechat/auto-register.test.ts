@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest';
+import { createApiKey } from '../../../../../src/http/index.js';
+import {
+  type SdkAnswer,
+  SdkWorld,
+  type SdkWorldOptions,
+  SECRET,
+  tokenPath,
+} from '../../../../support/worlds/sdk-world.js';
+import { APPID } from '../../../../support/worlds/world.js';
+
+const { key, entry } = createApiKey({ scopes: ['register'] });
+const reader = createApiKey({ scopes: ['read'] });
+const STABLE = '/cgi-bin/stable_token';
+
+function start(options: SdkWorldOptions = {}): Promise<SdkWorld> {
+  const handler = { keys: [entry, reader.entry], autoRegister: true };
+  return SdkWorld.start({ isRegistered: false, ...options, handler: { ...handler, ...options.handler } });
+}
+
+async function ask(world: SdkWorld, path: string, given = key): Promise<SdkAnswer> {
+  const answer = await world.server.fetch(path, { headers: { authorization: `Bearer ${given}` } });
+  return (await answer.json()) as SdkAnswer;
+}
+
+test('an unknown app is registered when WeChat accepts its pair', async () => {
+  await using world = await start();
+  const answer = await ask(world, tokenPath());
+  expect(answer).toMatchObject({ access_token: expect.any(String), expires_in: 7_200 });
+  expect(await world.tokens.get(APPID, 'access_token')).toBe(answer['access_token']);
+  expect(world.wechat.countCalls('/cgi-bin/token')).toBe(0);
+});
+
+test('the key may be the password of the URL', async () => {
+  await using world = await start();
+  const authorization = `Basic ${Buffer.from(`any:${key}`).toString('base64')}`;
+  const answer = await world.server.fetch(tokenPath(), { headers: { authorization } });
+  expect(await answer.json()).toHaveProperty('access_token');
+});
+
+test.each([
+  ['without the right to register', {}, reader.key],
+  ['where it is not switched on', { handler: { autoRegister: false } }, key],
+])('a pair is not tried %s', async (_, options, given) => {
+  await using world = await start(options);
+  expect(await ask(world, tokenPath(), given)).toMatchObject({ errcode: 40013 });
+  expect(world.wechat.calls).toEqual([]);
+});
+
+test('a pair that WeChat refuses is not tried again for ten minutes', async () => {
+  await using world = await start();
+  const wrong = tokenPath(APPID, 'wrong');
+  expect(await ask(world, wrong)).toMatchObject({ errcode: 40125 });
+  await world.clock.advance(599_000);
+  expect(await ask(world, wrong)).toMatchObject({ errcode: 40013 });
+  expect(world.wechat.countCalls(STABLE)).toBe(1);
+  await world.clock.advance(2_000);
+  expect(await ask(world, wrong)).toMatchObject({ errcode: 40125 });
+});
+
+test('after three refused pairs the appid rests for ten minutes, even for the right one', async () => {
+  await using world = await start();
+  for (let wrong = 0; wrong < 3; wrong++) {
+    await ask(world, tokenPath(APPID, `wrong-${wrong}`));
+    await world.clock.advance(1_500);
+  }
+  expect(await ask(world, tokenPath())).toMatchObject({ errcode: 40013 });
+  await world.clock.advance(600_000);
+  expect(await ask(world, tokenPath())).toHaveProperty('access_token');
+});
+
+test.each([40164, 89503])('after %i no pair is tried for ten minutes', async (errcode) => {
+  await using world = await start();
+  const clear = world.wechat.fail(STABLE, { errcode });
+  expect(await ask(world, tokenPath())).toMatchObject({ errcode });
+  clear();
+  await world.clock.advance(2_000);
+  expect(await ask(world, tokenPath())).toMatchObject({ errcode: 40013 });
+  await world.clock.advance(600_000);
+  expect(await ask(world, tokenPath())).toHaveProperty('access_token');
+});
+
+test('one pair a second is tried', async () => {
+  const apps = Object.fromEntries([1, 2].map((number) => [`wxapp${number}`, { secret: SECRET }]));
+  await using world = await start({ wechat: { apps } });
+  expect(await ask(world, tokenPath('wxapp1'))).toHaveProperty('access_token');
+  expect(await ask(world, tokenPath('wxapp2'))).toMatchObject({ errcode: 40013 });
+  await world.clock.advance(1_000);
+  expect(await ask(world, tokenPath('wxapp2'))).toHaveProperty('access_token');
+});
+
+test('a hundred pairs a day are tried', async () => {
+  await using world = await start();
+  world.wechat.fail(STABLE, { errcode: -1 });
+  for (let trial = 0; trial < 101; trial++) {
+    await ask(world, tokenPath(`wxapp${trial}`));
+    await world.clock.advance(1_000);
+  }
+  expect(world.wechat.countCalls(STABLE)).toBe(100);
+});
+
+test('a new secret that WeChat accepts replaces the stored one, and the token lives on', async () => {
+  await using world = await start({ isRegistered: true });
+  const token = await world.server.askToken();
+  world.wechat.setApp(APPID, { secret: 'CANARY-new-secret' });
+  expect(await ask(world, tokenPath(APPID, 'CANARY-new-secret'))).toMatchObject({ access_token: token });
+  expect(await world.server.ask(tokenPath())).toMatchObject({ errcode: 40125 });
+});

@@ -1,0 +1,212 @@
+import { connect } from 'node:net';
+import { expect, test } from 'vitest';
+import { SdkWorld, SECRET, tokenPath } from '../../../../support/worlds/sdk-world.js';
+import { APPID } from '../../../../support/worlds/world.js';
+
+const BUSINESS = '/cgi-bin/getcallbackip';
+const IPS = { ip_list: ['127.0.0.1'] };
+
+test('an earlier token opens calls until its own end, and the current one takes its place on the way', async () => {
+  await using world = await SdkWorld.start();
+  const first = await world.server.askToken();
+  await world.clock.advance(7_000_000);
+  const second = await world.server.askToken();
+  expect(second).not.toBe(first);
+  world.wechat.expire(first);
+  expect(await world.server.ask(`${BUSINESS}?access_token=${first}`)).toEqual(IPS);
+  await world.clock.advance(200_000);
+  expect(await world.server.ask(`${BUSINESS}?access_token=${first}`)).toMatchObject({ errcode: 40001 });
+});
+
+test('a token that was replaced by force opens nothing any more', async () => {
+  await using world = await SdkWorld.start();
+  const leaked = await world.server.askToken();
+  await world.clock.advance(60_000);
+  await world.tokens.refresh(APPID, 'access_token', { force: true });
+  expect(await world.server.ask(`${BUSINESS}?access_token=${leaked}`)).toMatchObject({ errcode: 40001 });
+  expect(await world.server.ask(`${BUSINESS}?access_token=${await world.server.askToken()}`)).toEqual(IPS);
+});
+
+test('another process and a restarted one refuse a token that was replaced by force', async () => {
+  await using world = await SdkWorld.start();
+  const leaked = await world.server.askToken();
+  await world.clock.advance(60_000);
+  await world.tokens.refresh(APPID, 'access_token', { force: true });
+  await world.clock.advance(7_000_000);
+  const ordinary = await world.server.askToken();
+  const other = await world.another();
+  expect(await other.ask(`${BUSINESS}?access_token=${leaked}`)).toMatchObject({ errcode: 40001 });
+  expect(await other.ask(`${BUSINESS}?access_token=${ordinary}`)).toEqual(IPS);
+});
+
+test('another process knows the tokens that this one has handed out, current and earlier', async () => {
+  await using world = await SdkWorld.start();
+  const first = await world.server.askToken();
+  await world.clock.advance(7_000_000);
+  const second = await world.server.askToken();
+  await world.server.close();
+  const other = await world.another();
+  expect(await other.ask(`${BUSINESS}?access_token=${first}`)).toEqual(IPS);
+  expect(await other.ask(`${BUSINESS}?access_token=${second}`)).toEqual(IPS);
+});
+
+test('a token that was handed out by another contract opens calls', async () => {
+  await using world = await SdkWorld.start();
+  const token = await world.tokens.get(APPID, 'access_token');
+  expect(await world.server.ask(`${BUSINESS}?access_token=${token}`)).toEqual(IPS);
+});
+
+test('a token of another server is 40001 without a question to WeChat', async () => {
+  await using world = await SdkWorld.start();
+  const calls = world.wechat.calls.length;
+  for (const query of ['access_token=THEIRS', 'access_token=', 'Access%5FToken=x', 'authorizer_access_token=x']) {
+    expect(await world.server.ask(`${BUSINESS}?${query}`)).toMatchObject({ errcode: 40001 });
+  }
+  expect(world.wechat.calls.length).toBe(calls);
+});
+
+test('two tokens of one key pass as one, and those of two apps are refused', async () => {
+  await using world = await SdkWorld.start({
+    wechat: { apps: { [APPID]: { secret: SECRET }, wxother: { secret: SECRET } } },
+  });
+  await world.tokens.register({ appid: 'wxother', secret: SECRET });
+  const [own, others] = [await world.server.askToken(), await world.server.askToken('wxother')];
+  expect(await world.server.ask(`${BUSINESS}?access_token=${own}&a=1&Access_Token=${own}`)).toEqual(IPS);
+  expect(await world.server.ask(`${BUSINESS}?access_token=${own}&access_token=${others}`)).toMatchObject({
+    errcode: 40001,
+  });
+});
+
+test('a token of an app that is not registered any more opens nothing', async () => {
+  await using world = await SdkWorld.start();
+  const token = await world.server.askToken();
+  await world.tokens.unregister(APPID);
+  expect(await world.server.ask(`${BUSINESS}?access_token=${token}`)).toMatchObject({ errcode: 40001 });
+});
+
+test('a token that WeChat has ended is replaced, and the call succeeds', async () => {
+  await using world = await SdkWorld.start();
+  const token = await world.server.askToken();
+  await world.clock.advance(60_000);
+  world.wechat.supersede(APPID);
+  expect(await world.server.ask(`${BUSINESS}?access_token=${token}`)).toEqual(IPS);
+  expect(await world.server.ask(`${BUSINESS}?access_token=${token}`)).toEqual(IPS);
+});
+
+test.each([
+  '/CGI-BIN/token',
+  '/cgi-bin/Token',
+  '/cgi-bin/Stable_Token',
+  '/cgi-bin/token/x',
+  '/cgi-bin/ticket/GetTicket',
+  '/cgi-bin/component/API_component_token',
+  '/cgi-bin/component/api_authorizer_Token',
+])('another spelling of a path that the server answers is refused: %s', async (path) => {
+  await using world = await SdkWorld.start();
+  const token = await world.server.askToken();
+  const calls = world.wechat.calls.length;
+  for (const query of [`access_token=${token}`, `appid=${APPID}&secret=${SECRET}&grant_type=client_credential`]) {
+    expect(await world.server.ask(`${path}?${query}`)).toMatchObject({ errcode: 40066 });
+  }
+  expect(world.wechat.calls.length).toBe(calls);
+});
+
+test.each([
+  '//cgi-bin/getcallbackip',
+  '/cgi-bin/get%63allbackip',
+  '/cgi-bin/getcallbackip/',
+  '/cgi-bin\\token',
+  '/@x/y',
+])('a path that is not canonical is refused, and only if it carries a credential: %s', async (path) => {
+  await using world = await SdkWorld.start();
+  const token = await world.server.askToken();
+  const { status, errcode } = await raw(world, `${path}?access_token=${token}`);
+  expect([status, errcode]).toEqual([200, 40066]);
+  expect((await raw(world, path)).status).toBe(404);
+});
+
+test('a request without a credential is not for the server, whatever its method', async () => {
+  await using world = await SdkWorld.start();
+  for (const method of ['GET', 'POST', 'PUT', 'OPTIONS']) {
+    expect((await world.server.fetch('/cgi-bin/user/get?openid=o1', { method })).status).toBe(404);
+  }
+});
+
+test('a call by pair passes unchanged, and a wrong pair does not reach WeChat', async () => {
+  await using world = await SdkWorld.start();
+  const code = world.wechat.createCode(APPID, 'o1');
+  const query = (secret: string) => `appid=${APPID}&secret=${secret}&js_code=${code}&grant_type=authorization_code`;
+  expect(await world.server.ask(`/sns/jscode2session?${query('wrong')}`)).toMatchObject({ errcode: 40125 });
+  expect(world.wechat.countCalls('/sns/jscode2session')).toBe(0);
+  expect(await world.server.ask(`/sns/jscode2session?${query(SECRET)}`)).toHaveProperty('session_key');
+});
+
+test('a pair that names an appid twice is refused', async () => {
+  await using world = await SdkWorld.start();
+  const path = `/sns/jscode2session?appid=${APPID}&appid=wxother&secret=${SECRET}`;
+  expect(await world.server.ask(path)).toMatchObject({ errcode: 40066 });
+});
+
+test("a user's token opens the calls of the user, unchanged, and no others", async () => {
+  await using world = await SdkWorld.start();
+  const code = world.wechat.createCode(APPID, 'o1');
+  const login = await world.server.ask(
+    `/sns/oauth2/access_token?appid=${APPID}&secret=${SECRET}&code=${code}&grant_type=authorization_code`,
+  );
+  const token = login['access_token'];
+  const other = await world.another();
+  for (const server of [world.server, other]) {
+    expect(await server.ask(`/sns/auth?access_token=${token}&openid=o1`)).toEqual({ errcode: 0, errmsg: 'ok' });
+    expect(await server.ask(`${BUSINESS}?access_token=${token}`)).toMatchObject({ errcode: 40001 });
+  }
+  const renewal = `/sns/oauth2/refresh_token?appid=${APPID}&grant_type=refresh_token&refresh_token=${login['refresh_token']}`;
+  const renewed = await world.server.ask(renewal);
+  expect(await other.ask(`/sns/auth?access_token=${renewed['access_token']}&openid=o1`)).toMatchObject({ errcode: 0 });
+});
+
+test("a user's token is renewed for registered apps alone, twenty times a second", async () => {
+  await using world = await SdkWorld.start();
+  const path = (appid: string) => `/sns/oauth2/refresh_token?appid=${appid}&grant_type=refresh_token&refresh_token=x`;
+  expect(await world.server.ask(path('wxunknown'))).toMatchObject({ errcode: 40013 });
+  const answers = await Promise.all(Array.from({ length: 21 }, () => world.server.ask(path(APPID))));
+  const codes = answers.map(({ errcode }) => errcode);
+  expect(codes.filter((errcode) => errcode === 40030)).toHaveLength(20);
+  expect(codes.filter((errcode) => errcode === 45011)).toHaveLength(1);
+});
+
+test('a failing store is -1 for unknown tokens, so that SDKs keep theirs, and known ones still open', async () => {
+  let fails = false;
+  await using world = await SdkWorld.start({
+    store: (store) =>
+      new Proxy(store, {
+        get: (target, name) => {
+          const member = Reflect.get(target, name);
+          if (typeof member !== 'function') return member;
+          return (...given: unknown[]) => {
+            if (fails && name === 'get') return Promise.reject(new Error('the connection is lost'));
+            return Reflect.apply(member, target, given);
+          };
+        },
+      }),
+  });
+  const token = await world.server.askToken();
+  fails = true;
+  expect(await world.server.ask(`${BUSINESS}?access_token=THEIRS`)).toMatchObject({ errcode: -1 });
+  expect(await world.server.ask(`${BUSINESS}?access_token=${token}`)).toEqual(IPS);
+  expect(await world.server.ask(tokenPath())).toHaveProperty('access_token', token);
+});
+
+/** Sends a request line as it is, since clients mend odd paths. */
+async function raw(world: SdkWorld, target: string): Promise<{ status: number; errcode: number | undefined }> {
+  const { hostname, port } = new URL(world.server.origin);
+  const text = await new Promise<string>((resolve, reject) => {
+    const socket = connect(Number(port), hostname);
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.once('error', reject);
+    socket.once('close', () => resolve(Buffer.concat(chunks).toString()));
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: tokens.test\r\nConnection: close\r\n\r\n`);
+  });
+  const errcode = /"errcode":(-?\d+)/.exec(text)?.[1];
+  return { status: Number(text.split(' ')[1]), errcode: errcode === undefined ? undefined : Number(errcode) };
+}

@@ -1,0 +1,131 @@
+import { expect, test } from 'vitest';
+import { COMPONENT, SdkWorld, SECRET } from '../../../../support/worlds/sdk-world.js';
+import { APPID } from '../../../../support/worlds/world.js';
+
+const MERCHANT = 'wxmerchant000000001';
+const COMPONENT_TOKEN = '/cgi-bin/component/api_component_token';
+const AUTHORIZER_TOKEN = '/cgi-bin/component/api_authorizer_token';
+const pair = { component_appid: COMPONENT, component_appsecret: SECRET, component_verify_ticket: 'theirs' };
+
+async function componentToken(world: SdkWorld): Promise<unknown> {
+  return (await world.server.ask(COMPONENT_TOKEN, pair))['component_access_token'];
+}
+
+test('a platform gets the token of the manager for its pair, whatever ticket it sends', async () => {
+  await using world = await SdkWorld.start();
+  await world.registerComponent();
+  const answer = await world.server.ask(COMPONENT_TOKEN, pair);
+  expect(answer).toEqual({
+    component_access_token: await world.tokens.get(COMPONENT, 'component_access_token'),
+    expires_in: 7_200,
+  });
+});
+
+test.each([
+  ['a wrong secret', { ...pair, component_appsecret: 'wrong' }, 40125],
+  ['an unknown component', { ...pair, component_appid: 'wxunknown' }, 40013],
+  ['no secret', { component_appid: COMPONENT }, 41004],
+])('the path of component tokens refuses %s', async (_, body, errcode) => {
+  await using world = await SdkWorld.start();
+  await world.registerComponent();
+  expect(await world.server.ask(COMPONENT_TOKEN, body)).toMatchObject({ errcode });
+});
+
+test('a body that is not JSON is refused with the code of WeChat', async () => {
+  await using world = await SdkWorld.start();
+  for (const path of [COMPONENT_TOKEN, AUTHORIZER_TOKEN]) {
+    const answer = await world.server.fetch(path, { method: 'POST', body: 'a=b' });
+    expect([answer.status, await answer.json()]).toMatchObject([200, { errcode: 47001 }]);
+  }
+});
+
+test('a component without a ticket is -1, with the reason', async () => {
+  await using world = await SdkWorld.start();
+  await world.tokens.register({ appid: COMPONENT, secret: SECRET });
+  const { errcode, errmsg } = await world.server.ask(COMPONENT_TOKEN, pair);
+  expect([errcode, errmsg]).toEqual([-1, expect.stringContaining('INPUT_MISSING')]);
+});
+
+test("a registered authorizer's token comes from the manager, with its refresh token", async () => {
+  await using world = await SdkWorld.start();
+  await world.registerComponent();
+  await world.registerAuthorizer(MERCHANT);
+  const token = await componentToken(world);
+  const body = { component_appid: COMPONENT, authorizer_appid: MERCHANT, authorizer_refresh_token: 'outdated' };
+  const answer = await world.server.ask(`${AUTHORIZER_TOKEN}?component_access_token=${token}`, body);
+  expect(answer).toEqual({
+    authorizer_access_token: await world.tokens.get(COMPONENT, 'authorizer_access_token', { subject: MERCHANT }),
+    expires_in: 7_200,
+    authorizer_refresh_token: expect.not.stringMatching('outdated'),
+  });
+  expect(world.wechat.countCalls(AUTHORIZER_TOKEN)).toBe(1);
+  const call = `/cgi-bin/getcallbackip?access_token=${answer['authorizer_access_token']}`;
+  expect(await world.server.ask(call)).toHaveProperty('ip_list');
+});
+
+test('the grant of an authorizer that is not registered passes, and is stored', async () => {
+  await using world = await SdkWorld.start();
+  await world.registerComponent();
+  const refreshToken = world.wechat.authorizeMerchant(COMPONENT, MERCHANT);
+  const path = `${AUTHORIZER_TOKEN}?component_access_token=${await componentToken(world)}`;
+  const body = { component_appid: COMPONENT, authorizer_appid: MERCHANT, authorizer_refresh_token: refreshToken };
+  const first = await world.server.ask(path, body);
+  expect(first).toHaveProperty('authorizer_access_token');
+  expect(await world.server.ask(path, body)).toMatchObject({
+    authorizer_access_token: first['authorizer_access_token'],
+  });
+  expect(world.wechat.countCalls(AUTHORIZER_TOKEN)).toBe(1);
+  expect(await world.tokens.get(COMPONENT, 'authorizer_access_token', { subject: MERCHANT })).toBe(
+    first['authorizer_access_token'],
+  );
+});
+
+test('a refusal of WeChat for an authorizer passes, and nothing is stored', async () => {
+  await using world = await SdkWorld.start();
+  await world.registerComponent();
+  const path = `${AUTHORIZER_TOKEN}?component_access_token=${await componentToken(world)}`;
+  const body = { component_appid: COMPONENT, authorizer_appid: MERCHANT, authorizer_refresh_token: 'wrong' };
+  expect(await world.server.ask(path, body)).toMatchObject({ errcode: 61003 });
+  expect(world.tokens.hasTask(COMPONENT, 'authorizer_access_token', { subject: MERCHANT })).toBe(false);
+});
+
+test("an authorizer's token is handed out to the token of its own component alone", async () => {
+  await using world = await SdkWorld.start();
+  await world.registerComponent();
+  await world.registerAuthorizer(MERCHANT);
+  const body = { component_appid: COMPONENT, authorizer_appid: MERCHANT };
+  const ofApp = await world.server.askToken();
+  expect(await world.server.ask(`${AUTHORIZER_TOKEN}?component_access_token=${ofApp}`, body)).toMatchObject({
+    errcode: 40001,
+  });
+  expect(await world.server.ask(`${AUTHORIZER_TOKEN}?component_access_token=x`, body)).toMatchObject({
+    errcode: 40001,
+  });
+  expect(await world.server.ask(AUTHORIZER_TOKEN, body)).toHaveProperty('errcode');
+  const token = await componentToken(world);
+  const path = `${AUTHORIZER_TOKEN}?component_access_token=${token}`;
+  expect(await world.server.ask(path, { ...body, component_appid: APPID })).toMatchObject({ errcode: 40013 });
+});
+
+test.each([
+  ['jsapi', 'jsapi_ticket'],
+  ['wx_card', 'wx_card_ticket'],
+] as const)('the ticket %s is that of the app or authorizer whose token is presented', async (type, name) => {
+  await using world = await SdkWorld.start();
+  await world.registerComponent();
+  await world.registerAuthorizer(MERCHANT);
+  const ofApp = await world.server.ask(
+    `/cgi-bin/ticket/getticket?access_token=${await world.server.askToken()}&type=${type}`,
+  );
+  expect(ofApp).toEqual({ errcode: 0, errmsg: 'ok', ticket: await world.tokens.get(APPID, name), expires_in: 7_200 });
+  const merchant = await world.tokens.get(COMPONENT, 'authorizer_access_token', { subject: MERCHANT });
+  const ofMerchant = await world.server.ask(`/cgi-bin/ticket/getticket?access_token=${merchant}&type=${type}`);
+  expect(ofMerchant['ticket']).toBe(await world.tokens.get(COMPONENT, name, { subject: MERCHANT }));
+});
+
+test('a ticket of another type is asked of WeChat', async () => {
+  await using world = await SdkWorld.start();
+  const path = `/cgi-bin/ticket/getticket?access_token=${await world.server.askToken()}&type=other`;
+  expect(await world.server.ask(path)).toMatchObject({ errcode: 47001 });
+  expect(world.wechat.countCalls('/cgi-bin/ticket/getticket')).toBe(1);
+});

@@ -1,0 +1,91 @@
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { APPID, GatewayWorld } from '../../../../support/worlds/gateway-world.js';
+
+const COMPONENT = 'wxcomponent00000001';
+const started = (): Promise<GatewayWorld> => GatewayWorld.start({ handler: { contracts: ['wechat'] } });
+
+test('the token keeps the name that the caller gave it, once, and other parameters stay byte for byte', async () => {
+  await using world = await started();
+  await world.tokens.get(APPID, 'access_token');
+  await world.fetch('/cgi-bin/user/info?openid=%6F1&Access%5FToken=TOKEN-1&access_token=TOKEN-1&lang=a+b');
+  await world.fetch('/cgi-bin/user/info?x=1&authorizer_access_token=TOKEN-1');
+  expect(world.wechat.calls.map(({ url }) => url)).toEqual([
+    '/cgi-bin/user/info?access_token=TOKEN-1&openid=%6F1&lang=a+b',
+    '/cgi-bin/user/info?authorizer_access_token=TOKEN-1&x=1',
+  ]);
+});
+
+test("no cookie, key or forwarded address of a caller reaches WeChat, and none of WeChat's cookies the caller", async () => {
+  await using world = await started();
+  const token = await world.tokens.get(APPID, 'access_token');
+  world.wechat.answering = (_request, response) => response.setHeader('set-cookie', 'a=b').end('{"errcode":0}');
+  const answer = await world.fetch(`/cgi-bin/user/get?access_token=${token}`, {
+    headers: { cookie: 'a=b', authorization: 'Bearer theirs', 'x-forwarded-for': '10.0.0.1' },
+  });
+  const [call] = world.wechat.calls;
+  expect(Object.keys(call?.headers ?? {})).not.toEqual(
+    expect.arrayContaining([expect.stringMatching(/cookie|authorization|forwarded/)]),
+  );
+  expect(answer.headers.get('set-cookie')).toBeNull();
+  expect(answer.headers.get('cache-control')).toBe('no-store');
+});
+
+test('a failed call is -1 at status 200, so that no SDK puts the URL with its token into an error', async () => {
+  await using world = await started();
+  const token = await world.tokens.get(APPID, 'access_token');
+  world.wechat.onRequest = (request) => request.socket.destroy();
+  const broken = await world.fetch(`/cgi-bin/user/get?access_token=${token}`);
+  world.wechat.onRequest = (_request, response) =>
+    response.writeHead(302, { location: `/x?access_token=${token}` }).end();
+  const redirected = await world.fetch(`/cgi-bin/user/get?access_token=${token}`, { redirect: 'manual' });
+  for (const answer of [broken, redirected]) {
+    expect(answer.status).toBe(200);
+    const text = await answer.text();
+    expect(JSON.parse(text)).toMatchObject({ errcode: -1 });
+    expect(text).not.toContain(token);
+  }
+});
+
+test('media passes in both directions', async () => {
+  await using world = await started();
+  const token = await world.tokens.get(APPID, 'access_token');
+  const media = Buffer.alloc(3_000_000, 'm');
+  world.wechat.answering = ({ body }, response) => response.end(body.length === media.length ? media : 'wrong');
+  const answer = await world.fetch(`/cgi-bin/media/upload?access_token=${token}&type=image`, {
+    method: 'POST',
+    body: media,
+  });
+  expect(Buffer.from(await answer.arrayBuffer()).equals(media)).toBe(true);
+});
+
+test.each([
+  ['plain', (text: string) => ({ body: Buffer.from(text), headers: {} })],
+  ['compressed', (text: string) => ({ body: gzipSync(text), headers: { 'content-encoding': 'gzip' } })],
+])("the token in a %s answer to an authorization code opens the merchant's calls", async (_, encoded) => {
+  await using world = await started();
+  await world.tokens.register({ appid: COMPONENT, secret: 'secret-of-the-component' });
+  await world.tokens.put(COMPONENT, 'component_access_token', { value: 'COMPONENT-1', expiresInSeconds: 7_200 });
+  const info = {
+    authorizer_appid: 'wxmerchant',
+    authorizer_access_token: 'MERCHANT-1',
+    expires_in: 7200,
+    authorizer_refresh_token: 'refresh-1',
+  };
+  world.wechat.answering = ({ url }, response) => {
+    const isExchange = url.includes('api_query_auth');
+    const { body, headers } = encoded(JSON.stringify(isExchange ? { authorization_info: info } : { errcode: 0 }));
+    response.writeHead(200, { ...headers }).end(body);
+  };
+  const answer = await world.fetch('/cgi-bin/component/api_query_auth?component_access_token=COMPONENT-1', {
+    method: 'POST',
+    body: JSON.stringify({ component_appid: COMPONENT, authorization_code: 'code' }),
+  });
+  expect(await answer.json()).toEqual({ authorization_info: info });
+  expect(await world.tokens.get(COMPONENT, 'authorizer_access_token', { subject: 'wxmerchant' })).toBe('MERCHANT-1');
+  await world.fetch('/cgi-bin/user/get?access_token=MERCHANT-1');
+  expect(world.wechat.calls.map(({ url }) => url)).toEqual([
+    '/cgi-bin/component/api_query_auth?component_access_token=COMPONENT-1',
+    '/cgi-bin/user/get?access_token=MERCHANT-1',
+  ]);
+});
