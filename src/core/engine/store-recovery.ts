@@ -122,8 +122,13 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
     void this.#recoverSoon();
   }
 
-  async lookAtHistory(): Promise<void> {
+  async lookAtHistory(): Promise<number> {
     await this.history.check();
+    const { clock, records } = this.#parts;
+    const now = clock.now();
+    const { replacedAt } = this.history;
+    // An instant in the future was written before the clock was set back, and is ignored.
+    return Math.max(replacedAt > now ? Number.NEGATIVE_INFINITY : replacedAt, now - records.displaced.replacedMsAgo);
   }
 
   isAwaited(id: string): boolean {

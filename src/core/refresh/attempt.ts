@@ -196,7 +196,7 @@ export class Attempt {
    */
   async #fail(key: TokenKey, error: TokenError, attempt: AttemptContext, progress: Progress): Promise<Restart> {
     const { document, lease, spending, enrolment, credentials } = attempt;
-    const { retryStates, records, pendingGrants, clock } = this.#parts;
+    const { retryStates, records, pendingGrants } = this.#parts;
     const budget = isBudgeted(key, credentials) ? this.#parts.budget : undefined;
     const leftMs = document.grant === undefined ? 0 : records.leftOfGrantMs(key, document.grant);
     const attempted: Attempted = { fingerprint: progress.fingerprint, enrolment, leftMs, budget };
@@ -205,8 +205,7 @@ export class Attempt {
       throw settling;
     });
     if (!isTokenError(settled)) return settled;
-    const awaitedUntil = tokenAwaitedUntil(document, records.displaced.replacedMsAgo, clock.now());
-    const certain = awaitedUntil === 0 ? settled : unsettledRefusal(key, settled, awaitedUntil);
+    const certain = settled.code === 'REAUTHORIZATION_REQUIRED' ? await this.#certain(key, settled, document) : settled;
     const recorded = await retryStates.record(key, spending.document, lease, certain, attempted);
     if (recorded === undefined) return START_AGAIN;
     const { failure, isStored } = recorded;
@@ -215,6 +214,18 @@ export class Attempt {
       pendingGrants.withholdToken(key, { source: 'upstream', enrolment, received, spent, lease });
     progress.hasFailed = true;
     throw failure;
+  }
+
+  /**
+   * Returns a refusal, or the error of one that is not certain yet because the store was replaced: it may show a refresh
+   * token that was used up, while another process holds the newer one.
+   */
+  async #certain(key: TokenKey, refusal: TokenError, document: KeyDocument): Promise<TokenError> {
+    const { store, clock } = this.#parts;
+    // A store that cannot tell may be about to show an earlier state.
+    const replacedAt = await store.lookAtHistory().catch(() => clock.now());
+    const awaitedUntil = tokenAwaitedUntil(document, replacedAt, clock.now());
+    return awaitedUntil === 0 ? refusal : unsettledRefusal(key, refusal, awaitedUntil);
   }
 
   async #ask(

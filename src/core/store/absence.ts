@@ -13,9 +13,9 @@ export interface AbsenceJudge {
   judgeAbsence(id: string): Promise<Absence>;
   /**
    * Checks whether the store has been replaced, as {@link judgeAbsence} does, if documents differ from what is cached
-   * of them.
+   * of them. Returns the instant at which it was last found to be replaced; negative infinity if it never was.
    */
-  lookAtHistory(): Promise<void>;
+  lookAtHistory(): Promise<number>;
   /**
    * Returns whether the app or task with this id comes from a store that was replaced, and has not been unregistered in
    * the replacing one. Another process may put it back, so documents that belong to it must not be deleted.
@@ -26,6 +26,6 @@ export interface AbsenceJudge {
 /** The judge of a store that has never lost anything. */
 export const NOTHING_IS_LOST: AbsenceJudge = {
   judgeAbsence: async () => 'deleted',
-  lookAtHistory: async () => {},
+  lookAtHistory: async () => Number.NEGATIVE_INFINITY,
   isAwaited: () => false,
 };

@@ -4,19 +4,17 @@ import type { TokenKey } from '../model/token-key.js';
 import type { KeyDocument } from './key-document.js';
 
 /**
- * Returns the instant until which another process may still put back a refresh token that the store has lost; 0 if
- * there is a refresh token, or if nothing was lost.
+ * Returns the instant until which another process may still put back a newer refresh token than the store has; 0 if
+ * nothing was lost, or if the grant beside the stored one was obtained since.
  *
- * @param replacedMsAgo - the time since this process found that the store was replaced.
+ * @param replacedAt - the instant at which the store was last found to be replaced; negative infinity if it never was.
  */
-export function tokenAwaitedUntil(
-  { rotation, lostAt = Number.NEGATIVE_INFINITY }: KeyDocument,
-  replacedMsAgo: number,
-  now: number,
-): number {
-  if (rotation?.token !== undefined) return 0;
+export function tokenAwaitedUntil({ rotation, grant, lostAt }: KeyDocument, replacedAt: number, now: number): number {
+  const isStored = rotation?.token !== undefined;
+  if (isStored && grant !== undefined && grant.obtainedAt > replacedAt) return 0;
   // An instant in the future was written before the clock was set back, and is ignored.
-  const foundAt = Math.max(lostAt > now ? Number.NEGATIVE_INFINITY : lostAt, now - replacedMsAgo);
+  const isLost = !isStored && lostAt !== undefined && lostAt <= now;
+  const foundAt = isLost ? Math.max(lostAt, replacedAt) : replacedAt;
   const until = Math.round(foundAt + HOLDERS_LOOK_WITHIN_MS);
   return until > now ? until : 0;
 }
@@ -26,9 +24,8 @@ export function tokenAwaitedUntil(
  * token than the one that was refused.
  */
 export function unsettledRefusal(key: TokenKey, error: TokenError, until: number): TokenError {
-  if (error.code !== 'REAUTHORIZATION_REQUIRED') return error;
   const { errcode, errmsg, rid } = error;
-  const message = `${error.message}; the store has lost what it held, and another process may still put back a newer refresh token`;
+  const message = `${error.message}; the store may have lost what it held, and another process may still put back a newer refresh token`;
   const facts = { ...key, errcode, errmsg, rid, retryAt: until, retryable: true };
   return new TokenError('UPSTREAM_UNAVAILABLE', message, facts);
 }

@@ -78,6 +78,15 @@ export class StoreHistory implements NotedHistory {
     return this.#seen;
   }
 
+  /**
+   * Returns when the history that was seen last began in place of another one, which may have been before this process
+   * started; negative infinity if it is not known to follow another one.
+   */
+  get replacedAt(): number {
+    const { after = [], since = 0 } = this.#seen ?? {};
+    return after.length > 0 ? since : Number.NEGATIVE_INFINITY;
+  }
+
   /** Returns the number of replacements that have been found. */
   get generation(): number {
     return this.#generation;

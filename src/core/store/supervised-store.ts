@@ -92,8 +92,8 @@ export class SupervisedStore {
     return this.#judge.judgeAbsence(id);
   }
 
-  /** Checks whether the store has been replaced; see {@link AbsenceJudge}. */
-  lookAtHistory(): Promise<void> {
+  /** Checks whether the store has been replaced, and returns when it was; see {@link AbsenceJudge}. */
+  lookAtHistory(): Promise<number> {
     return this.#judge.lookAtHistory();
   }
 
