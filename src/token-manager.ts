@@ -214,7 +214,7 @@ export class TokenManager<Custom extends string = never> {
    * const fresh = await tokens.refresh(appid, 'access_token', { stale: rejected });
    * ```
    *
-   * @returns the token in force.
+   * @returns the current token.
    * @throws what `get` throws; `QUOTA_EXHAUSTED` with `retryAt` when force is not allowed now.
    */
   async refresh(appid: string, type: BuiltInTokenType | Custom, options: RefreshCallOptions): Promise<string> {
@@ -241,7 +241,7 @@ export class TokenManager<Custom extends string = never> {
    *
    * @param grant - with `refreshToken` where the token rotates: it replaces the stored one, and one that WeChat has
    *   refused is sent again once it is put.
-   * @returns the record in force.
+   * @returns the current record.
    * @throws TypeError for a grant that is not one; a `TokenError` with code `NOT_REGISTERED`, `STORE_UNAVAILABLE` or
    *   `CLOSED`. After `STORE_UNAVAILABLE` it may be stored or not, and may be put again.
    */

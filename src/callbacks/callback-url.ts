@@ -40,7 +40,7 @@ export function parseCallbackUrl(text: unknown, rules: CallbackRules): URL {
   if (!URL.canParse(text)) throw refused('must be an absolute URL');
   const url = new URL(text);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refused('must begin with http:// or https://');
-  if (url.username !== '' || url.password !== '') throw refused(`must not hold credentials (host ${url.host})`);
+  if (url.username !== '' || url.password !== '') throw refused(`must not contain credentials (host ${url.host})`);
   if (url.href.length > MAX_LENGTH) throw refused(`may have ${MAX_LENGTH} characters at most once it is encoded`);
   if (allowHosts !== undefined && !parseAllowHosts(allowHosts).some((pattern) => matches(pattern, url))) {
     throw refused(`must name one of the allowed hosts, not ${url.host}`);

@@ -172,10 +172,10 @@ export function verifyWebhook(webhook: WebhookToVerify): VerifiedWebhook {
   const signatures = receivedHeader(headers, 'webhook-signature', /./);
   assertRecent(Number(timestamp), Math.floor(nowMs / 1_000), toleranceSeconds);
   if (!holdsSignature(signatures, signature(key, id, timestamp, body))) {
-    throw new WebhookRefused('wrong', 'webhook-signature holds no signature of this body with this secret');
+    throw new WebhookRefused('wrong', 'webhook-signature contains no valid signature of this body with this secret');
   }
   if (url !== undefined && !isMessageTo(url, id)) {
-    throw new WebhookRefused('wrong', 'webhook-id is not that of a message to this url');
+    throw new WebhookRefused('wrong', 'webhook-id does not belong to a message to this url');
   }
   return { id, timestampSeconds: Number(timestamp) };
 }

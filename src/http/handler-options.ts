@@ -167,6 +167,6 @@ function checkedContracts(contracts: unknown): readonly ContractName[] {
   }
   return mapMembers(contracts, 'contracts', (name) => {
     if (CONTRACT_NAMES.includes(name as ContractName)) return name as ContractName;
-    throw new TypeError(`contracts: there is no ${describeOption(name)}, only ${CONTRACT_NAMES.join(', ')}`);
+    throw new TypeError(`contracts: unknown ${describeOption(name)}, expected one of ${CONTRACT_NAMES.join(', ')}`);
   });
 }

@@ -95,7 +95,7 @@ class WeChatClient implements Upstream {
   #takeOrigin(token: string): Origin {
     const origin = this.#origins.take(token);
     if (origin !== undefined) return origin;
-    throw unavailable('WeChat has not been reachable for long: it is asked once a second', {
+    throw unavailable('WeChat has been unreachable for some time: requests to it are limited to one per second', {
       hostOnly: this.#origins.hostOnly,
     });
   }
@@ -124,7 +124,7 @@ class WeChatClient implements Upstream {
     if (status >= 300 && status < 400) throw unavailable(`${host} answered with a redirect (HTTP status ${status})`);
     const errcode = readErrcode(body?.['errcode']);
     if (body === undefined || errcode === undefined) {
-      throw unavailable(`${host} answered with something that is not an answer of WeChat (HTTP status ${status})`);
+      throw unavailable(`${host} answered with something that is not a WeChat API response (HTTP status ${status})`);
     }
     if (errcode !== 0) {
       const errmsg = typeof body['errmsg'] === 'string' ? hideSecrets(body['errmsg'], ...hidden) : '';

@@ -62,17 +62,17 @@ const WAIT = 'Nothing: it is retried automatically.';
 const RENEW = 'Nothing: the token is replaced automatically.';
 const ALLOW_ADDRESS = "Add this server's address to the IP whitelist of the account.";
 const CHECK_SECRET = 'Compare appid and secret with those on the WeChat console.';
-const REPORT_BUG = 'Report a bug of the program that sent the request.';
+const REPORT_BUG = 'Report a bug in the program that sent the request.';
 const ASK_ADMIN = "Have the account's administrator confirm the request that WeChat sent to them.";
-const SEE_ACCOUNT = 'Look for a notice of WeChat on the console of the account.';
+const SEE_ACCOUNT = 'Look for a notice from WeChat on the console of the account.';
 const GRANT_PERMISSION = 'Check whose token it is, and whether the account has the permission for this interface.';
-const USE_OTHER_TOKEN = 'Send the kind of token that this interface asks for.';
+const USE_OTHER_TOKEN = 'Send the kind of token that this interface requires.';
 const WAIT_FOR_PUSH = 'Check that the push of component_verify_ticket arrives; WeChat sends one every ten minutes.';
 const AUTHORIZE_MERCHANT = 'Have the merchant authorize the platform again.';
 const AUTHORIZE_USER = 'Have the user log in again.';
 const NEW_CODE = 'Start over to get a new code.';
 const SEE_PATH = 'Correct the path in the query for the quota.';
-const ASK_LESS = 'Find out who else asks for tokens of this account, or clear the quota.';
+const ASK_LESS = 'Find out which other programs request tokens of this account, or clear the quota.';
 const WAIT_LONGER = 'Wait for the next day or month.';
 const UNFREEZE = 'Unfreeze the secret on the WeChat console; it takes ten minutes.';
 const USE_HTTPS = 'Use an origin that begins with https.';
@@ -84,22 +84,32 @@ const USE_HTTPS = 'Use an origin that begins with https.';
 export const ERROR_TABLE: readonly ErrorRow[] = [
   ...rows('retry', WAIT, [[-1, 'system error', 'WeChat is busy.', 'D-TOKEN, D-STABLE']]),
   ...rows('rate', WAIT, [
-    [45011, 'api minute-quota reach limit mustslower retry next minute', 'Too many calls in this minute.', 'D-STABLE'],
+    [
+      45011,
+      'api minute-quota reach limit mustslower retry next minute',
+      'The limit of calls per minute was reached.',
+      'D-STABLE',
+    ],
   ]),
   ...rows('quota', ASK_LESS, [
     [
       45009,
       'reach max api daily quota limit',
-      'The calls of the day are used up.',
+      'The daily call quota is used up.',
       'D-STABLE',
       { classByMinute: 'rate' },
     ],
   ]),
   ...rows('quota', WAIT_LONGER, [
-    [48006, 'forbid to clear quota because of reaching the limit', 'It was cleared too often this month.', 'D-CLR'],
+    [
+      48006,
+      'forbid to clear quota because of reaching the limit',
+      'The quota was cleared too often this month.',
+      'D-CLR',
+    ],
   ]),
   ...rows('stale', RENEW, [
-    [40014, 'invalid access_token', 'The token is dead or was never one.', 'WxJava WxConsts'],
+    [40014, 'invalid access_token', 'The token is no longer valid, or never was.', 'WxJava WxConsts'],
     [42001, 'access_token expired', 'The token has expired.', 'D-USE, D-ERRCH'],
   ]),
   ...rows('config', CHECK_SECRET, [
@@ -116,13 +126,13 @@ export const ERROR_TABLE: readonly ErrorRow[] = [
     [61004, 'access clientip is not registered', 'The address of this server is not allowed.', 'D-GUIDE', HOST_ONLY],
     [60020, 'not allow to access from your ip', 'The address of this server is not allowed.', 'WeCom', HOST_ONLY],
   ]),
-  ...rows('config', USE_HTTPS, [[43003, 'require https', 'The request has to come over https.', 'D-STABLE, D-CTOK']]),
+  ...rows('config', USE_HTTPS, [[43003, 'require https', 'The request must use https.', 'D-STABLE, D-CTOK']]),
   ...rows('config', REPORT_BUG, [
     [40002, 'invalid grant_type', 'The grant_type is wrong.', 'D-TOKEN'],
     [41002, 'appid missing', 'No appid was sent.', 'D-STABLE'],
     [41018, 'missing component_appid', 'No component_appid was sent.', 'WxJava WxOpenErrorMsgEnum'],
     [41021, 'missing component_access_token', 'No component_access_token was sent.', 'WxJava WxOpenErrorMsgEnum'],
-    [43002, 'require POST method', 'The method has to be POST.', 'D-STABLE, D-CTOK'],
+    [43002, 'require POST method', 'The method must be POST.', 'D-STABLE, D-CTOK'],
     [47001, 'data format error', 'WeChat could not read the request.', 'D-STABLE, D-CTOK'],
   ]),
   ...rows('config', AUTHORIZE_MERCHANT, [
@@ -131,14 +141,14 @@ export const ERROR_TABLE: readonly ErrorRow[] = [
   ...rows('config', SEE_PATH, [
     [76003, 'malformed cgi_path', 'The path is malformed.', 'D-QUOTA'],
     [76021, 'cgi_path not found', 'There is no such path.', 'D-QUOTA'],
-    [76022, 'no permission for this cgi_path', 'The account may not ask for this path.', 'D-QUOTA'],
+    [76022, 'no permission for this cgi_path', 'The account may not query this path.', 'D-QUOTA'],
   ]),
   ...rows('confirm', ASK_ADMIN, [
-    [89501, 'pending confirmation', 'This server waits to be confirmed.', 'WxJava WxOpenErrorMsgEnum', HOST_ONLY],
-    [89502, 'wait for admin', 'This server waits to be confirmed.', 'WxJava WxOpenErrorMsgEnum', HOST_ONLY],
-    [89503, 'this call needs admin confirmation', 'This server has to be confirmed.', 'D-STABLE', HOST_ONLY],
-    [89504, 'pending confirmation', 'This server waits to be confirmed.', 'WxJava WxOpenErrorMsgEnum', HOST_ONLY],
-    [89505, 'wait for admin', 'This server waits to be confirmed.', 'WxJava WxOpenErrorMsgEnum', HOST_ONLY],
+    [89501, 'pending confirmation', 'This server awaits confirmation.', 'WxJava WxOpenErrorMsgEnum', HOST_ONLY],
+    [89502, 'wait for admin', 'This server awaits confirmation.', 'WxJava WxOpenErrorMsgEnum', HOST_ONLY],
+    [89503, 'this call needs admin confirmation', 'This server must be confirmed.', 'D-STABLE', HOST_ONLY],
+    [89504, 'pending confirmation', 'This server awaits confirmation.', 'WxJava WxOpenErrorMsgEnum', HOST_ONLY],
+    [89505, 'wait for admin', 'This server awaits confirmation.', 'WxJava WxOpenErrorMsgEnum', HOST_ONLY],
     [89506, 'ip refused by admin', 'This server is refused for a day.', 'D-STABLE', refusedFor(24 * HOUR_MS)],
     [89507, 'ip refused by admin', 'This server is refused for an hour.', 'D-STABLE', refusedFor(HOUR_MS)],
   ]),
@@ -160,26 +170,36 @@ export const ERROR_TABLE: readonly ErrorRow[] = [
     [48001, 'api unauthorized', 'The account may not call this interface.', 'D-TROUBLE'],
   ]),
   ...rows('kind', USE_OTHER_TOKEN, [
-    [61014, 'must use component token for component api', 'It takes a component_access_token.', 'D-ATOK, WxJava'],
-    [61015, 'must use business token', 'It takes the token of an account, not of a platform.', 'D-ATOK, WxJava'],
-    [61024, 'must use api_component_token', 'It takes the token of a platform.', 'D-ATOK, WxJava'],
+    [61014, 'must use component token for component api', 'A component_access_token is required.', 'D-ATOK, WxJava'],
+    [
+      61015,
+      'must use business token',
+      'The token of an account is required, not that of a platform.',
+      'D-ATOK, WxJava',
+    ],
+    [61024, 'must use api_component_token', 'The token of a platform is required.', 'D-ATOK, WxJava'],
   ]),
   ...rows('kind', REPORT_BUG, [[41001, 'access_token missing', 'No token was sent.', 'D-ERRCH']]),
   ...rows('account', SEE_ACCOUNT, [
-    [48004, 'api forbidden for irregularities', 'The interface was taken from the account.', 'D-ERRCH'],
-    [50002, 'user limited', 'The account is frozen, moving or being cancelled.', 'CM 000602572104c8c5b8047be636bc00'],
+    [48004, 'api forbidden for irregularities', 'The account has been barred from this interface.', 'D-ERRCH'],
+    [
+      50002,
+      'user limited',
+      'The account is frozen, being migrated or being closed.',
+      'CM 000602572104c8c5b8047be636bc00',
+    ],
     [50004, 'user not allow to use accesstoken', 'The account may not have tokens.', 'D-TOKEN, WxJava, CM'],
     [50007, 'account frozen', 'The account is frozen.', 'D-TOKEN'],
   ]),
   ...rows('code', NEW_CODE, [
     [40029, 'invalid code', 'The code is wrong.', 'D-SNSR, WxJava'],
-    [40163, 'code been used', 'The code was used before.', 'D-SNSR, WxJava'],
+    [40163, 'code been used', 'The code has already been used.', 'D-SNSR, WxJava'],
     [41008, 'code missing', 'No code was sent.', 'D-SNSR, WxJava'],
     [42003, 'code expired', 'The code has expired.', 'D-SNSR, WxJava'],
     [61009, 'invalid code', 'The authorization code is wrong.', 'WxJava'],
     [61010, 'code expired', 'The authorization code has expired.', 'WxJava'],
   ]),
-  ...rows('user', AUTHORIZE_USER, [[50001, 'user unauthorized', 'The user has not allowed it.', 'WxJava']]),
+  ...rows('user', AUTHORIZE_USER, [[50001, 'user unauthorized', 'The user has not given permission.', 'WxJava']]),
 ];
 
 const ROWS = new Map(ERROR_TABLE.map((row) => [row.errcode, row]));

@@ -37,7 +37,7 @@ describe('RedisStore: invalid arguments', () => {
   test('RedisStore refuses an unknown option', () => {
     const [, open] = CLIENTS[0] as (typeof CLIENTS)[number];
     const options = { keyPrefix: 'a' } as object;
-    expect(() => new RedisStore(open(1).client, options)).toThrow('there is no "keyPrefix", only prefix');
+    expect(() => new RedisStore(open(1).client, options)).toThrow('unknown name "keyPrefix", expected one of prefix');
   });
 });
 

@@ -11,7 +11,7 @@ import type { IsStale } from './call.js';
  */
 export interface SubjectOptions {
   /**
-   * The `openid` or `authorizer_appid` that the token speaks for, when that is not the app itself.
+   * The `openid` or `authorizer_appid` that the token belongs to, if that is not the app itself.
    *
    * @bounds 1 to 128 printable ASCII characters without spaces
    */

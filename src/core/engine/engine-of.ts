@@ -15,7 +15,7 @@ export function exposeEngine(manager: object, engine: Engine): void {
 export function engineOf(manager: object): Engine {
   const engine = engines.get(manager);
   if (engine === undefined) {
-    throw new TypeError('manager must be a TokenManager of the same copy of wechat-token-manager');
+    throw new TypeError('manager must be a TokenManager from the same copy of wechat-token-manager');
   }
   return engine;
 }

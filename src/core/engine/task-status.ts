@@ -13,11 +13,12 @@ export interface TaskStatus {
   readonly appid: string;
   /** The type of the token. */
   readonly type: string;
-  /** The user or merchant that the token speaks for; `undefined` when that is the app itself. */
+  /** The user or merchant that the token belongs to; `undefined` if that is the app itself. */
   readonly subject: string | undefined;
   /**
-   * `fresh`: not due yet. `due`: being refreshed, or soon to be; the token is still good. `expired`: it has ended.
-   * `missing`: there has been none yet. `waiting`: there is no usable one, and nothing is asked for before something comes.
+   * `fresh`: not due yet. `due`: being refreshed, or soon to be; the token is still good. `expired`: it has expired.
+   * `missing`: there has been none yet. `waiting`: there is no usable one, and no request is made before what it waits for
+   * arrives.
    */
   readonly state: 'fresh' | 'due' | 'expired' | 'missing' | 'waiting';
   /** The kind of event that a `waiting` task waits for; `undefined` in any other state. */
@@ -40,7 +41,7 @@ export interface TaskStatus {
   readonly lastError: TaskFailure | undefined;
   /** The status of the deliveries to the task's target, where the task has `notify`. */
   readonly delivery: DeliveryStatus | undefined;
-  /** Whether this process lacks the function that gives the task its params, and leaves the work to one that has it. */
+  /** Whether this process lacks the params function of the task, and leaves the work to one that has it. */
   readonly functionMissing: boolean;
 }
 

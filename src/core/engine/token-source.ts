@@ -64,7 +64,7 @@ export class TokenSource implements TokenGetter {
     if (!registry.isCached(key)) await deadline.race(registry.load([key]));
     if (registry.app(key.appid) !== undefined) return;
     const why = registry.wasDeleted(key.appid)
-      ? 'is not registered any longer: it was unregistered, or the store has evicted it'
+      ? 'is no longer registered: it was unregistered, or the store has evicted it'
       : 'is not registered';
     throw new TokenError('NOT_REGISTERED', `${key.appid} ${why}`, key);
   }
@@ -100,7 +100,7 @@ export class TokenSource implements TokenGetter {
       const kept = await this.#freshen(held, wishMs, deadline);
       if (records.leftMs(kept) > 0) return kept;
     }
-    throw new TokenError('UPSTREAM_REJECTED', 'every token that came had ended before it could be handed out', {
+    throw new TokenError('UPSTREAM_REJECTED', 'every token that arrived had expired before it could be returned', {
       ...key,
       retryable: true,
     });

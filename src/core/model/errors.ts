@@ -12,17 +12,17 @@ import { StoreFailure } from '../primitives/store-failure.js';
  *   message names.
  * - `UPSTREAM_UNAVAILABLE`: WeChat did not answer, or answered that it is busy (-1). Remedy: None; the manager retries. If it
  *   persists, check network and proxy.
- * - `UPSTREAM_REJECTED`: WeChat refused. Remedy: Change what `errcode` and `errmsg` say; after 40164 and 61004 put `ip` on the IP
- *   whitelist.
+ * - `UPSTREAM_REJECTED`: WeChat rejected the request. Remedy: Remove the cause that `errcode` and `errmsg` name; after
+ *   40164 and 61004 put `ip` on the IP whitelist.
  * - `QUOTA_EXHAUSTED`: A limit of WeChat (45009, 45011) was reached, or the limit of this library for `force`. Remedy: Wait until
  *   `retryAt`.
- * - `REAUTHORIZATION_REQUIRED`: The authorization of the user or merchant has ended. Remedy: Have the user or merchant
- *   authorize again.
- * - `REFRESH_DISABLED`: This manager only reads (`refresh: 'never'`), and the store has nothing to answer with, or `force` was
- *   asked for. Remedy: See that a process that refreshes is running, and that the key has a task.
+ * - `REAUTHORIZATION_REQUIRED`: The authorization of the user or merchant is no longer valid. Remedy: Have the user or
+ *   merchant authorize again.
+ * - `REFRESH_DISABLED`: This manager does not refresh (`refresh: 'never'`), and the store has no usable token, or `force` was
+ *   requested. Remedy: Check that a process that refreshes is running, and that the key has a task.
  * - `STORE_UNAVAILABLE`: The store failed, or holds a document of a newer release or one that no key decrypts. Remedy: See the
- *   message, which says which it is, and `cause`, which is what the store failed with.
- * - `TIMEOUT`: The call's own deadline passed. Remedy: Raise `timeoutMs`, or try again: the refresh goes on.
+ *   message, which says which it is, and `cause`, the error of the store.
+ * - `TIMEOUT`: The call's own deadline passed. Remedy: Raise `timeoutMs`, or try again: the refresh continues.
  * - `CLOSED`: The manager has been closed. Remedy: None.
  *
  * @public
@@ -64,7 +64,7 @@ export interface TokenErrorFacts {
   readonly appid?: string | undefined;
   /** The type of the token that could not be had. */
   readonly type?: string | undefined;
-  /** The user or merchant that the token speaks for, when that is not the app itself. */
+  /** The user or merchant that the token belongs to, if that is not the app itself. */
   readonly subject?: string | undefined;
   /** WeChat's error code. */
   readonly errcode?: number | undefined;
@@ -208,7 +208,7 @@ export function safeCause(error: unknown): Error {
   try {
     return StoreFailure.is(error) ? error : safeCopy(error);
   } catch {
-    return new Error('something was thrown that cannot be looked at');
+    return new Error('a value that cannot be inspected was thrown');
   }
 }
 

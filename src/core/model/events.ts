@@ -15,17 +15,17 @@ export interface TokenEvent {
   readonly appid: string;
   /** The type of the token. */
   readonly type: string;
-  /** The user or merchant that the token speaks for; `undefined` when that is the app itself. */
+  /** The user or merchant that the token belongs to; `undefined` if that is the app itself. */
   readonly subject: string | undefined;
 }
 
 /**
- * A new token is in force: once per process and version.
+ * There is a new current token: emitted once per process and version.
  *
  * @public
  */
 export interface RefreshedEvent extends TokenEvent {
-  /** The record in force, with the new token. */
+  /** The current record, with the new token. */
   readonly record: TokenRecord;
   /** The reason why this process asked for it; `undefined` unless `source` is `upstream`. */
   readonly reason: RefreshReason | undefined;
@@ -34,7 +34,7 @@ export interface RefreshedEvent extends TokenEvent {
 }
 
 /**
- * An attempt failed. The token in force stays in force.
+ * An attempt failed. The current token remains in use.
  *
  * @public
  */
@@ -92,13 +92,13 @@ export interface DeliveryFailedEvent extends TokenEvent {
  */
 export interface TokenManagerEvents {
   /**
-   * A new token is in force. Emitted once for each version by each process.
+   * A new token is current. Emitted once for each version by each process.
    *
    * @remarks Nothing; count it if you keep metrics.
    */
   readonly refreshed: RefreshedEvent;
   /**
-   * An attempt failed. The current token stays in force until it expires, and the refresh is retried.
+   * An attempt failed. The current token remains in use until it expires, and the refresh is retried.
    *
    * @remarks Look at `error.code`; alert unless `error.retryable`.
    */
@@ -236,7 +236,8 @@ export class Events {
   }
 
   #add<Name extends keyof TokenManagerEvents>(name: Name, listener: TokenManagerListener<Name>, once: boolean): void {
-    if (!NAMES.includes(name)) throw new TypeError(`there is no event ${describeName(name)}, only ${NAMES.join(', ')}`);
+    if (!NAMES.includes(name))
+      throw new TypeError(`unknown event ${describeName(name)}, expected one of ${NAMES.join(', ')}`);
     if (typeof listener !== 'function') throw new TypeError(`a listener of ${name} must be a function`);
     const guarded: Guarded = {
       listener,

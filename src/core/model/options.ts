@@ -84,7 +84,7 @@ export interface WeChatOptions {
   /**
    * The proxy for requests to WeChat. `HTTP_PROXY` and `HTTPS_PROXY` are not read.
    *
-   * @bounds an http or https URL, with credentials if the proxy wants any
+   * @bounds an http or https URL, with credentials if the proxy requires them
    */
   readonly proxy?: string;
 }
@@ -263,7 +263,7 @@ function checkedRefreshers(refreshers: unknown): readonly Refresher[] {
     const { type, dependsOn } = copyFields<Refresher>(refresher, ['type', 'dependsOn'], 'a refresher');
     assertTypeName(type);
     if (dependsOn !== undefined) assertMethods('a refresher', refresher, ['dependsOn']);
-    if (seen.has(type)) throw new TypeError(`refreshers holds ${describeValue(type)} twice`);
+    if (seen.has(type)) throw new TypeError(`refreshers contains ${describeValue(type)} twice`);
     seen.add(type);
     return refresher as Refresher;
   });

@@ -95,7 +95,7 @@ export interface Grant {
   /**
    * The scopes that a user has consented to, separated by commas or white space.
    *
-   * A `put` whose scopes are a part of those of the stored grant leaves that in force while it can still be used or refreshed;
+   * A `put` whose scopes are a part of those of the stored grant does not replace it while it can still be used or refreshed;
    * `snsapi_base` is a part of `snsapi_userinfo`. Without `scope` here and in `result`, a refresh that sent the stored refresh
    * token keeps the stored scopes; those of any other grant are unknown, so that any `put` replaces it.
    *
@@ -147,9 +147,10 @@ export interface RefreshContext {
   /** Returns the value of a token named by `dependsOn`. */
   token(key: TokenKey): Promise<string>;
   /**
-   * Takes a refresh token to send: a stored one, or the one that the task offers in its params. Before it resolves it is
-   * written down durably that this one is about to be used up, so that a store that takes no writes fails the refresh
-   * while it is unspent. What WeChat has refused is not given out again. To be called once, right before the request.
+   * Takes a refresh token to send: a stored one, or the one that the task offers in its params. Before it resolves, the
+   * store records durably that this one is about to be used, so that a store that accepts no writes fails the refresh
+   * while the token is unused. A token that WeChat has rejected is not returned again. It must be called once, right
+   * before the request.
    *
    * @param offered - the refresh token that the task offers, `undefined` where it offers none. One that has been replaced
    *   meanwhile is not used.

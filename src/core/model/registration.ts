@@ -29,7 +29,7 @@ export interface TaskRegistration<Type extends string = string> {
    */
   readonly type: Type;
   /**
-   * The user or merchant that the token speaks for, when that is not the app itself.
+   * The user or merchant that the token belongs to, if that is not the app itself.
    *
    * @bounds 1 to 128 printable ASCII characters without spaces
    */
@@ -152,9 +152,7 @@ function checkedSecret(fields: Partial<RegistrationFields>): string | undefined 
   const { secret } = fields;
   if (typeof secret !== 'string' || secret === '' || secret.length > MAX_SECRET_LENGTH) {
     const got = typeof secret === 'string' && secret !== '' ? `${secret.length} characters` : describeKind(secret);
-    throw new TypeError(
-      `secret must be a string of 1 to ${MAX_SECRET_LENGTH} characters where it is given, got ${got}`,
-    );
+    throw new TypeError(`secret must be a string of 1 to ${MAX_SECRET_LENGTH} characters if given, got ${got}`);
   }
   assertNoStrayCharacter('secret', secret);
   return secret;
@@ -185,7 +183,7 @@ function checkedUrl(name: string, url: unknown, callbacks: CallbackPort | undefi
     throw new TypeError(`${name} must be a URL, got ${describeKind(url)}${hint}`);
   }
   if (callbacks === undefined) {
-    throw new TypeError(`${name} can be a URL where callbacks are attached to this manager: see createCallbacks`);
+    throw new TypeError(`${name} can be a URL only if callbacks are attached to this manager: see createCallbacks`);
   }
   assertNoStrayCharacter(name, url);
   callbacks.assertUrl(name, url);

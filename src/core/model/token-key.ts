@@ -10,7 +10,7 @@ export interface TokenKey {
   readonly appid: string;
   /** The type's name, such as `access_token`. */
   readonly type: string;
-  /** The user or merchant that the token speaks for when that is not the app itself: an `openid`, or an `authorizer_appid`. */
+  /** The user or merchant that the token belongs to, if that is not the app itself: an `openid`, or an `authorizer_appid`. */
   readonly subject?: string;
 }
 

@@ -35,15 +35,15 @@ export function ticketIsMissing(key: TokenKey, ticket: TokenKey): Waiting {
 export function ticketIsRefused(key: TokenKey, ticket: TokenKey): Waiting {
   return {
     waitingFor: 'push',
-    reason: `WeChat has refused the ${ticket.type} of ${ticket.appid} that is stored`,
+    reason: `WeChat has rejected the stored ${ticket.type} of ${ticket.appid}`,
     remedy: pushRemedy(key, ticket),
     root: ticket,
   };
 }
 
 function pushRemedy({ type }: TokenKey, ticket: TokenKey): string {
-  const use = type === ticket.type ? '' : ` ${type} is fetched as soon as it is there.`;
-  return `Check that the pushes of WeChat, one every ten minutes, arrive and are stored with put.${use}`;
+  const use = type === ticket.type ? '' : ` ${type} is fetched as soon as it arrives.`;
+  return `Check that WeChat's pushes, one every ten minutes, arrive and are stored with put.${use}`;
 }
 
 /**
@@ -59,8 +59,8 @@ export function refreshTokenIsMissing(
   const named = name ?? 'refresh token';
   const reasons = {
     none: `no ${named} has been stored or registered`,
-    refused: `WeChat has refused the ${named} that is stored or registered`,
-    expired: `the ${named} that is stored has reached its end`,
+    refused: `WeChat has rejected the stored or registered ${named}`,
+    expired: `the stored ${named} has expired`,
   };
   const who = name === 'authorizer_refresh_token' ? 'merchant' : 'user';
   const again = kind === 'none' ? '' : ' again';
@@ -86,7 +86,7 @@ export function dependencyIsMissing(
   return {
     waitingFor: 'dependency',
     reason: `${nameOf(dependency)} has no usable token: ${why}`,
-    remedy: `Mend ${nameOf(root)} first: ${key.type} is fetched as soon as there is a token of it.`,
+    remedy: `Fix ${nameOf(root)} first: ${key.type} is fetched as soon as that token is available.`,
     root,
   };
 }
@@ -95,7 +95,7 @@ export function paramsAreMissing(key: TokenKey, isUrl: boolean): Waiting {
   const source = isUrl ? 'URL' : 'function';
   return {
     waitingFor: 'params',
-    reason: `the params ${source} has not brought what ${key.type} is refreshed with`,
+    reason: `the params ${source} has not provided what a refresh of ${key.type} requires`,
     remedy: `Check the params ${source} of the task: it is asked again automatically.`,
     root: key,
   };
@@ -104,8 +104,8 @@ export function paramsAreMissing(key: TokenKey, isUrl: boolean): Waiting {
 export function noUrlsHere(key: TokenKey): Waiting {
   return {
     waitingFor: 'process',
-    reason: 'the params of this task are a URL, and this process asks none',
-    remedy: 'Run a server on the same store: it asks URLs for params.',
+    reason: 'the params of this task are a URL, and this process does not fetch params from URLs',
+    remedy: 'Run a server on the same store: it fetches params from URLs.',
     root: key,
   };
 }
@@ -113,7 +113,7 @@ export function noUrlsHere(key: TokenKey): Waiting {
 export function functionIsMissing(key: TokenKey): Waiting {
   return {
     waitingFor: 'process',
-    reason: 'the function that gives the params of this task is not in this process',
+    reason: 'the params function of this task is not registered in this process',
     remedy: 'Run a process that registers this task with its function, or register the task without one.',
     root: key,
   };
@@ -122,8 +122,8 @@ export function functionIsMissing(key: TokenKey): Waiting {
 export function noRefresher(key: TokenKey): Waiting {
   return {
     waitingFor: 'process',
-    reason: `this process has no refresher of ${key.type}`,
-    remedy: `Run a process that has a refresher of ${key.type}, as the one that registered the task had.`,
+    reason: `this process has no refresher for ${key.type}`,
+    remedy: `Run a process that has a refresher for ${key.type}, as the one that registered the task had.`,
     root: key,
   };
 }
@@ -131,8 +131,8 @@ export function noRefresher(key: TokenKey): Waiting {
 export function noOneRefreshes(key: TokenKey): Waiting {
   return {
     waitingFor: 'process',
-    reason: 'this process leaves refreshing to others, and none has stored a usable token',
-    remedy: 'Check that a process which refreshes runs on the same store.',
+    reason: "this process does not refresh (refresh: 'never'), and no other process has stored a usable token",
+    remedy: 'Check that a process that refreshes runs on the same store.',
     root: key,
   };
 }
@@ -149,8 +149,8 @@ export function appIsMissing(key: TokenKey): Waiting {
 export function storeTakesNoWrites(key: TokenKey): Waiting {
   return {
     waitingFor: 'store',
-    reason: 'the store takes no writes',
-    remedy: 'Check the disk, Redis or database: whether it is full, read-only or away.',
+    reason: 'the store accepts no writes',
+    remedy: 'Check the disk, Redis or database: whether it is full, read-only or unavailable.',
     root: key,
   };
 }

@@ -20,7 +20,7 @@ export function readFields<Fields extends object>(
   assertObject(value, what);
   const unknown = namesOf(value, what).find((name) => !(known as readonly string[]).includes(name));
   if (unknown !== undefined) {
-    throw new TypeError(`${what}: there is no ${describeOption(unknown)}, only ${known.join(', ')}`);
+    throw new TypeError(`${what}: unknown ${describeOption(unknown)}, expected one of ${known.join(', ')}`);
   }
   return copyFields(value, known, what);
 }

@@ -40,10 +40,10 @@ export function describeWord(value: unknown): string {
   return typeof value === 'string' && value.length > LONGEST_WORD ? describeKind(value) : describeValue(value);
 }
 
-/** Describes a name that follows "there is no": `"prefx"`, or `name of 45 characters`. */
+/** Describes an unknown name: `name "prefx"`, or `name of 45 characters`. */
 export function describeOption(name: unknown): string {
   const isLong = typeof name === 'string' && name.length > SHOWN_LENGTH;
-  return isLong ? `name of ${name.length} characters` : describeValue(name);
+  return isLong ? `name of ${name.length} characters` : `name ${describeValue(name)}`;
 }
 
 /** Describes the kind of a value and shows nothing of its content, because it may be a secret. It never throws. */

@@ -38,7 +38,7 @@ function strayCharacter(text: string): string | undefined {
   if (last !== undefined) return `end with ${last}`;
   if (isQuoted(text)) return 'be in quotation marks';
   const index = characters.findIndex((character) => !isAllowedInside(character));
-  return index === -1 ? undefined : `hold ${classOf(characters[index] as string)} as character ${index + 1}`;
+  return index === -1 ? undefined : `contain ${classOf(characters[index] as string)} as character ${index + 1}`;
 }
 
 /**

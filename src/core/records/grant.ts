@@ -62,7 +62,7 @@ export function storedGrant(
 ): StoredGrant {
   const { value, lifeSeconds, obtainedAt } = checkedGrant(grant, askedAt, now);
   const lifetime = { obtainedAt, expiresAt: obtainedAt + Math.round(lifeSeconds * 1_000) };
-  if (lifetime.expiresAt <= now) throw new InvalidGrant('a grant must not have ended already');
+  if (lifetime.expiresAt <= now) throw new InvalidGrant('a grant must not have expired already');
   const due = checkedDue(grant.dueInSeconds, lifeSeconds);
   return {
     value,

@@ -136,7 +136,8 @@ function untilAborted(
 }
 
 function isTooLateToSend(key: TokenKey): TokenError {
-  const message = 'the store took so long to note what is about to be sent that no answer could be waited for';
+  const message =
+    'the store took too long to record the refresh token before its use, so that too little time was left to send it';
   return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
 }
 

@@ -44,7 +44,7 @@ export class FollowerFlight implements FlightWork {
   async run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
     const { key, reason, stale } = flight;
     this.#parts.closing.assertOpen();
-    if (reason === 'forced') throw refreshDisabled(key, 'so it cannot refresh by force');
+    if (reason === 'forced') throw refreshDisabled(key, 'so that it cannot force a refresh');
     if (reason === 'stale' && stale !== undefined) return this.#replaced(flight, stale);
     const held = await this.#parts.recordReader.read(key);
     if (held !== undefined && this.#parts.records.leftMs(held) > 0) return held;
@@ -70,7 +70,7 @@ export class FollowerFlight implements FlightWork {
       await pauseFlight(flight, this.#parts, LOOK_EVERY_MS.least + clock.random() * LOOK_EVERY_MS.spread);
       document = await documents.read(key);
     }
-    throw refreshDisabled(key, 'and none of them has replaced the token that was reported');
+    throw refreshDisabled(key, 'and no other process has replaced the token that was reported');
   }
 
   /** Records in the key's document that its value is stale, and makes the key due. */
@@ -78,7 +78,7 @@ export class FollowerFlight implements FlightWork {
     const { documents, registry, clock } = this.#parts;
     if (registry.task(key) === undefined) await registry.reload(documentId('task', key));
     if (registry.task(key) === undefined)
-      throw refreshDisabled(key, 'who refresh a reported token only where it has a task');
+      throw refreshDisabled(key, 'and other processes refresh a reported token only if it has a task');
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const document = await documents.read(key);
       if (document.grant === undefined) throw refreshDisabled(key, `and the store has no ${key.type}`);
@@ -93,7 +93,7 @@ export class FollowerFlight implements FlightWork {
 }
 
 function refreshDisabled(key: TokenKey, why: string): TokenError {
-  return new TokenError('REFRESH_DISABLED', `this process leaves refreshing to others, ${why}`, {
+  return new TokenError('REFRESH_DISABLED', `this process does not refresh (refresh: 'never'), ${why}`, {
     ...key,
     retryable: true,
   });

@@ -8,12 +8,12 @@ export function inputContended(key: TokenKey): InputMissing {
 }
 
 export function refresherMissing(key: TokenKey): InputMissing {
-  const message = `this process has no refresher of ${key.type}, as the one that registered the task had`;
+  const message = `this process has no refresher for ${key.type}, as the one that registered the task had`;
   return new InputMissing(new TokenError('INPUT_MISSING', message, key));
 }
 
 export function pushMissing(key: TokenKey): InputMissing {
-  const message = `no unexpired ${key.type} has been put, and none can be asked for: WeChat pushes it`;
+  const message = `no unexpired ${key.type} has been stored, and none can be requested: WeChat pushes it`;
   return new InputMissing(new TokenError('INPUT_MISSING', message, key));
 }
 

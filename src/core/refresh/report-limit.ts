@@ -43,7 +43,7 @@ export class ReportLimit {
     if (reason === 'stale' && grant !== undefined) {
       return done(this.#records.adopt(key, document, grant, { source: 'store', announceFirst: false }));
     }
-    throw new TokenError('QUOTA_EXHAUSTED', 'refreshes by force and after stale reports are limited', {
+    throw new TokenError('QUOTA_EXHAUSTED', 'the number of forced refreshes and stale reports is limited', {
       ...key,
       retryAt: allowance.retryAt,
       retryable: true,

@@ -115,7 +115,7 @@ export class Spending {
     const choice = this.#next();
     if (choice.kind !== 'send' && this.#input.urlNotAsked) throw this.#interrupt(new Interrupted(PARAMS_WANTED));
     if (choice.kind === 'none' && offered !== undefined) {
-      const message = `what ${key.type} is refreshed with must be a non-empty string, got ${describeKind(offered)}`;
+      const message = `the value that ${key.type} is refreshed with must be a non-empty string, got ${describeKind(offered)}`;
       throw this.#interrupt(new InputMissing(new TokenError('INPUT_MISSING', message, key)));
     }
     if (choice.kind !== 'send') throw this.#nothingToSend(choice);
@@ -185,11 +185,11 @@ export class Spending {
   #nothingToSend(choice: Exclude<Choice, { kind: 'send' }>): Error {
     const { key, clock, retryAfterRefusalMs: looksAgainMs } = this.#input;
     if (choice.kind === 'none') {
-      const message = `${key.type} needs something to be refreshed with, and neither the store nor its params have it`;
+      const message = `${key.type} requires a value to be refreshed with, and neither the store nor the params of the task have one`;
       return this.#interrupt(new InputMissing(new TokenError('INPUT_MISSING', message, key)));
     }
     if (choice.kind === 'refused') return this.#refusal(choice.refused, failureError(choice.refused.error, key));
-    const message = `the refresh token has reached its end (${new Date(choice.expiredAt).toISOString()})`;
+    const message = `the refresh token has expired (${new Date(choice.expiredAt).toISOString()})`;
     const retryAt = clock.now() + looksAgainMs;
     return new TokenError('REAUTHORIZATION_REQUIRED', message, { ...key, retryAt });
   }
@@ -200,7 +200,7 @@ export class Spending {
     if (deadAt <= now || deadAt > now + LEASE_MS + FUTURE_TOLERANCE_MS)
       return withFacts(error, { retryAt: now + this.#input.retryAfterRefusalMs });
     const { errcode, errmsg, rid } = error;
-    const message = `${error.message}; who sent it before may still store what came of it`;
+    const message = `${error.message}; the process that sent it earlier may still store the answer`;
     return new TokenError('UPSTREAM_UNAVAILABLE', message, { errcode, errmsg, rid, retryAt: deadAt, retryable: true });
   }
 }

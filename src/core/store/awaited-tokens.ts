@@ -25,7 +25,7 @@ export function tokenAwaitedUntil({ rotation, grant, lostAt }: KeyDocument, repl
  */
 export function unsettledRefusal(key: TokenKey, error: TokenError, until: number): TokenError {
   const { errcode, errmsg, rid } = error;
-  const message = `${error.message}; the store may have lost what it held, and another process may still put back a newer refresh token`;
+  const message = `${error.message}; the store may have lost data, and another process may still put back a newer refresh token`;
   const facts = { ...key, errcode, errmsg, rid, retryAt: until, retryable: true };
   return new TokenError('UPSTREAM_UNAVAILABLE', message, facts);
 }

@@ -37,6 +37,6 @@ class WrongAnswer extends Error {
   override readonly name: string = 'WrongAnswer';
 
   constructor(expected: string) {
-    super(`the store must answer ${expected}`);
+    super(`the store must return ${expected}`);
   }
 }

@@ -11,6 +11,6 @@ export const componentVerifyTicketRefresher: BuiltInRefresher<'component_verify_
   type: 'component_verify_ticket',
   pushed: true,
   async refresh({ key }) {
-    throw new TokenError('INPUT_MISSING', 'no component_verify_ticket can be asked for: WeChat pushes it', key);
+    throw new TokenError('INPUT_MISSING', 'no component_verify_ticket can be requested: WeChat pushes it', key);
   },
 };

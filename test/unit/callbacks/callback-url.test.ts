@@ -40,8 +40,8 @@ describe('callback URLs', () => {
     [`gopher://127.0.0.1/${CANARY}`, 'must begin with http:// or https://'],
     [`javascript:${CANARY}`, 'must begin with http:// or https://'],
     [`unix:/${CANARY}`, 'must begin with http:// or https://'],
-    [`http://${CANARY}@example.com/`, 'must not hold credentials (host example.com)'],
-    [`http://:${CANARY}@example.com/`, 'must not hold credentials (host example.com)'],
+    [`http://${CANARY}@example.com/`, 'must not contain credentials (host example.com)'],
+    [`http://:${CANARY}@example.com/`, 'must not contain credentials (host example.com)'],
     [`http://example.com/${CANARY.repeat(200)}`, 'may have 2048 characters at most, got 2619'],
     [`http://example.com/${'ü'.repeat(1_000)}`, 'may have 2048 characters at most once it is encoded'],
   ])('the callback URL %j is refused with an error that shows no more than its host', (text, message) => {

@@ -82,7 +82,7 @@ describe('webhooks that are verified with their URL', () => {
   test.each(['/a?appid=wx2&type=0', '/a?appid=wx1&type=1', '/a?appid=wx1&type=0&subject=s', '/a'])(
     'a webhook is refused at %s, for which it was not signed',
     (url) => {
-      expect(() => verifyWebhook({ ...received, url })).toThrow('webhook-id is not that of a message to this url');
+      expect(() => verifyWebhook({ ...received, url })).toThrow('webhook-id does not belong to a message to this url');
     },
   );
 
@@ -102,7 +102,9 @@ describe('webhooks that are verified with their URL', () => {
 
   test('a wrong signature is refused before the URL is parsed', () => {
     const forged = { ...received, url: '//', body: '{ }' };
-    expect(() => verifyWebhook(forged)).toThrow('webhook-signature holds no signature of this body with this secret');
+    expect(() => verifyWebhook(forged)).toThrow(
+      'webhook-signature contains no valid signature of this body with this secret',
+    );
   });
 
   test.each([1, null, {}])('verifyWebhook throws for the URL %j', (url) => {

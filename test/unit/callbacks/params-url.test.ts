@@ -253,7 +253,7 @@ describe('registering a URL', () => {
     const register = (tokens: TokenManager, url: string): Promise<void> =>
       tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: 'access_token', [name]: url }] });
     await expect(register(manager({ callbacks: false }), origin)).rejects.toThrow(
-      `${name} can be a URL where callbacks`,
+      `${name} can be a URL only if callbacks`,
     );
     const tokens = manager();
     await expect(register(tokens, 'ftp://a.test/?CANARY')).rejects.toThrow(

@@ -115,16 +115,28 @@ describe('verifyWebhook', () => {
     ['webhook-id', undefined, 'missing: the header webhook-id is missing'],
     ['webhook-timestamp', '', 'missing: the header webhook-timestamp is missing'],
     ['webhook-signature', undefined, 'missing: the header webhook-signature is missing'],
-    ['webhook-id', 'msg_2', 'wrong: webhook-signature holds no signature of this body with this secret'],
+    ['webhook-id', 'msg_2', 'wrong: webhook-signature contains no valid signature of this body with this secret'],
     ['webhook-id', 'msg.1', 'malformed: the header webhook-id is malformed'],
     ['webhook-timestamp', `${AT}.0`, 'malformed: the header webhook-timestamp is malformed'],
     ['webhook-timestamp', '-1', 'malformed: the header webhook-timestamp is malformed'],
-    ['webhook-timestamp', `${AT + 1}`, 'wrong: webhook-signature holds no signature of this body with this secret'],
-    ['webhook-signature', 'v1,', 'wrong: webhook-signature holds no signature of this body with this secret'],
-    ['webhook-signature', signature.slice(3), 'wrong: webhook-signature holds no signature of this body with this'],
-    ['webhook-signature', signature.replace('v1', 'v2'), 'wrong: webhook-signature holds no signature of this body'],
-    ['webhook-signature', signature.toLowerCase(), 'wrong: webhook-signature holds no signature of this body'],
-    ['webhook-signature', `${signature}x`, 'wrong: webhook-signature holds no signature of this body'],
+    [
+      'webhook-timestamp',
+      `${AT + 1}`,
+      'wrong: webhook-signature contains no valid signature of this body with this secret',
+    ],
+    ['webhook-signature', 'v1,', 'wrong: webhook-signature contains no valid signature of this body with this secret'],
+    [
+      'webhook-signature',
+      signature.slice(3),
+      'wrong: webhook-signature contains no valid signature of this body with this',
+    ],
+    [
+      'webhook-signature',
+      signature.replace('v1', 'v2'),
+      'wrong: webhook-signature contains no valid signature of this body',
+    ],
+    ['webhook-signature', signature.toLowerCase(), 'wrong: webhook-signature contains no valid signature of this body'],
+    ['webhook-signature', `${signature}x`, 'wrong: webhook-signature contains no valid signature of this body'],
   ])('verifyWebhook refuses the header %s as %j', (name, value, reason) => {
     expect(refusalOf({ headers: { ...sent, [name]: value } })).toContain(reason);
   });

@@ -371,7 +371,7 @@ describe('a server without refreshes', () => {
     await using world = new Fleet();
     const follower = world.follower();
     expect((await follower.ask(APP, put(NATIVE))).status).toBe(204);
-    const message = 'this process leaves refreshing to others, and the store has no unexpired access_token';
+    const message = "this process does not refresh (refresh: 'never'), and the store has no unexpired access_token";
     const native = await follower.ask(TOKEN);
     expect([native.status, native.body]).toEqual([
       503,
@@ -395,7 +395,7 @@ describe('a server without refreshes', () => {
     expect((await world.answer(stale, 10_000)).body).toMatchObject(body);
     const forced = await follower.ask(path, { body: { force: true } });
     expect(forced.status).toBe(refused);
-    expect(JSON.stringify(forced.body)).toContain('so it cannot refresh by force');
+    expect(JSON.stringify(forced.body)).toContain('so that it cannot force a refresh');
     expect(world.wechat.calls).toBe(2);
   });
 

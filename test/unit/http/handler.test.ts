@@ -7,14 +7,17 @@ import { APPID, SECRET, World } from '../../support/worlds/world.js';
 describe('options of createHandler', () => {
   test.each([
     [{}, /keys.*trust.*anonymous/],
-    [{ anonymous: true, prefx: '/x' }, 'the options of createHandler: there is no "prefx", only contracts, prefix,'],
+    [
+      { anonymous: true, prefx: '/x' },
+      'the options of createHandler: unknown name "prefx", expected one of contracts, prefix,',
+    ],
     [{ anonymous: true, prefix: '/x/' }, "prefix must be '' or a path like '/wechat'"],
     [{ anonymous: true, prefix: 7 }, "prefix must be '' or a path like '/wechat'"],
     [{ anonymous: true, contracts: [] }, 'contracts must be an array of scheduler, wetoken, native, wechat, proxy, got'],
     [{ anonymous: true, contracts: 'scheduler' }, 'contracts must be an array of'],
     [
       { anonymous: true, contracts: ['schedular'] },
-      'contracts: there is no "schedular", only scheduler, wetoken, native, wechat, proxy',
+      'contracts: unknown name "schedular", expected one of scheduler, wetoken, native, wechat, proxy',
     ],
     [{ anonymous: true, onError: 1 }, 'onError must be a function, got a number'],
     [{ anonymous: true, hostNames: 'a.test' }, 'hostNames must be an array, got a string'],

@@ -198,7 +198,7 @@ describe('origins that were silent twenty times in a row', () => {
     for (let time = 0; time < 20; time++) await failure(ask(lone));
     const error = await failure(ask(lone));
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true, hostOnly: false });
-    expect(error.message).toContain('once a second');
+    expect(error.message).toContain('one per second');
     expect(first.countCalls()).toBe(20);
     await lone.close();
   });
@@ -207,7 +207,7 @@ describe('origins that were silent twenty times in a row', () => {
     const lone = clientOf({ origins: [await closedPort()], clock });
     for (let time = 0; time < 20; time++) await failure(ask(lone));
     const error = await failure(ask(lone));
-    expect(error.message).toContain('once a second');
+    expect(error.message).toContain('one per second');
     expect(error.hostOnly).toBe(true);
     await lone.close();
   });

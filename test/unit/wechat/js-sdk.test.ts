@@ -52,7 +52,10 @@ describe('misuse of jsSdkSignature and signJsSdk', () => {
     [null, 'what is signed must be an object, got null'],
     [new Proxy({}, { ownKeys: throws }), 'what is signed cannot be read'],
     [new Proxy(whole, { get: throws }), 'what is signed: ticket cannot be read'],
-    [{ ...whole, tiket: 'CANARY' }, 'what is signed: there is no "tiket", only ticket, nonceStr, timestamp, url'],
+    [
+      { ...whole, tiket: 'CANARY' },
+      'what is signed: unknown name "tiket", expected one of ticket, nonceStr, timestamp, url',
+    ],
     [{ ...whole, ticket: undefined }, 'ticket must be a string that is not empty, got undefined'],
     [{ ...whole, ticket: Promise.resolve('CANARY') }, 'ticket must be a string that is not empty, got an object'],
     [{ ...whole, nonceStr: '' }, 'nonceStr must be a string that is not empty, got an empty string'],

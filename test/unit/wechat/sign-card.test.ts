@@ -95,7 +95,7 @@ describe('signCard', () => {
     [
       { get: async () => TICKET },
       { card_id: 'CANARY' },
-      'the options of signCard: there is no "card_id", only cardId, code, openid, cardType, shopId, subject, clock',
+      'the options of signCard: unknown name "card_id", expected one of cardId, code, openid, cardType, shopId, subject, clock',
     ],
     ...['cardId', 'code', 'openid', 'cardType', 'shopId'].map((name): [unknown, object, string] => [
       { get: () => expect.fail('the ticket was asked for') },

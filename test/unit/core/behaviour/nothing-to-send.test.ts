@@ -24,7 +24,7 @@ test('a ticket that was not put is INPUT_MISSING, since WeChat pushes it and non
   await tokens.register({ appid: APPID, secret: SECRET });
   await expect(tokens.get(APPID, 'component_verify_ticket')).rejects.toMatchObject({
     code: 'INPUT_MISSING',
-    message: 'no unexpired component_verify_ticket has been put, and none can be asked for: WeChat pushes it',
+    message: 'no unexpired component_verify_ticket has been stored, and none can be requested: WeChat pushes it',
   });
 });
 

@@ -257,7 +257,7 @@ test('a put with a name that no grant has is rejected, since it may be a misspel
   await tokens.register({ appid: APPID, secret: SECRET });
   const grant = { value: 'v', expiresInSeconds: 7_200, refresh_token: 'CANARY' } as unknown as Grant;
   await expect(tokens.put(APPID, TYPE, grant, USER)).rejects.toThrow(
-    'a grant: there is no "refresh_token", only value,',
+    'a grant: unknown name "refresh_token", expected one of value,',
   );
 });
 

@@ -64,7 +64,7 @@ const ROWS: Row[] = [
   ],
   [
     'refresh_token',
-    /refused the refresh_token/,
+    /rejected the stored or registered refresh_token/,
     'oauth2_access_token',
     [{ type: 'oauth2_access_token', subject: 'o1', ...REFRESH_TOKEN }],
   ],
@@ -139,7 +139,7 @@ test('a task whose ticket WeChat has refused waits for another push', async () =
   await tokens.register({ appid: APPID, secret: SECRET, tasks: ['component_access_token'] });
   await tokens.put(APPID, 'component_verify_ticket', { value: 'CANARY-ticket', expiresInSeconds: 43_200 });
   await world.clock.advance(5_000);
-  const expected = { state: 'waiting', waitingFor: 'push', reason: expect.stringMatching(/refused/) };
+  const expected = { state: 'waiting', waitingFor: 'push', reason: expect.stringMatching(/rejected/) };
   expect(await only(tokens, 'component_access_token')).toMatchObject({ ...expected, lastError: { errcode: 61006 } });
   expect(await only(process(world, { refresh: 'never' }), 'component_access_token')).toMatchObject(expected);
 });
@@ -164,7 +164,7 @@ test('a task waits for a process that has its function or its refresher, and for
   expect(await only(bare, 'mine')).toMatchObject({ waitingFor: 'process', reason: expect.stringMatching(/refresher/) });
   expect(await only(follower, 'mine')).toMatchObject({
     waitingFor: 'process',
-    reason: expect.stringMatching(/others/),
+    reason: expect.stringMatching(/never/),
   });
 });
 

@@ -58,21 +58,21 @@ describe('resolveOptions', () => {
     [
       'an unknown name',
       { stores: 1 },
-      'the options of TokenManager: there is no "stores", only store, refreshers, refresh, wechat, whenStoreUnavailable, timeoutMs, maxCachedRecords, clock',
+      'the options of TokenManager: unknown name "stores", expected one of store, refreshers, refresh, wechat, whenStoreUnavailable, timeoutMs, maxCachedRecords, clock',
     ],
-    ['an inherited name', { constructor: 1 }, 'there is no "constructor"'],
+    ['an inherited name', { constructor: 1 }, 'unknown name "constructor"'],
     ['refresh', { refresh: 5 }, 'refresh must be an object, got a number'],
     ['refresh that is null', { refresh: null }, 'refresh must be an object, got null'],
     [
       'an unknown name in refresh',
       { refresh: { margin: 1 } },
-      'refresh: there is no "margin", only marginMs, jitterMs, minValidityMs',
+      'refresh: unknown name "margin", expected one of marginMs, jitterMs, minValidityMs',
     ],
     ['wechat', { wechat: 'x' }, 'wechat must be an object, got a string'],
     [
       'an unknown name in wechat',
       { wechat: { origin: 'x' } },
-      'wechat: there is no "origin", only origins, accessToken, proxy',
+      'wechat: unknown name "origin", expected one of origins, accessToken, proxy',
     ],
     ['the mode', { wechat: { accessToken: 'fast' } }, `wechat.accessToken must be 'stable' or 'plain', got "fast"`],
     ['store', { store: 'x' }, 'store must be an object with a function now, got a string'],
@@ -93,7 +93,7 @@ describe('resolveOptions', () => {
       { refreshers: [refresher('a', { dependsOn: [] })] },
       'a refresher must be an object with a function dependsOn',
     ],
-    ['a type twice', { refreshers: [refresher('a'), refresher('b'), refresher('a')] }, 'refreshers holds "a" twice'],
+    ['a type twice', { refreshers: [refresher('a'), refresher('b'), refresher('a')] }, 'refreshers contains "a" twice'],
   ])('a TypeError names the option that is not accepted: %s', (_, options, message) => {
     expect(() => resolve(options)).toThrow(TypeError);
     expect(() => resolve(options)).toThrow(message);

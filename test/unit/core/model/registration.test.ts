@@ -26,12 +26,12 @@ describe('registrations that are rejected', () => {
     [
       'an unknown name',
       { appid: 'wx1', task: [SECRET] },
-      /^a registration: there is no "task", only appid, secret, accessToken, tasks$/,
+      /^a registration: unknown name "task", expected one of appid, secret, accessToken, tasks$/,
     ],
     [
       'an unknown name in a task',
       task({ param: SECRET }),
-      /^a task: there is no "param", only type, subject, params, notify$/,
+      /^a task: unknown name "param", expected one of type, subject, params, notify$/,
     ],
     ['no appid', { secret: SECRET }, /^appid .* got undefined$/],
     ['an empty appid', { appid: '', secret: SECRET }, /^appid .* got ""$/],
@@ -55,7 +55,11 @@ describe('registrations that are rejected', () => {
     ['an empty subject', task({ subject: '' }), /^subject .* got ""$/],
     ['a subject that is null', task({ subject: null }), /^subject .* got null$/],
     ['a subject of 129 characters', task({ subject: 'x'.repeat(129) }), /^subject .*\(129 characters\)$/],
-    ['a URL for params', task({ params: `https://x/?${SECRET}` }), /^params can be a URL where callbacks are attached/],
+    [
+      'a URL for params',
+      task({ params: `https://x/?${SECRET}` }),
+      /^params can be a URL only if callbacks are attached/,
+    ],
     ['params that are null', task({ params: null }), /^params must be an object, a function or a URL, got null$/],
     [
       'params that are a list',
@@ -69,7 +73,7 @@ describe('registrations that are rejected', () => {
       task({ params: { a: 'x'.repeat(65_529) } }),
       /^params must be at most 65536 .* got 65537$/,
     ],
-    ['notify', task({ notify: `https://x/${SECRET}` }), /^notify can be a URL where callbacks are attached/],
+    ['notify', task({ notify: `https://x/${SECRET}` }), /^notify can be a URL only if callbacks are attached/],
     ['notify that is null', task({ notify: null }), /^notify must be a URL, got null$/],
   ])('%s is rejected with a TypeError that names the field and shows no secret', (_, input, message) => {
     try {

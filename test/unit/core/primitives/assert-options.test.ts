@@ -48,7 +48,7 @@ describe('readFields', () => {
     [undefined, 'the options must be an object, got undefined'],
     [['a'], 'the options must be an object, got an array'],
     ['CANARY', 'the options must be an object, got a string'],
-    [{ a: 1, c: 2 }, 'the options: there is no "c", only a, b'],
+    [{ a: 1, c: 2 }, 'the options: unknown name "c", expected one of a, b'],
     [Object.defineProperty({}, 'b', { get: fail }), 'the options: b cannot be read'],
     [new Proxy({}, { ownKeys: fail }), 'the options cannot be read'],
     [new Proxy({}, { has: fail }), 'the options: a cannot be read'],

@@ -26,7 +26,7 @@ describe('secrets that are refused', () => {
     [`'${SECRET}'`, 'be in quotation marks'],
     [`\u201c${SECRET}\u201d`, 'be in quotation marks'],
     [`\u300c${SECRET}\u300d`, 'be in quotation marks'],
-    [`${SECRET}\u200b${SECRET}`, `hold an invisible character (U+200B) as character ${SECRET.length + 1}`],
+    [`${SECRET}\u200b${SECRET}`, `contain an invisible character (U+200B) as character ${SECRET.length + 1}`],
   ])('the secret %j is refused without being shown', (secret, words) => {
     expect(() => assertNoStrayCharacter('secret', secret)).toThrow(new TypeError(`secret must not ${words}`));
     expect(words).not.toContain('CANARY');

@@ -268,12 +268,16 @@ describe('ask', () => {
     );
     if (code === undefined) expect(await asked).toBe(GRANT);
     else
-      await expect(asked).rejects.toMatchObject({ code, retryable: true, message: expect.stringContaining('so long') });
+      await expect(asked).rejects.toMatchObject({
+        code,
+        retryable: true,
+        message: expect.stringContaining('too long'),
+      });
   });
 
   test.each([
     [{ prefer: 'newest' }, "prefer must be 'offered' or 'stored', got "],
-    [{ prefers: 'stored' }, 'the options of spend: there is no "prefers", only prefer'],
+    [{ prefers: 'stored' }, 'the options of spend: unknown name "prefers", expected one of prefer'],
     [7, 'the options of spend must be an object, got a number'],
   ])('spend rejects the options %j', async (options, message) => {
     let refused: unknown;

@@ -103,10 +103,13 @@ describe('spend', () => {
   });
 
   test.each([
-    [null, 'what user_token is refreshed with must be a non-empty string, got null'],
-    ['', 'what user_token is refreshed with must be a non-empty string, got an empty string'],
-    [7, 'what user_token is refreshed with must be a non-empty string, got a number'],
-    [undefined, 'user_token needs something to be refreshed with, and neither the store nor its params have it'],
+    [null, 'the value that user_token is refreshed with must be a non-empty string, got null'],
+    ['', 'the value that user_token is refreshed with must be a non-empty string, got an empty string'],
+    [7, 'the value that user_token is refreshed with must be a non-empty string, got a number'],
+    [
+      undefined,
+      'user_token requires a value to be refreshed with, and neither the store nor the params of the task have one',
+    ],
   ])(
     'spend with %j where nothing is stored ends the attempt without a failure of the key',
     async (offered, message) => {
@@ -146,7 +149,7 @@ describe('spend', () => {
     else {
       expect(await rejection(spent)).toMatchObject({
         code,
-        message: `the refresh token has reached its end (${new Date(expiresAt).toISOString()})`,
+        message: `the refresh token has expired (${new Date(expiresAt).toISOString()})`,
         subject: 'u',
         retryAt: clock.now() + LOOKS_AGAIN_MS,
       });
@@ -189,7 +192,7 @@ describe('settle', () => {
     await attempt.spend(undefined, 'offered');
     expect(await attempt.settle(REFUSED)).toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
-      message: 'gone; who sent it before may still store what came of it',
+      message: 'gone; the process that sent it earlier may still store the answer',
       errcode: 40030,
       errmsg: 'invalid',
       rid: 'r',

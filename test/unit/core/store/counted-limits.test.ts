@@ -164,7 +164,7 @@ describe('CountedLimits', () => {
     [{ perDay: 1.5 }, 'perDay must be'],
     [{ everyMs: -1 }, 'everyMs must be'],
     [{ everyMs: 86_400_001 }, 'everyMs must be'],
-    [{ everyMS: 1 }, 'a rate limit: there is no "everyMS"'],
+    [{ everyMS: 1 }, 'a rate limit: unknown name "everyMS"'],
   ])('the limit %j is rejected', async (limit, message) => {
     await expect(countedLimits().draw(KEY, 'report', limit)).rejects.toThrow(message);
     expect(faulty.calls).toEqual([]);

@@ -29,7 +29,7 @@ describe('documents', () => {
   test.each([[[]], [[document, document]], [undefined], [{ length: 1, 0: document }], ['x']])(
     'the answer %o is not one of one id',
     (answer) => {
-      expect(() => checkedDocuments([ID], answer)).toThrow('the store must answer as many documents as ids');
+      expect(() => checkedDocuments([ID], answer)).toThrow('the store must return as many documents as ids');
     },
   );
 
@@ -37,7 +37,7 @@ describe('documents', () => {
     expect(() => checkedDocuments([ID], [wrong])).toThrow(
       expect.objectContaining({
         name: 'WrongAnswer',
-        message: 'the store must answer the document with the id that was asked for',
+        message: 'the store must return the document with the id that was asked for',
       }),
     );
   });
@@ -49,7 +49,7 @@ describe('an instant', () => {
   });
 
   test.each([undefined, '1', Number.NaN, Number.POSITIVE_INFINITY])('the instant %o is rejected', (now) => {
-    expect(() => checkedInstant(now)).toThrow('the store must answer epoch milliseconds');
+    expect(() => checkedInstant(now)).toThrow('the store must return epoch milliseconds');
   });
 });
 
@@ -71,5 +71,5 @@ describe('a lease', () => {
 });
 
 test.each([undefined, {}, 'x'])('claims that are %o are rejected', (claims) => {
-  expect(() => checkedClaims(claims as unknown as Lease[])).toThrow('the store must answer a list of leases');
+  expect(() => checkedClaims(claims as unknown as Lease[])).toThrow('the store must return a list of leases');
 });

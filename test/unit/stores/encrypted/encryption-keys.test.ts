@@ -126,7 +126,7 @@ describe('the constructor of EncryptedStore', () => {
     [
       'an unknown option',
       { keys: [A], key: A },
-      'the options of EncryptedStore: there is no "key", only keys, acceptPlaintext',
+      'the options of EncryptedStore: unknown name "key", expected one of keys, acceptPlaintext',
     ],
     ['no keys', {}, 'keys must be an array, got undefined'],
     ['one key that is in no array', { keys: A }, 'keys must be an array, got a string'],

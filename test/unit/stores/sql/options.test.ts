@@ -66,7 +66,7 @@ describe('the options of SqlStore', () => {
 
   test.each<[string, unknown]>([
     ["dialect must be 'postgres', 'mysql' or 'sqlite', got \"oracle\"", { dialect: 'oracle' }],
-    ['the options of SqlStore: there is no "tabel", only table, dialect, listen, clock', { tabel: 'x' }],
+    ['the options of SqlStore: unknown name "tabel", expected one of table, dialect, listen, clock', { tabel: 'x' }],
     [
       'table must be a name of at most 50 letters, digits and _, with or without a schema before it, got 7',
       { table: 7 },

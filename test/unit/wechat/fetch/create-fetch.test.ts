@@ -165,7 +165,7 @@ describe('misuse of createFetch', () => {
       'manager',
       APPID,
       { signal: AbortSignal.abort() },
-      'the options of createFetch: there is no "signal", only type, subject, timeoutMs, isStale, fetch',
+      'the options of createFetch: unknown name "signal", expected one of type, subject, timeoutMs, isStale, fetch',
     ],
   ])('createFetch names the wrong argument: %#', async (tokens, appid, options, message) => {
     await using world = new World();
