@@ -27,8 +27,8 @@ const MICROSECONDS_PER_MS = 1000;
 /**
  * Keeps documents in the memory of this process: nothing survives it, and no other process sees it.
  *
- * What is handed in is copied; what is handed out is frozen and not copied. It has no limit of its own; a lease lasts until it
- * is released or expires by the clock.
+ * Data is copied when it is written; data that is read is frozen and not copied. It has no limit of its own; a lease lasts
+ * until it is released or expires by the clock.
  *
  * @example
  * ```ts

@@ -101,7 +101,7 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     expect(failure).toMatchObject({
       code: 'WRONGPASS',
       message: expect.stringMatching(
-        /^Redis refused the name or the password \(WRONGPASS\): invalid username-password/,
+        /^Redis rejected the user name or password \(WRONGPASS\): invalid username-password/,
       ),
     });
     expect(inspect(failure, { depth: 20, showHidden: true })).not.toContain(SECRET);
@@ -132,7 +132,10 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     onTestFinished(async () => void (await command('REPLICAOF', 'NO', 'ONE')));
     expect((await store.get([ID]))[0]?.version).toBe(version);
     for (const write of [store.set(ID, {}, version), store.delete(ID, version), store.lease(ID, LEASE_MS)]) {
-      await expect(write).rejects.toMatchObject({ code: 'READONLY', message: expect.stringContaining('a replica') });
+      await expect(write).rejects.toMatchObject({
+        code: 'READONLY',
+        message: expect.stringContaining('a read-only replica'),
+      });
     }
   });
 

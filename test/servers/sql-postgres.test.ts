@@ -164,7 +164,9 @@ describe.skipIf(!hasPostgres())('SqlStore on PostgreSQL alone', () => {
     expect(await replica.now()).toBeGreaterThan(0);
     expect(await replica.get([ID])).toEqual([undefined]);
     await expect(replica.set(ID, {}, 0)).rejects.toMatchObject({ code: 'READ_ONLY' });
-    await expect(replica.lease(ID, TTL_MS)).rejects.toThrow('the database can only be read: is it a replica? (25006)');
+    await expect(replica.lease(ID, TTL_MS)).rejects.toThrow(
+      'the database is read-only: check whether it is a replica (25006)',
+    );
   });
 
   test.each<[string, pg.PoolConfig, string]>([

@@ -11,7 +11,7 @@ const KEY_ID = /^[0-9a-f]{16}$/;
 
 const NOT_ENCRYPTED = 'it is not encrypted';
 const DAMAGED = 'its file is damaged';
-const NOT_VERIFIED = 'its seal does not verify: it was damaged, or copied from elsewhere';
+const NOT_VERIFIED = 'its authentication tag does not verify: it was damaged, or copied from elsewhere';
 const UNREAD_BENEATH = 'the store that holds it cannot read it';
 
 /**
@@ -101,7 +101,7 @@ function parse(json: string): JsonObject {
   } catch {
     // The error below describes the problem.
   }
-  return unreadable('what was encrypted is no JSON object');
+  return unreadable('its decrypted content is not a JSON object');
 }
 
 function encode(bytes: Buffer): string {

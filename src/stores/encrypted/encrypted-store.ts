@@ -36,9 +36,9 @@ export interface EncryptedStoreOptions {
 /**
  * Encrypts what another store remembers, with AES-256-GCM: secrets, tokens and the names of fields never reach it.
  *
- * What stays in the clear are ids, versions and dues, by which the other store works, and about how long a document is.
- * A document cannot be changed unnoticed, nor pass for another; a rollback to an older state of the same document
- * is not detected. A key is good for 4 billion writes.
+ * Ids, versions and dues, by which the other store works, are not encrypted, and neither is the approximate length of a
+ * document. A document cannot be changed unnoticed, nor pass for another; a rollback to an older state of the same
+ * document is not detected. A key is good for 4 billion writes.
  *
  * A document that cannot be decrypted is never absent: it comes with its id, version and due, and
  * `{ unreadable: reason }` as its data. The manager fails what needs it with `STORE_UNAVAILABLE`, leaves the rest alone,
@@ -111,7 +111,8 @@ export class EncryptedStore implements TokenStore {
     expected: number,
     options: { readonly due?: Due; readonly lease?: Lease } = {},
   ): Promise<number | undefined> {
-    if (isUnreadable(data)) throw new TypeError(`data must be that of a document, got an unreadable one: ${id}`);
+    if (isUnreadable(data))
+      throw new TypeError(`data must be the data of a readable document, got an unreadable one: ${id}`);
     const { lease } = options;
     const own = lease === undefined ? options : { ...options, lease: this.#leases.get(lease) ?? lease };
     return this.#store.set(id, this.#cipher.encrypt(id, data), expected, own);

@@ -44,7 +44,7 @@ export class EncryptionKeys {
       this.#byId.set(key.id, key);
     }
     const [first] = named;
-    if (first === undefined) throw new TypeError('keys must hold at least one key, got an empty array');
+    if (first === undefined) throw new TypeError('keys must contain at least one key, got an empty array');
     this.first = first;
   }
 

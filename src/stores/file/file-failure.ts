@@ -8,7 +8,7 @@ const MEANINGS: ReadonlyMap<string, readonly [what: (path: string, root: string)
     'EACCES',
     [
       (path) => `no permission for ${path}`,
-      'give it to the user that this process runs as, or run all processes as its owner',
+      'grant it to the user that this process runs as, or run all processes as its owner',
     ],
   ],
   ['EROFS', [(path) => `${path} is on a volume that is mounted read-only`, 'mount it for writing, or move the store']],
@@ -34,7 +34,7 @@ const MEANINGS: ReadonlyMap<string, readonly [what: (path: string, root: string)
       'raise the limit of the system (fs.file-max)',
     ],
   ],
-  ['EIO', [(path) => `the volume failed to read or write ${path}`, 'look at the log of the system']],
+  ['EIO', [(path) => `the volume failed to read or write ${path}`, 'check the system log']],
   ['EEXIST', [(path) => `${path} is a file, not a directory`, 'remove it, or move the store']],
   ['ENOTDIR', [(path) => `${path} is below a file, not below a directory`, 'remove the file, or move the store']],
   ['ENOENT', [(path) => `${path} has been removed`, 'do not remove files of a store that is in use']],
@@ -67,7 +67,7 @@ function describe(code: string, syscall: string, path: string, root: string): st
     return `the volume of ${root} has no hard links ${where}: move the store to one that has them, unlike FAT, exFAT and some network mounts`;
   }
   if (syscall === 'mkdir' && code === 'ENOENT') {
-    return `${path} cannot be made ${where}: move the store to a volume where directories can be made, and see whether a link above it leads nowhere`;
+    return `${path} cannot be created ${where}: move the store to a volume where directories can be created, and check for a broken link above it`;
   }
   const meaning = MEANINGS.get(code === 'EPERM' ? 'EACCES' : code);
   if (meaning === undefined) return `the file system refused ${path} ${where}`;

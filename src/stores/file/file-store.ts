@@ -40,7 +40,7 @@ export interface FileStoreOptions {
  * The directory is created when it is first written to, for its owner alone (directories 0700, files 0600). The file
  * system must have hard links, which every usual one but FAT has.
  *
- * Where the file system refuses something, methods reject with an error named `FileFailure`. It has the system's `code`, and
+ * If the file system refuses an operation, methods reject with an error named `FileFailure`. It has the system's `code`, and
  * a message with the path and the remedy.
  *
  * @example

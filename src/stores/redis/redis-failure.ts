@@ -4,10 +4,10 @@ import { StoreFailure } from '../../core/primitives/store-failure.js';
 
 /** The descriptions of the error names that Redis writes in capitals. */
 const MEANINGS: Readonly<Record<string, string>> = {
-  WRONGPASS: 'Redis refused the name or the password',
-  NOAUTH: 'Redis wants a password',
-  NOPERM: 'Redis does not let this user do what the store needs',
-  READONLY: 'this Redis is a replica, which cannot be written to',
+  WRONGPASS: 'Redis rejected the user name or password',
+  NOAUTH: 'Redis requires a password',
+  NOPERM: 'this Redis user lacks permissions that the store requires',
+  READONLY: 'this Redis is a read-only replica',
   OOM: 'Redis is out of memory',
   LOADING: 'Redis is still loading its data',
   MISCONF: 'Redis cannot save its data and refuses writes',

@@ -45,7 +45,7 @@ export interface RedisStoreOptions {
  * For `watch` it is duplicated; that connection is the store's own. While Redis cannot be reached, methods reject at
  * once, with an error that has Redis' or the system's `code` and nothing of the command.
  *
- * How durable a write is, is up to the server: `appendfsync always` survives a crash of the machine, the default of
+ * The durability of a write depends on the server: `appendfsync always` survives a crash of the machine, the default of
  * an append-only file may lose the last second. Set `maxmemory-policy` to `noeviction`; with a policy that deletes any key, the
  * process gets a warning `WTM_REDIS_EVICTION`. The scripts need Redis 6 or later; every key
  * in them is a literal `KEYS[n]`, as the proxies of hosted clusters want it.

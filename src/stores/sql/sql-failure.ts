@@ -24,13 +24,13 @@ interface Kind {
   readonly text?: RegExp;
 }
 
-const TOO_LARGE = 'the database does not take a value that large: raise its limit, such as max_allowed_packet';
+const TOO_LARGE = 'the database does not accept a value of this size: raise its limit, such as max_allowed_packet';
 
 const KINDS: Readonly<Record<string, Kind>> = {
   // This row precedes BUSY, because its errors have the same code.
   STUCK: {
     message:
-      'the driver has left a statement in progress and commits nothing: give libsql to Kysely by libsqlDatabase()',
+      'the driver leaves a statement open, so that nothing is committed: pass libsql to Kysely with libsqlDatabase()',
     codes: /(?!)/,
     text: /\bSQL statements in progress\b/,
   },
@@ -57,12 +57,12 @@ const KINDS: Readonly<Record<string, Kind>> = {
     codes: /^(42P07|42710)$/,
   },
   READ_ONLY: {
-    message: 'the database can only be read: is it a replica?',
+    message: 'the database is read-only: check whether it is a replica',
     codes:
       /^(25006|ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION|ER_READ_ONLY_MODE|SQLITE_READONLY\w*)$/,
   },
   ACCESS_DENIED: {
-    message: 'the database refuses this user: wrong name, password, database or rights',
+    message: 'the database rejected this user: wrong name, password, database or privileges',
     codes: /^(28\w{3}|3D000|42501|ER_ACCESS_DENIED_\w*|ER_\w*ACCESS_DENIED_ERROR|ER_BAD_DB_ERROR|SQLITE_(AUTH|PERM))$/,
   },
   TOO_LARGE: {
@@ -79,7 +79,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     text: /^driver has already been destroyed|^Cannot use a pool after calling end|^Pool is closed|connection is not open/i,
   },
   UNREACHABLE: {
-    message: 'the database cannot be reached, or broke off the connection',
+    message: 'the database cannot be reached, or closed the connection',
     codes:
       /^(08\w{3}|57P0[1-35]|53300|E(CONN|HOST|NET|TIMEDOUT|PIPE|AI_|ADDR)\w*|ENOTFOUND|ENOENT|ER_CON_COUNT_ERROR|ER_SERVER_SHUTDOWN|ER_CONNECTION_KILLED|PROTOCOL_\w*|SQLITE_CANTOPEN\w*)$/,
     text: /^Connection terminated|^timeout (expired|exceeded)|connection is (in )?closed/i,

@@ -37,7 +37,7 @@ export interface SqlStoreOptions {
   /**
    * The dialect that the database speaks.
    *
-   * @defaultValue told from the dialect of Kysely
+   * @defaultValue derived from the dialect of Kysely
    * @bounds `'postgres'`, `'mysql'` (MariaDB too) or `'sqlite'`
    */
   readonly dialect?: SqlDialect;
@@ -46,7 +46,7 @@ export interface SqlStoreOptions {
    *
    * It listens to `channel`, a plain lower-case name, and calls `notified` for each notification; it resolves to a function
    * that ends it. It takes a connection of its own, and a notification with each write. When that connection is lost, changes
-   * are found by looking, within half a second, until it is made anew. What it rejects with fails the start of the manager.
+   * are found by polling, within half a second, until it is restored. If it rejects, the start of the manager fails.
    *
    * @defaultValue none: the store looks for changes twice a second
    * @bounds a function, on PostgreSQL alone
@@ -270,7 +270,7 @@ function dialectFor(kysely: Kysely<any>, given: unknown): SqlDialect {
   }
   const dialect = dialectOf(kysely.getExecutor().adapter);
   if (dialect !== undefined) return dialect;
-  throw new TypeError(`dialect must be given, ${what}: it cannot be told from the dialect of Kysely`);
+  throw new TypeError(`dialect must be given, ${what}: it cannot be derived from the dialect of Kysely`);
 }
 
 function statementsFor(database: Database, channel: string | undefined): DocumentStatements {

@@ -27,19 +27,31 @@ describe('a document that cannot be decrypted', () => {
       (e) => ({ ...e, encrypted: 2 }),
       /^its envelope has version 2; this release reads version 1$/,
     ],
-    ['of no version', (e) => ({ ...e, encrypted: 'yes' }), /^its seal does not verify/],
-    ['without a key id', ({ keyId: _, ...e }) => e, /^its seal does not verify/],
-    ['with a key id that is none', (e) => ({ ...e, keyId: 'CANARY\n'.repeat(99) }), /^its seal does not verify/],
+    ['of no version', (e) => ({ ...e, encrypted: 'yes' }), /^its authentication tag does not verify/],
+    ['without a key id', ({ keyId: _, ...e }) => e, /^its authentication tag does not verify/],
+    [
+      'with a key id that is none',
+      (e) => ({ ...e, keyId: 'CANARY\n'.repeat(99) }),
+      /^its authentication tag does not verify/,
+    ],
     ['with the id of another key', (e) => ({ ...e, keyId: 'f'.repeat(16) }), /key id ffffffffffffffff\)$/],
-    ['without an iv', ({ iv: _, ...e }) => e, /^its seal does not verify/],
-    ['with an iv of another length', (e) => ({ ...e, iv: `${e.iv}AAAA` }), /^its seal does not verify/],
-    ['with an empty iv', (e) => ({ ...e, iv: '' }), /^its seal does not verify/],
-    ['without text', ({ text: _, ...e }) => e, /^its seal does not verify/],
-    ['with a text that is no string', (e) => ({ ...e, text: [1] }), /^its seal does not verify/],
-    ['with a text shorter than a tag', (e) => ({ ...e, text: 'AAAA' }), /^its seal does not verify/],
-    ['with a text and a tag that is cut', (e) => ({ ...e, text: String(e.text).slice(0, -4) }), /^its seal does not/],
-    ['in another spelling', (e) => ({ ...e, text: ` ${e.text}` }), /^its seal does not verify/],
-    ['that holds no more than the tag of nothing', (e) => ({ ...e, text: 'A'.repeat(22) }), /^its seal does not/],
+    ['without an iv', ({ iv: _, ...e }) => e, /^its authentication tag does not verify/],
+    ['with an iv of another length', (e) => ({ ...e, iv: `${e.iv}AAAA` }), /^its authentication tag does not verify/],
+    ['with an empty iv', (e) => ({ ...e, iv: '' }), /^its authentication tag does not verify/],
+    ['without text', ({ text: _, ...e }) => e, /^its authentication tag does not verify/],
+    ['with a text that is no string', (e) => ({ ...e, text: [1] }), /^its authentication tag does not verify/],
+    ['with a text shorter than a tag', (e) => ({ ...e, text: 'AAAA' }), /^its authentication tag does not verify/],
+    [
+      'with a text and a tag that is cut',
+      (e) => ({ ...e, text: String(e.text).slice(0, -4) }),
+      /^its authentication tag does not/,
+    ],
+    ['in another spelling', (e) => ({ ...e, text: ` ${e.text}` }), /^its authentication tag does not verify/],
+    [
+      'that holds no more than the tag of nothing',
+      (e) => ({ ...e, text: 'A'.repeat(22) }),
+      /^its authentication tag does not/,
+    ],
     ['not encrypted', () => DATA, /^it is not encrypted$/],
     [
       'that the other store could not read',
@@ -120,7 +132,7 @@ describe('a document that cannot be decrypted', () => {
     const inner = new MemoryStore();
     const store = encrypted(inner, A);
     await store.set(ID, [1, 2] as unknown as JsonObject, 0);
-    expect(await dataOf(store)).toEqual({ unreadable: 'what was encrypted is no JSON object' });
+    expect(await dataOf(store)).toEqual({ unreadable: 'its decrypted content is not a JSON object' });
   });
 
   test('a torn file is unreadable, and nothing of it is shown', async () => {

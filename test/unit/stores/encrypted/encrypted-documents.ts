@@ -17,7 +17,9 @@ export const DATA = {
 };
 
 export const NOT_ENCRYPTED = { unreadable: 'it is not encrypted' };
-export const NOT_VERIFIED = { unreadable: 'its seal does not verify: it was damaged, or copied from elsewhere' };
+export const NOT_VERIFIED = {
+  unreadable: 'its authentication tag does not verify: it was damaged, or copied from elsewhere',
+};
 export const UNKNOWN_KEY = {
   unreadable: expect.stringMatching(/^it was encrypted with a key .+ \(key id [0-9a-f]{16}\)$/),
 };

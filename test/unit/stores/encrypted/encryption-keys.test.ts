@@ -130,7 +130,7 @@ describe('the constructor of EncryptedStore', () => {
     ],
     ['no keys', {}, 'keys must be an array, got undefined'],
     ['one key that is in no array', { keys: A }, 'keys must be an array, got a string'],
-    ['no key', { keys: [] }, 'keys must hold at least one key, got an empty array'],
+    ['no key', { keys: [] }, 'keys must contain at least one key, got an empty array'],
     ['the same key twice', { keys: [A, B, Buffer.from(A, 'hex')] }, 'keys[2] must be another key, got that of keys[0]'],
     ['a short text', { keys: [A, short] }, `keys[1] must be ${form}, got a string of 60 characters`],
     ['a line of text', { keys: [`${A}\n`] }, 'keys[0] must not end with white space (U+000A)'],

@@ -39,11 +39,11 @@ describe('the failure of a file system', () => {
   test.each([
     [
       systemError('EACCES', 'mkdir', `${ROOT}/tmp`),
-      `no permission for ${ROOT}/tmp (EACCES at mkdir): give it to the user that this process runs as, or run all processes as its owner`,
+      `no permission for ${ROOT}/tmp (EACCES at mkdir): grant it to the user that this process runs as, or run all processes as its owner`,
     ],
     [
       systemError('EPERM', 'open', FILE),
-      `no permission for ${FILE} (EPERM at open): give it to the user that this process runs as, or run all processes as its owner`,
+      `no permission for ${FILE} (EPERM at open): grant it to the user that this process runs as, or run all processes as its owner`,
     ],
     [
       systemError('EPERM', 'link', FILE),
@@ -118,7 +118,7 @@ describe('FileStore', () => {
     const root = join(await newDirectory(), 'link');
     await symlink(join(root, '../nowhere/store'), root);
     for (const [place, text] of [
-      ['/proc/store', /^\/proc\/store cannot be made \(ENOENT at mkdir\): move the store to a volume/],
+      ['/proc/store', /^\/proc\/store cannot be created \(ENOENT at mkdir\): move the store to a volume/],
       [root, /link is a file, not a directory \(EEXIST at mkdir\)/],
     ] as const) {
       const store = new FileStore(place);

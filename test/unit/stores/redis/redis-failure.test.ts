@@ -12,7 +12,7 @@ describe('a failure of Redis', () => {
     ['ERR max number of clients reached', 'Redis failed (ERR): max number of clients reached'],
     [
       "NOPERM this user has no permissions to run the 'evalsha' command",
-      "Redis does not let this user do what the store needs (NOPERM): this user has no permissions to run the 'evalsha' command",
+      "this Redis user lacks permissions that the store requires (NOPERM): this user has no permissions to run the 'evalsha' command",
     ],
     [
       'MISCONF Errors writing to the AOF file: No space left on device',
@@ -22,7 +22,7 @@ describe('a failure of Redis', () => {
       "OOM command not allowed when used memory > 'maxmemory'. script: 5ad3, on @user_script:12.",
       "Redis is out of memory (OOM): command not allowed when used memory > 'maxmemory'.",
     ],
-    ['NOAUTH', 'Redis wants a password (NOAUTH)'],
+    ['NOAUTH', 'Redis requires a password (NOAUTH)'],
     ['', 'Redis failed'],
     [
       'Reached the max retries per request limit (which is 20).',

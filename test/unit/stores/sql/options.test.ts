@@ -58,7 +58,7 @@ describe('the options of SqlStore', () => {
   test('SqlStore needs a dialect where it cannot be recognized', () => {
     expect(() => new SqlStore(unknown)).toThrow(
       new TypeError(
-        "dialect must be given, 'postgres', 'mysql' or 'sqlite': it cannot be told from the dialect of Kysely",
+        "dialect must be given, 'postgres', 'mysql' or 'sqlite': it cannot be derived from the dialect of Kysely",
       ),
     );
     expect(() => new SqlStore(unknown, { dialect: 'mysql' })).not.toThrow();

@@ -14,7 +14,7 @@ describe('a failure of a database', () => {
         code: '28000',
       }),
       'ACCESS_DENIED',
-      'the database refuses this user: wrong name, password, database or rights (28000): no pg_hba.conf entry for host "10.0.0.9", user "app", database "tokens", no encryption',
+      'the database rejected this user: wrong name, password, database or privileges (28000): no pg_hba.conf entry for host "10.0.0.9", user "app", database "tokens", no encryption',
     ],
     [
       driverError('could not extend file "base/1/2": No space left on device', { code: '53100' }),
@@ -24,7 +24,7 @@ describe('a failure of a database', () => {
     [
       driverError('connect ECONNREFUSED 127.0.0.1:5432', { code: 'ECONNREFUSED' }),
       'UNREACHABLE',
-      'the database cannot be reached, or broke off the connection (ECONNREFUSED): connect ECONNREFUSED 127.0.0.1:5432',
+      'the database cannot be reached, or closed the connection (ECONNREFUSED): connect ECONNREFUSED 127.0.0.1:5432',
     ],
     [
       driverError('x', {
@@ -32,7 +32,7 @@ describe('a failure of a database', () => {
         sqlMessage: "Access denied for user 'app'@'10.0.0.9' (using password: YES)",
       }),
       'ACCESS_DENIED',
-      "the database refuses this user: wrong name, password, database or rights (ER_ACCESS_DENIED_ERROR): Access denied for user 'app'@'10.0.0.9' (using password: YES)",
+      "the database rejected this user: wrong name, password, database or privileges (ER_ACCESS_DENIED_ERROR): Access denied for user 'app'@'10.0.0.9' (using password: YES)",
     ],
     [
       driverError('disk I/O error', { code: 'SQLITE_IOERR' }),
