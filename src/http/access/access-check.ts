@@ -35,14 +35,19 @@ export interface Caller extends BrowserHeaders {
 }
 
 const NAMES = ['keys', 'trust', 'anonymous', 'hostNames', 'clock', 'onKeysFileBroken'] as const;
-const NO_KEY: Refusal = { status: 401, reason: 'noKey', message: 'a key is needed, as Authorization: Bearer <key>' };
-const UNKNOWN_KEY: Refusal = { status: 401, reason: 'unknownKey', message: 'the key in Authorization is not known' };
-const EXPIRED_KEY: Refusal = { status: 401, reason: 'expiredKey', message: 'the key in Authorization has expired' };
-const CALLBACK: Refusal = { status: 403, reason: 'callback', message: 'a callback needs a key' };
+const NO_KEY: Refusal = {
+  status: 401,
+  reason: 'noKey',
+  message: 'an API key is required, as Authorization: Bearer <key>',
+};
+const UNKNOWN_KEY: Refusal = { status: 401, reason: 'unknownKey', message: 'the API key in Authorization is unknown' };
+const EXPIRED_KEY: Refusal = { status: 401, reason: 'expiredKey', message: 'the API key in Authorization has expired' };
+const CALLBACK: Refusal = { status: 403, reason: 'callback', message: 'a callback URL requires an API key' };
 const UNKNOWN_HOST: Refusal = {
   status: 403,
   reason: 'host',
-  message: 'without a key this server must be called by its address, or by a name given with --host-name (hostNames)',
+  message:
+    'a request without an API key must use the address of this server, or a name given with --host-name (hostNames)',
 };
 
 /** Calls need a key in any case: a server that lets every request call WeChat would be an open proxy. */
@@ -107,7 +112,7 @@ export class AccessCheck {
     held.lastUsedAt = now;
     const retryAfterSeconds = wholeSeconds(held.rate?.reserve(this.#clock.monotonic()) ?? 0);
     if (retryAfterSeconds > 0) {
-      return { status: 429, reason: 'tooMany', message: 'too many requests with this key', retryAfterSeconds };
+      return { status: 429, reason: 'tooMany', message: 'too many requests with this API key', retryAfterSeconds };
     }
     return held.admission;
   }

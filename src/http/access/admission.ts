@@ -1,7 +1,7 @@
 import type { Scope } from './api-key.js';
 import type { Refusal } from './refusal.js';
 
-const WRONG_APP: Refusal = { status: 403, reason: 'app', message: 'this key may not be used for this app' };
+const WRONG_APP: Refusal = { status: 403, reason: 'app', message: 'this API key may not be used for this app' };
 
 /** Holds the permissions of a request that was let in. */
 export class Admission {
@@ -31,7 +31,7 @@ export class Admission {
    */
   refusal(scope: Scope, appid: string | undefined): Refusal | undefined {
     if (!this.#scopes.includes(scope)) {
-      return { status: 403, reason: 'scope', message: `the scope ${scope} is needed for this` };
+      return { status: 403, reason: 'scope', message: `an API key with scope ${scope} is required` };
     }
     return appid === undefined || (this.appids?.has(appid) ?? true) ? undefined : WRONG_APP;
   }

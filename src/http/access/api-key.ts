@@ -22,7 +22,7 @@ export type Scope = 'read' | 'refresh' | 'register' | 'call';
  */
 export interface ApiKey {
   /**
-   * The eight characters after `wtm_`. They are no secret.
+   * The eight characters after `wtm_`. They are not secret.
    *
    * @bounds 8 characters of `a-z 0-9`
    */
@@ -149,7 +149,7 @@ export function checkedApiKeys(value: unknown): readonly ApiKey[] {
   const keys = mapMembers(value, 'keys', (entry, index) => checkedApiKey(entry, `keys[${index}]`));
   const seen = new Set<string>();
   for (const { id } of keys) {
-    if (seen.has(id)) throw new TypeError(`keys: the id ${id} is there twice`);
+    if (seen.has(id)) throw new TypeError(`keys: the id ${id} occurs twice`);
     seen.add(id);
   }
   return keys;
@@ -203,14 +203,14 @@ function checkedScopes(scopes: unknown, name: string): readonly Scope[] {
   }
   return mapMembers(scopes, name, (scope) => {
     if (SCOPES.includes(scope as Scope)) return scope as Scope;
-    throw new TypeError(`${name}: there is no ${describeWord(scope)}, only ${SCOPES.join(', ')}`);
+    throw new TypeError(`${name}: unknown scope ${describeWord(scope)}, expected one of ${SCOPES.join(', ')}`);
   });
 }
 
 /** Refuses an empty array, which could mean none or any. */
 function assertHoldsOne(value: unknown, name: string, what: string): asserts value is readonly unknown[] {
   if (!isArray(value)) throw new TypeError(`${name} must be an array, got ${describeKind(value)}`);
-  if (value.length === 0) throw new TypeError(`${name} must hold at least one ${what}, got an empty array`);
+  if (value.length === 0) throw new TypeError(`${name} must contain at least one ${what}, got an empty array`);
 }
 
 function checkedAppids(appids: unknown, name: string): readonly string[] {
@@ -259,7 +259,7 @@ function fieldsOf(value: unknown, known: readonly string[], what: string): JsonO
   const fields = copyFields<Record<string, unknown>>(value, known, what) as JsonObject;
   const unknown = namesOf(value, what).find((name) => !known.includes(name));
   if (unknown === undefined) return fields;
-  throw new TypeError(`${what}: there is no ${describeWord(unknown)}, only ${known.join(', ')}`);
+  throw new TypeError(`${what}: unknown name ${describeWord(unknown)}, expected one of ${known.join(', ')}`);
 }
 
 function describeLength(value: unknown): string {

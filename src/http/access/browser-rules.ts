@@ -14,13 +14,12 @@ export interface BrowserHeaders {
 const FOREIGN_HOST: Refusal = {
   status: 403,
   reason: 'browser',
-  message:
-    'a browser may call this server by its address, or by a name given with --host-name (hostNames), and by no other name',
+  message: 'a request from a browser must use the address of this server, or a name given with --host-name (hostNames)',
 };
 const FOREIGN_PAGE: Refusal = {
   status: 403,
   reason: 'browser',
-  message: 'a browser needs a key for this, unless the status page of this very server asks',
+  message: "this request from a browser requires an API key, since it does not come from this server's own status page",
 };
 
 /**

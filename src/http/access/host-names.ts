@@ -47,7 +47,7 @@ function checkedName(text: unknown): string {
   const name = typeof text === 'string' ? normalized(text) : '';
   if (NAME.test(name)) return name;
   throw new TypeError(
-    `hostNames must hold names like tokens.example.com, without scheme and port, got ${describeName(text)}`,
+    `hostNames must contain names like tokens.example.com, without scheme and port, got ${describeName(text)}`,
   );
 }
 

@@ -35,7 +35,7 @@ export function documentIn(path: string, text: string): JsonObject {
     throw unusable(path, 'is not JSON');
   }
   if (isJsonObject(document)) return document;
-  throw unusable(path, `must hold an object like { "keys": [] }, got ${describeKind(document)}`);
+  throw unusable(path, `must contain an object like { "keys": [] }, got ${describeKind(document)}`);
 }
 
 export function checkedIn(path: string, keys: unknown): readonly ApiKey[] {

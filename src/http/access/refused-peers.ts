@@ -164,6 +164,6 @@ function isOver(reportedAt: number | undefined, now: number): boolean {
 }
 
 function throttledFor(retryAfterSeconds: number): Refusal {
-  const message = 'too many requests of this address were refused';
+  const message = 'too many requests from this address were refused';
   return { status: 429, reason: 'throttled', message, retryAfterSeconds };
 }

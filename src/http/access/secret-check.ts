@@ -7,7 +7,7 @@ import type { Peers } from './peers.js';
 import type { Refusal } from './refusal.js';
 import { SecretLookUps } from './secret-look-ups.js';
 
-const WRONG_SECRET: Refusal = { status: 401, reason: 'secret', message: 'the secret is not that of this app' };
+const WRONG_SECRET: Refusal = { status: 401, reason: 'secret', message: 'the secret is not the secret of this app' };
 
 /** Judges the secrets of apps that callers present, and limits their guesses. Only an app that is not in memory needs the store. */
 export class SecretCheck {

@@ -74,4 +74,4 @@ export class SecretLookUps {
   }
 }
 
-const BUSY = 'too many secrets of apps that are not in memory are being looked up';
+const BUSY = 'too many secrets of apps that are not in memory are being looked up: try again later';

@@ -41,7 +41,7 @@ function networkOf(text: unknown): Network {
   // An entry like 10.1.2.3/8 may be meant as one address, but would trust sixteen million.
   if (address === undefined || length > bits || hasBitsAfter(address, length)) {
     throw new TypeError(
-      `trust must hold addresses, and networks like 10.0.0.0/8 without bits after the prefix, got ${describeWord(text)}`,
+      `trust must contain addresses, and networks like 10.0.0.0/8 without bits after the prefix, got ${describeWord(text)}`,
     );
   }
   return withoutMapping([address, length]);

@@ -96,7 +96,7 @@ export class NodeHttpRequest implements HttpRequest {
     const read = rawBody ?? (isUnread && isPlaceholder(body) ? undefined : body);
     if (read !== undefined) return withinBound(textOfParsed(read, contentType));
     if (!hasBody(this.#request)) return '';
-    if (readableEnded) throw new BodyRefused(400, 'the body has been read already, and not been left on the request');
+    if (readableEnded) throw new BodyRefused(400, 'the body was read already, and is not available on the request');
     return decodedBody(await readAll(this.#request, this.#clock), {
       contentType,
       contentEncoding: headers['content-encoding'],

@@ -110,7 +110,7 @@ export class Readiness {
     const { code, since } = trouble;
     const { earliestEnd, lastEndByStore = Number.NEGATIVE_INFINITY } = census;
     if (lastEndByStore >= since) {
-      return { isGood: false, reason: 'the store takes no writes, and a token has ended because of that', code };
+      return { isGood: false, reason: 'the store accepts no writes, and a token has expired because of that', code };
     }
     return { isGood: true, isUncertain, facts: { writes: 'failing', code, since: Math.round(since), earliestEnd } };
   }

@@ -44,7 +44,7 @@ export function olderStatusOf({ status, code }: Failure): number {
 export function failureOf(error: unknown, now: number): Failure {
   if (isTokenError(error)) return tokenFailure(error, now);
   if (isTypeError(error)) return { status: 400, message: error.message };
-  return { status: 500, message: 'the server has failed; its log has the reason' };
+  return { status: 500, message: 'internal error; see the server log for the reason' };
 }
 
 export function retryAfterOf({ retryAfterSeconds }: Failure): Readonly<Record<string, string>> | undefined {

@@ -27,7 +27,7 @@ export function accessFamilies(
       name: 'wechat_token_manager_key_last_used_timestamp_seconds',
       type: 'gauge',
       unit: 'seconds',
-      help: 'The time of the last request with the API key that this process let in, in seconds since 1970.',
+      help: 'The time of the last request with the API key that this process accepted, in seconds since 1970.',
       points: keys.flatMap(({ id, note, lastUsedAt }) =>
         lastUsedAt === undefined ? [] : [{ labels: { key: id, note }, value: lastUsedAt / 1_000 }],
       ),

@@ -35,7 +35,7 @@ describe('a peer that is refused again and again', () => {
     expect(await statuses(21, ask)).toEqual(REFUSED_20);
     const { headers, body } = await ask(21);
     expect(headers.get('retry-after')).toBe('1');
-    expect(JSON.stringify(body)).toContain('too many requests of this address were refused');
+    expect(JSON.stringify(body)).toContain('too many requests from this address were refused');
     await world.clock.advance(1_000);
     expect(await statuses(2, ask)).toEqual([401, 429]);
   });
@@ -184,7 +184,7 @@ describe('expiry and listing of keys', () => {
     await other.clock.advance(60_000 + ms);
     const answer = await other.ask('/tokens', { headers: { Authorization: `Bearer ${limited.key}` } });
     expect(answer.status).toBe(status);
-    if (status === 401) expect(answer.body).toMatchObject({ detail: 'the key in Authorization has expired' });
+    if (status === 401) expect(answer.body).toMatchObject({ detail: 'the API key in Authorization has expired' });
   });
 
   test('keys are listed without hashes, with the time of their last use', async () => {

@@ -21,7 +21,7 @@ describe('options of createHandler', () => {
     ],
     [{ anonymous: true, onError: 1 }, 'onError must be a function, got a number'],
     [{ anonymous: true, hostNames: 'a.test' }, 'hostNames must be an array, got a string'],
-    [{ anonymous: true, hostNames: ['http://a.test'] }, 'hostNames must hold names like tokens.example.com'],
+    [{ anonymous: true, hostNames: ['http://a.test'] }, 'hostNames must contain names like tokens.example.com'],
     [{ anonymous: true, legacyTypeNumbers: 1 }, 'legacyTypeNumbers must be a boolean, got a number'],
   ])('createHandler rejects the options %j', async (options, message) => {
     await using world = new World();
@@ -50,7 +50,7 @@ describe('the access check', () => {
     const { status, body, headers: answered } = await world.ask(TASK);
     expect([status, body]).toEqual([
       401,
-      { code: 401, message: expect.stringContaining('a key is needed'), result: null },
+      { code: 401, message: expect.stringContaining('an API key is required'), result: null },
     ]);
     expect(answered.get('www-authenticate')).toBe('Basic realm="wechat-tokens", Bearer');
     expect((await world.ask('/tokens')).body).toMatchObject({ status: 401, detail: expect.any(String) });
@@ -105,7 +105,7 @@ test('a route that fails unexpectedly is 500 and does not show the reason', asyn
   };
   const { body } = await world.ask(TASK);
   expect(told).toHaveLength(1);
-  expect(body).toEqual({ code: 500, message: 'the server has failed; its log has the reason', result: null });
+  expect(body).toEqual({ code: 500, message: 'internal error; see the server log for the reason', result: null });
 });
 
 test('ten thousand random requests are answered well-formed, in the shape of the contract', async () => {

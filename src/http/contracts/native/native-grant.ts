@@ -21,7 +21,7 @@ const FIELDS: readonly (readonly [wire: string, field: keyof Grant])[] = [
 export function grantIn(body: JsonObject): Grant {
   const names = FIELDS.map(([wire]) => wire);
   if (Object.keys(body).some((name) => !names.includes(name))) {
-    throw badRequest(`a grant may hold ${names.toReversed().join(', ')}, and nothing else`);
+    throw badRequest(`a grant may contain ${names.toReversed().join(', ')}, and nothing else`);
   }
   const given = FIELDS.filter(([wire]) => body[wire] != null);
   return Object.fromEntries(given.map(([wire, field]) => [field, body[wire]])) as unknown as Grant;

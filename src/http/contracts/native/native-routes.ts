@@ -151,7 +151,7 @@ async function keyIn(context: RequestContext, services: RouteServices): Promise<
 }
 
 function noSuchType(): RouteFailure {
-  return new RouteFailure({ status: 404, message: 'there is no such token type' });
+  return new RouteFailure({ status: 404, message: 'unknown token type' });
 }
 
 function subjectOptions(subject: string | undefined): { readonly subject?: string } {

@@ -84,7 +84,7 @@ async function readOrRefresh(
 }
 
 function namesNoTask(): HttpAnswer {
-  return contract.fail({ status: 404, message: 'a task is /task/:appid/:type' });
+  return contract.fail({ status: 404, message: 'the path of a task is /task/:appid/:type' });
 }
 
 function noSuchTask(): HttpAnswer {

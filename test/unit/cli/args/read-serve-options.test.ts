@@ -153,7 +153,7 @@ describe('options of serve', () => {
     ['port', '80.5', '--port must be a whole number from 0 to 65535, got "80.5"'],
     ['port', 'http', '--port must be a number from 0 to 65535, got "http"'],
     ['host', 'http://a', '--host must be an address or the name of a host, without scheme and path'],
-    ['trust', '10.1.2.3/8', '--trust must hold addresses, and networks like 10.0.0.0/8'],
+    ['trust', '10.1.2.3/8', '--trust must contain addresses, and networks like 10.0.0.0/8'],
     ['wechat-origin', 'api.weixin.qq.com', '--wechat-origin must be an http or https URL without credentials'],
     ['wechat-origin', 'https://a.test/path', '--wechat-origin must be an http or https URL without credentials'],
     ['proxy', 'socks5://a', '--proxy must be an http or https URL without path and query'],

@@ -208,7 +208,7 @@ describe('commands that ask an open server', () => {
       const { code, out, err } = await command(`get ${APPID} access_token`);
       expect({ code, out }).toEqual({ code: 1, out: '' });
       expect(err).toMatch(/^wechat-token-manager: .*\(NOT_REGISTERED\)\n$/);
-      expect((await command(`get ${APPID} acess_token`)).err).toBe(`${PREFIX}there is no such token type\n`);
+      expect((await command(`get ${APPID} acess_token`)).err).toBe(`${PREFIX}unknown token type\n`);
     });
 
     it('get reports the error code of WeChat', async () => {
@@ -288,7 +288,7 @@ describe('commands that ask an open server', () => {
       ['["CANARY"]', 2, 'what it holds is not an object'],
       ['', 2, 'there is nothing in it'],
       ['{"value":"CANARY-0123"}', 1, 'expires_in must be 1 to'],
-      ['{"value":"CANARY-0123","expires_in":60,"refreshtoken":"CANARY"}', 1, 'a grant may hold value'],
+      ['{"value":"CANARY-0123","expires_in":60,"refreshtoken":"CANARY"}', 1, 'a grant may contain value'],
     ])('put refuses the input %s without showing it', async (input, code, message) => {
       const { code: exit, out, err } = await command(`put ${APPID} access_token`, { input });
       expect([exit, out]).toEqual([code, '']);
@@ -474,17 +474,17 @@ describe('commands that ask a server with API keys', () => {
     expect(unknown).toEqual({
       code: 1,
       out: '',
-      err: `${PREFIX}${server.url} does not let the key of WECHAT_TOKENS_KEY do this: the key in Authorization is not known (401)\n`,
+      err: `${PREFIX}${server.url} does not let the key of WECHAT_TOKENS_KEY do this: the API key in Authorization is unknown (401)\n`,
     });
     const refused = await command(`refresh ${APPID} access_token --key-file ${fileWith(reader.key)}`);
     expect(refused.err).toBe(
-      `${PREFIX}${server.url} does not let the key of --key-file do this: the scope refresh is needed for this (403)\n`,
+      `${PREFIX}${server.url} does not let the key of --key-file do this: an API key with scope refresh is required (403)\n`,
     );
     const registering = await command(`register ${APPID} --task access_token`, {
       env: { WECHAT_TOKENS_KEY: reader.key },
       input: APP_SECRET,
     });
-    expect(registering.err).toContain('the scope register is needed for this (403)');
+    expect(registering.err).toContain('an API key with scope register is required (403)');
   });
 
   it('a malformed key is refused, and nothing of it is shown', async () => {

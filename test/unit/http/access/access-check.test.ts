@@ -123,7 +123,7 @@ describe('trusted peers', () => {
     ['1.2.3.4/1/2'],
     [7],
   ])('the trust entry %s is rejected', (entry) => {
-    expect(() => new AccessCheck({ trust: [entry as string], clock })).toThrow(/^trust must hold addresses/);
+    expect(() => new AccessCheck({ trust: [entry as string], clock })).toThrow(/^trust must contain addresses/);
   });
 });
 
@@ -142,12 +142,15 @@ test.each([
   [[{ ...reader.entry, id: 'x' }], 'keys[0].id must be 8 characters of a-z 0-9'],
   [[{ ...reader.entry, hash: reader.key }], 'keys[0].hash must be the SHA-256 of a key, 64 lower-case hex digits'],
   [[{ ...reader.entry, scopes: [] }], 'keys[0].scopes must be an array of read, refresh, register, call'],
-  [[{ ...reader.entry, scopes: ['write'] }], 'keys[0].scopes: there is no "write", only read, refresh, register, call'],
+  [
+    [{ ...reader.entry, scopes: ['write'] }],
+    'keys[0].scopes: unknown scope "write", expected one of read, refresh, register, call',
+  ],
   [[{ ...reader.entry, appids: 'wx-a' }], 'keys[0].appids must be an array, got a string'],
   [[{ ...reader.entry, appids: ['../'] }], 'appid must be 1 to 64 characters'],
   [[{ ...reader.entry, perSecond: 0 }], 'keys[0].perSecond must be a number from 0.01 to 1000000, got 0'],
-  [[{ ...reader.entry, scope: 'read' }], 'keys[0]: there is no "scope", only id, hash, scopes'],
-  [[reader.entry, reader.entry], `keys: the id ${reader.entry.id} is there twice`],
+  [[{ ...reader.entry, scope: 'read' }], 'keys[0]: unknown name "scope", expected one of id, hash, scopes'],
+  [[reader.entry, reader.entry], `keys: the id ${reader.entry.id} occurs twice`],
 ])('malformed keys are rejected with an error that shows no key', (wrong, message) => {
   let thrown = '';
   try {

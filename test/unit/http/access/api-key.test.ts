@@ -53,8 +53,11 @@ describe('new keys', () => {
   test.each([
     [undefined, 'the options of createApiKey must be an object, got undefined'],
     [{}, 'scopes must be an array of read, refresh, register, call, got undefined'],
-    [{ scopes: ['read'], appid: 'wx' }, 'the options of createApiKey: there is no "appid", only scopes, appids,'],
-    [{ scopes: ['read'], appids: [] }, 'appids must hold at least one appid, got an empty array'],
+    [
+      { scopes: ['read'], appid: 'wx' },
+      'the options of createApiKey: unknown name "appid", expected one of scopes, appids,',
+    ],
+    [{ scopes: ['read'], appids: [] }, 'appids must contain at least one appid, got an empty array'],
     [{ scopes: ['read'], perSecond: Number.NaN }, 'perSecond must be a number from 0.01 to 1000000, got NaN'],
     [{ scopes: ['read'], perSecond: 1_000_001 }, 'perSecond must be a number from 0.01 to 1000000, got 1000001'],
     [{ scopes: ['read'], perSecond: '5' }, 'perSecond must be a number, got a string'],

@@ -55,6 +55,6 @@ describe('HostNames', () => {
     [7],
     [undefined],
   ])('hostNames rejects the name %s', (name) => {
-    expect(() => new HostNames([name])).toThrow(/^hostNames must hold names like tokens\.example\.com/);
+    expect(() => new HostNames([name])).toThrow(/^hostNames must contain names like tokens\.example\.com/);
   });
 });

@@ -52,7 +52,7 @@ test('a key that is given in place of a path is not shown', () => {
 
 test('an entry whose id exists already is not added', () => {
   appendKey(path, first.entry);
-  expect(() => appendKey(path, first.entry)).toThrow('is there twice');
+  expect(() => appendKey(path, first.entry)).toThrow('occurs twice');
 });
 
 test.each([
@@ -112,7 +112,7 @@ test('a changed keys file is noticed although its length and modification time s
 test.each([
   [undefined, 'cannot be read: ENOENT'],
   ['CANARY', 'is not JSON'],
-  ['[]', 'must hold an object like { "keys": [] }'],
+  ['[]', 'must contain an object like { "keys": [] }'],
   ['{}', 'keys must be an array, got undefined'],
   ['{"keys":[{"id":"CANARY"}]}', 'keys[0].id must be 8 characters of a-z 0-9'],
 ])('a keys file with %s is rejected by its path and without its text', (text, message) => {

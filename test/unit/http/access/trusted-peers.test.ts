@@ -47,7 +47,7 @@ describe('malformed trust entries', () => {
     [{}, 'an object'],
   ])('the trust entry %j is rejected', (entry, shown) => {
     expect(() => new TrustedPeers(['::1', entry])).toThrow(TypeError);
-    expect(() => new TrustedPeers(['::1', entry])).toThrow(/^trust must hold addresses, and networks like/);
+    expect(() => new TrustedPeers(['::1', entry])).toThrow(/^trust must contain addresses, and networks like/);
     if (shown !== 'an empty string') expect(() => new TrustedPeers([entry])).toThrow(`got ${shown}`);
   });
 

@@ -132,7 +132,7 @@ test('a body that the host has consumed is a clear 400', async () => {
   });
   const origin = await listen(server);
   const answer = (await (await post(`${origin}/registe`, APP)).json()) as { message: string };
-  expect(answer.message).toBe('the body has been read already, and not been left on the request');
+  expect(answer.message).toBe('the body was read already, and is not available on the request');
 });
 
 test('a body is read when the host has set an encoding', async () => {

@@ -170,7 +170,7 @@ describe('POST /tokens/:appid/:type', () => {
     ],
     [
       { value: 'v', expires_in: 60, refreshtoken: 'CANARY' },
-      'a grant may hold value, scope, obtained_at, refresh_token',
+      'a grant may contain value, scope, obtained_at, refresh_token',
     ],
     ['[]', 'the body must be a JSON object'],
   ])('POST refuses a malformed grant and names its members as the body does: %#', async (body, detail) => {
