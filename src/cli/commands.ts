@@ -35,7 +35,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     notes: [
       'Without --keys, --trust and --anonymous it listens on loopback addresses only.',
       '--store takes redis:, rediss:, valkey:, valkeys:, postgres:, postgresql:, mysql:, mariadb: and sqlite: URLs. Servers on one database share the work. ?prefix= (Redis) and ?table= name their part of it. The driver has to be installed.',
-      'On SIGTERM it finishes the work in progress and stops; on SIGHUP a new process replaces it without a gap.',
+      'On SIGTERM it finishes the work in progress and stops; on SIGHUP a new process replaces it without downtime.',
     ],
     load: async () => (await import('./commands/serve.js')).serveCommand,
   },
@@ -61,9 +61,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'refresh',
     operands: ['<appid>', '<type>'],
-    summary: 'have a token refreshed, and print the new one',
+    summary: 'refresh a token, and print the new one',
     options: [...CLIENT_OPTIONS, SUBJECT, STALE_FILE],
-    notes: ['Without --stale-file it is refreshed in any case, at most once in 30 seconds.'],
+    notes: ['Without --stale-file the token is always refreshed, at most once in 30 seconds.'],
     load: async () => (await import('./commands/refresh.js')).refresh,
   },
   {
@@ -82,7 +82,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'register an app, or change its secret, and add tasks',
     options: [...CLIENT_OPTIONS, TASK, SUBJECT, PARAMS, NOTIFY, APP_ACCESS_TOKEN, SECRET_FILE],
     notes: [
-      'The secret is asked for when standard input is a terminal. Tasks that are not named stay as they are.',
+      'If standard input is a terminal, the command prompts for the secret. Tasks that are not named stay as they are.',
       'A task that is named is replaced, together with its --subject, --params and --notify.',
     ],
     load: async () => (await import('./commands/register.js')).register,
@@ -97,9 +97,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'keys add',
     operands: [],
-    summary: 'make an API key, print it once, and keep its hash',
+    summary: 'create an API key, print it once, and store its hash',
     options: [KEYS, SCOPE, APPID, PATH, PER_SECOND, NOTE, EXPIRES, JSON_OUTPUT],
-    notes: ['A server that uses the file knows the key within a second or two.'],
+    notes: ['A server that uses the file accepts the key within a second or two.'],
     load: async () => (await import('./commands/keys.js')).addKey,
   },
   {

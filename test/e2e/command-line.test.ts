@@ -47,7 +47,7 @@ describe('the built command', () => {
     expect(await runBuiltCommand(['--prot', '80'])).toEqual({
       code: 2,
       out: '',
-      err: 'wechat-token-manager: there is no option --prot (did you mean --port?)\n',
+      err: 'wechat-token-manager: unknown option --prot (did you mean --port?)\n',
     });
   });
 

@@ -18,14 +18,14 @@ afterEach(async () => {
 
 describe('a package that is not installed', () => {
   test.each([
-    ['redis://a.test', 'Redis', 'redis (ioredis or iovalkey will do as well)'],
+    ['redis://a.test', 'Redis', 'redis (or ioredis or iovalkey)'],
     ['postgres://a.test/db', 'PostgreSQL', 'kysely pg'],
     ['mysql://a.test/db', 'MySQL', 'kysely mysql2'],
   ])('a missing package for %s is named', async (url, what, packages) => {
     world = await ServeWorld.installed();
     expect(await trials.failure(url)).toEqual({
       code: 2,
-      said: `--store: ${what} needs what is not installed: npm install ${packages}, where the command is run or beside this package`,
+      said: `--store: ${what} requires a package that is not installed: npm install ${packages}, where the command is run or beside this package`,
     });
   });
 
@@ -34,7 +34,7 @@ describe('a package that is not installed', () => {
     const { code, said } = await trials.failure('sqlite:./tokens.db');
     expect(code).toBe(2);
     expect(said).toMatch(
-      /^--store: SQLite needs what is not installed: npm install kysely( better-sqlite3 \(libsql will do as well\))?, /,
+      /^--store: SQLite requires a package that is not installed: npm install kysely( better-sqlite3 \(or libsql\))?, /,
     );
   });
 

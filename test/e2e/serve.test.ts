@@ -93,7 +93,7 @@ describe('a server that cannot start', () => {
     const { code, out, err } = ends('--port', String(server.port), '--store', world.path('other'));
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toBe(
-      `wechat-token-manager: port ${server.port} of 127.0.0.1 is in use: end what listens there, or give another --port\n`,
+      `wechat-token-manager: port ${server.port} of 127.0.0.1 is in use: stop the program that listens there, or choose another --port\n`,
     );
   });
 

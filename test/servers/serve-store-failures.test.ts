@@ -43,7 +43,7 @@ for (const { name, isHere, start } of SERVERS) {
     test('serve does not start with a wrong password', async () => {
       const { code, said } = await trials.failure(place.withPassword('CANARY-wrong') ?? '');
       expect(code).toBe(1);
-      expect(said).toMatch(/refuse.*; see what the URL says$/);
+      expect(said).toMatch(/reject.*; check the URL$/);
       expect(said.startsWith(`the store ${shown()} cannot be used: `)).toBe(true);
     });
 
@@ -61,8 +61,8 @@ for (const { name, isHere, start } of SERVERS) {
       expect(code).toBe(1);
       expect(said).toMatch(
         name === 'Redis'
-          ? /see what the URL says, the number of the database too$/
-          : /wrong name, password, database or rights/,
+          ? /check the URL, including the number of the database$/
+          : /wrong name, password, database or privileges/,
       );
     });
 
@@ -72,7 +72,7 @@ for (const { name, isHere, start } of SERVERS) {
         const { code, said } = await trials.failure(place.url('later'));
         expect(code).toBe(1);
         expect(said).toMatch(
-          /\(ECONNREFUSED\): connect ECONNREFUSED [\d.:]+; see whether it runs, and whether it can be reached from here$/,
+          /\(ECONNREFUSED\): connect ECONNREFUSED [\d.:]+; check that it runs and can be reached from here$/,
         );
         expect(said).toContain(shown());
       } finally {
@@ -107,7 +107,7 @@ for (const { name, isHere, start } of SERVERS) {
       await change(place.url('of_another'), "update of_another set version = 2 where id = 'format'");
       const { code, said } = await trials.failure(place.url('of_another'));
       expect(code).toBe(1);
-      expect(said).toMatch(/the table has format 2; this release reads format 1; name another one with \?table=/);
+      expect(said).toMatch(/the table has format 2; this release reads format 1; choose another one with \?table=/);
     });
   });
 }
@@ -163,7 +163,10 @@ describe.runIf(hasPostgres() && hasMariadb())('a user who may not create tables'
       const { owner = '', user = '', grant = '' } = urls[kind] ?? {};
       const { code, said } = await trials.failure(user);
       expect(code).toBe(1);
-      const command = /may not create its table; have what "wechat-token-manager ([^"]+)" prints run/.exec(said)?.[1];
+      const command =
+        /may not create its table; have a user with that right run what "wechat-token-manager ([^"]+)" prints/.exec(
+          said,
+        )?.[1];
       expect(command).toBe(`ddl ${kind}`);
       const ddl = world.command(command?.split(' ') ?? []);
       expect(await ddl.exited).toBe(0);
@@ -186,6 +189,8 @@ describe.skipIf(!hasRedis())('the package for Redis', () => {
     world = await ServeWorld.installed([], [name]);
     const { host } = new URL(server.url);
     await trials.serves(`redis://:CANARY@${host}?prefix=${name}`);
-    expect((await trials.failure(`redis://:CANARY-wrong@${host}`)).said).toContain('refuse');
+    expect((await trials.failure(`redis://:CANARY-wrong@${host}`)).said).toContain(
+      'rejected the user name or password',
+    );
   });
 });

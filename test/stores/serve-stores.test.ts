@@ -132,7 +132,7 @@ for (const { name, isHere, isServer, start } of ofThisRun(SERVE_STORES)) {
       await writeFile(key, '2'.repeat(64));
       const wrong = spawn('--encryption-key-file', key);
       expect(await wrong.exited).toBe(2);
-      expect(wrong.errors).toMatch(/nothing in .* can be read/);
+      expect(wrong.errors).toMatch(/no document in .* can be read/);
 
       await writeFile(key, `${'2'.repeat(64)}\n${'1'.repeat(64)}`);
       const changed = await serve('--encryption-key-file', key);
@@ -161,7 +161,7 @@ for (const { name, isHere, isServer, start } of ofThisRun(SERVE_STORES)) {
         servers.push(server);
         await server.seen('started');
         expect(server.errors).toMatch(
-          /^wechat-token-manager: everybody on this machine could see the password after --store: [^\n]+\n$/,
+          /^wechat-token-manager: the password in --store is visible to every user of this machine: [^\n]+\n$/,
         );
         const pids = (): number[] => [server.child.pid as number, server.workerPid];
         const secret = new URL(url).password;

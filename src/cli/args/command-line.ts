@@ -75,7 +75,7 @@ function takeApart(
     if (token.kind !== 'option') continue;
     const { name, rawName: source, inlineValue, value } = token;
     const meant = /^-([a-z][a-z-]+)/.exec(argv[token.index] ?? '')?.[1] ?? '';
-    if (options.has(meant)) throw new UsageError(`there is no option -${meant} (did you mean --${meant}?)`);
+    if (options.has(meant)) throw new UsageError(`unknown option -${meant} (did you mean --${meant}?)`);
     const takesValue = options.get(name)?.value !== undefined;
     flags.push({ name, source, text: takesValue ? textOf(source, inlineValue, value) : (value ?? 'true') });
   }
@@ -115,14 +115,14 @@ function byName(flags: readonly Flag[]): ReadonlyMap<string, readonly GivenValue
 
 function noSuchFlag({ name, source }: Flag, options: readonly OptionSpec[]): UsageError {
   const shown = source.length > LONGEST_FLAG ? `of ${source.length} characters` : source;
-  return new UsageError(`there is no option ${shown}${suggestion(`--${name}`, options.map(flagOf), '--')}`);
+  return new UsageError(`unknown option ${shown}${suggestion(`--${name}`, options.map(flagOf), '--')}`);
 }
 
 function noSuchCommand([first = '', second]: readonly string[], commands: readonly CommandSpec[]): UsageError {
   const ofGroup = commandsOf(first, commands);
   if (ofGroup.length === 0) {
     const names = new Set(commands.map(({ name }) => name.split(' ')[0] as string));
-    return new UsageError(`there is no command ${nameOf(first)}${suggestion(first, names)}`);
+    return new UsageError(`unknown command ${nameOf(first)}${suggestion(first, names)}`);
   }
   if (second === undefined) return new UsageError(`${first} needs one of ${ofGroup.join(', ')} after it`);
   return new UsageError(`${first} has no command ${nameOf(second)}${suggestion(second, ofGroup)}`);

@@ -33,7 +33,7 @@ export function withoutServiceLinks(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 export function serviceLinkWarning(env: NodeJS.ProcessEnv): string | undefined {
   const names = Object.keys(env).filter((name) => isServiceLink(name, env[name]));
   if (names.length === 0) return undefined;
-  return `${names.toSorted().join(', ')}: not taken for options, since they have the form of what Kubernetes sets for a Service; enableServiceLinks: false in the Pod leaves them out`;
+  return `${names.toSorted().join(', ')}: ignored, since they look like the variables that Kubernetes sets for a Service; enableServiceLinks: false in the Pod omits them`;
 }
 
 /** Returns the warning about variables with our prefix that are no options; `undefined` without any. */
@@ -46,5 +46,5 @@ export function unknownVariables(env: NodeJS.ProcessEnv, commands: readonly Comm
   const unknown = Object.keys(env).filter((name) => name.startsWith(VARIABLE_PREFIX) && !known.has(name));
   if (unknown.length === 0) return undefined;
   const named = unknown.map((name) => `${name}${suggestion(name, known, VARIABLE_PREFIX)}`);
-  return `no option has the variable ${named.join(', ')}`;
+  return `unknown environment variable ${named.join(', ')}`;
 }

@@ -10,27 +10,27 @@ export const PORT: OptionSpec = {
   value: 'number',
   fallback: '9001',
   variable: true,
-  help: 'where it listens; 0 takes any free port',
+  help: 'the port to listen on; 0 picks a free one',
 };
 export const HOST: OptionSpec = {
   name: 'host',
   value: 'address',
   fallback: '127.0.0.1',
   variable: true,
-  help: 'the address that it listens on',
+  help: 'the address to listen on',
 };
 export const STORE: OptionSpec = {
   name: 'store',
   value: 'place',
   fallback: './wechat-tokens',
   variable: true,
-  help: 'where apps, tasks and tokens are kept: a directory, or the URL of a database that servers share; one with a password belongs into the variable',
+  help: 'where apps, tasks and tokens are stored: a directory, or the URL of a database that servers share; give a URL with a password in the variable',
 };
 export const STORE_FILE: OptionSpec = {
   name: 'store-file',
   value: 'file',
   variable: true,
-  help: 'holds what --store would be given, such as a URL with a password',
+  help: 'contains the value of --store, such as a URL with a password',
 };
 export const REFRESH: OptionSpec = {
   name: 'refresh',
@@ -44,14 +44,14 @@ export const MAX_PER_SECOND: OptionSpec = {
   value: 'number',
   fallback: '300',
   variable: true,
-  help: 'how many background refreshes are begun in a second at most, by all servers on one database',
+  help: 'the maximum number of background refreshes that all servers on one database start per second',
 };
 export const MAX_PER_SECOND_OF_APP: OptionSpec = {
   name: 'max-per-second-of-app',
   value: 'number',
   fallback: '160',
   variable: true,
-  help: 'the same for a single app',
+  help: 'the same limit for each app',
 };
 export const ENCRYPTION_KEY_FILE: OptionSpec = {
   name: 'encryption-key-file',
@@ -63,7 +63,7 @@ export const KEYS: OptionSpec = {
   name: 'keys',
   value: 'file',
   variable: true,
-  help: 'hashed API keys, one of which callers need; made with "keys add"',
+  help: 'hashed API keys, one of which callers must send; created with "keys add"',
 };
 export const TRUST: OptionSpec = {
   name: 'trust',
@@ -82,26 +82,26 @@ export const HOST_NAME: OptionSpec = {
   value: 'name',
   many: true,
   variable: true,
-  help: 'a name by which the server may be called; once one is given, requests without a key may use only such names or an address',
+  help: 'a name of the server; once one is given, requests without a key must use such a name or an address',
 };
 export const WECHAT_ORIGIN: OptionSpec = {
   name: 'wechat-origin',
   value: 'url',
   many: true,
   variable: true,
-  help: 'where WeChat is asked; the next one only when one cannot be reached (https://api.weixin.qq.com)',
+  help: "the origin of WeChat's API; the next one is used only when the previous one cannot be reached (https://api.weixin.qq.com)",
 };
 export const PROXY: OptionSpec = {
   name: 'proxy',
   value: 'url',
   variable: true,
-  help: 'an http or https proxy on the way to WeChat; one with a password belongs into the variable',
+  help: 'an http or https proxy for requests to WeChat; give a URL with a password in the variable',
 };
 export const ACCESS_TOKEN: OptionSpec = {
   name: 'access-token',
   value: 'mode',
   variable: true,
-  help: 'stable or plain, for apps that do not say themselves (stable)',
+  help: 'stable or plain, for apps that are registered without one (stable)',
 };
 export const ALLOW_HOST: OptionSpec = {
   name: 'allow-host',
@@ -119,7 +119,7 @@ export const NOTIFY_SECRET_FILE: OptionSpec = {
   name: 'notify-secret-file',
   value: 'file',
   variable: true,
-  help: 'signs what targets of notify are told',
+  help: 'contains the secret that signs notifications to the targets of notify',
 };
 export const LEGACY_TYPE_NUMBERS: OptionSpec = {
   name: 'legacy-type-numbers',
@@ -181,18 +181,18 @@ export const URL_OPTION: OptionSpec = {
   value: 'url',
   fallback: 'http://127.0.0.1:9001',
   variable: true,
-  help: 'where the server is',
+  help: 'the URL of the server',
 };
 export const KEY_FILE: OptionSpec = {
   name: 'key-file',
   value: 'file',
   variable: true,
-  help: 'holds the API key, instead of the variable WECHAT_TOKENS_KEY',
+  help: 'contains the API key, instead of the variable WECHAT_TOKENS_KEY',
 };
 export const SUBJECT: OptionSpec = {
   name: 'subject',
   value: 'name',
-  help: 'whom the token speaks for: an openid, or the appid of an authorizer',
+  help: 'the subject of the token: an openid, or the appid of an authorizer',
 };
 /** The options of every command that sends requests to a server. */
 export const CLIENT_OPTIONS: readonly OptionSpec[] = [URL_OPTION, KEY_FILE, JSON_OUTPUT];
@@ -200,12 +200,12 @@ export const CLIENT_OPTIONS: readonly OptionSpec[] = [URL_OPTION, KEY_FILE, JSON
 export const STALE_FILE: OptionSpec = {
   name: 'stale-file',
   value: 'file',
-  help: 'holds the token that WeChat refused; refreshes only if that is still the current one; - is standard input',
+  help: 'contains the token that WeChat rejected; refreshes only if it is still the current one; - is standard input',
 };
 export const FROM_FILE: OptionSpec = {
   name: 'from-file',
   value: 'file',
-  help: 'holds the grant as JSON, instead of standard input; - is standard input',
+  help: 'contains the grant as JSON, instead of standard input; - is standard input',
 };
 export const STATE: OptionSpec = {
   name: 'state',
@@ -238,7 +238,7 @@ export const SECRET_FILE: OptionSpec = {
   name: 'secret-file',
   value: 'file',
   variable: true,
-  help: "holds the app's secret, instead of the variable WECHAT_TOKENS_SECRET or standard input; - is standard input",
+  help: "contains the app's secret, instead of the variable WECHAT_TOKENS_SECRET or standard input; - is standard input",
 };
 
 export const SCOPE: OptionSpec = {
@@ -262,9 +262,9 @@ export const PATH: OptionSpec = {
 export const PER_SECOND: OptionSpec = {
   name: 'per-second',
   value: 'number',
-  help: 'how many requests the key may make in a second (any number)',
+  help: 'the maximum number of requests per second with the key (unlimited)',
 };
-export const NOTE: OptionSpec = { name: 'note', value: 'text', help: 'the name of the key: whose it is' };
+export const NOTE: OptionSpec = { name: 'note', value: 'text', help: 'a note on the key, such as its owner' };
 export const EXPIRES: OptionSpec = {
   name: 'expires',
   value: 'duration',
@@ -276,17 +276,17 @@ export const FAKE_PORT: OptionSpec = {
   short: 'p',
   value: 'number',
   fallback: '9101',
-  help: 'where it listens; 0 takes any free port',
+  help: 'the port to listen on; 0 picks a free one',
 };
 export const FAKE_HOST: OptionSpec = {
   name: 'host',
   value: 'address',
   fallback: '127.0.0.1',
-  help: 'the address that it listens on',
+  help: 'the address to listen on',
 };
 export const LIFE_SECONDS: OptionSpec = {
   name: 'life-seconds',
   value: 'number',
   fallback: '7200',
-  help: 'how long its tokens live',
+  help: 'the lifetime of its tokens',
 };

@@ -50,7 +50,7 @@ const MOST_PER_SECOND = 100_000;
  */
 export function readServeOptions(options: OptionValues): ServeOptions {
   const isAnonymous = options.isSet(ANONYMOUS);
-  if (isAnonymous) assertNotIdle(options, ANONYMOUS, 'lets everybody in', [KEYS, TRUST]);
+  if (isAnonymous) assertNotIdle(options, ANONYMOUS, 'allows access without a key', [KEYS, TRUST]);
   return {
     port: portOf(options, PORT),
     host: hostOf(options, HOST),
@@ -80,7 +80,7 @@ function assertNotIdle(options: OptionValues, cause: OptionSpec, what: string, o
   const other = others.find((option) => options.given(option) !== undefined);
   if (other === undefined) return;
   const [source, idle] = [options.sourceOf(cause), options.sourceOf(other)];
-  throw new UsageError(`${source} ${what}, so that ${idle} would do nothing: leave out one of them`);
+  throw new UsageError(`${source} ${what}, so that ${idle} would have no effect: omit one of them`);
 }
 
 /** Returns the contracts of the list; all of them by default. */
@@ -114,15 +114,15 @@ function storeOf(options: OptionValues): StoreLocation {
   const file = options.given(STORE_FILE);
   if (file === undefined)
     return storeLocation({ source: options.sourceOf(STORE), text: options.text(STORE) as string });
-  assertNotIdle(options, STORE_FILE, 'says where the store is', [STORE]);
+  assertNotIdle(options, STORE_FILE, 'gives the store', [STORE]);
   const text = readWholeFile(file).trim();
   if (/^[^\r\n]+$/.test(text)) return storeLocation({ source: file.source, text });
-  throw new UsageError(`${file.source} must hold one line, a directory or a URL`);
+  throw new UsageError(`${file.source} must contain one line, a directory or a URL`);
 }
 
 function refreshOf(options: OptionValues): RefreshPace | 'never' {
   if (options.choice(REFRESH, ['due', 'never']) === 'never') {
-    assertNotIdle(options, REFRESH, 'leaves refreshing to others', [MAX_PER_SECOND, MAX_PER_SECOND_OF_APP]);
+    assertNotIdle(options, REFRESH, 'turns off refreshing', [MAX_PER_SECOND, MAX_PER_SECOND_OF_APP]);
     return 'never';
   }
   return {

@@ -57,12 +57,12 @@ export function assertNoDirectory({ source, text }: GivenValue): void {
   throw new UsageError(`${source} must name a file, got a directory`);
 }
 
-const NO_PERMISSION = 'the user that runs this has no permission: give it access, or run this as another user';
+const NO_PERMISSION = 'the current user has no permission: grant it access, or run the command as another user';
 
 /** The descriptions of problems with a path, by the error code of the system. */
 const TROUBLES: ReadonlyMap<string, string> = new Map([
   ['ENOENT', 'nothing is there'],
-  ['ENOTDIR', 'what should be a directory above it is a file'],
+  ['ENOTDIR', 'one of its parent directories is a file'],
   ['EACCES', NO_PERMISSION],
   ['EPERM', NO_PERMISSION],
   ['EROFS', 'its volume is mounted read-only'],
@@ -101,7 +101,7 @@ function statsOf({ source, text }: GivenValue): Stats | undefined {
 export function assertDirectoryOf({ source, text }: GivenValue): void {
   const directory = dirname(text);
   if (statsOf({ source, text: directory })?.isDirectory() === true) return;
-  throw new UsageError(`${source}: ${describePath(directory)} is no directory: make it first`);
+  throw new UsageError(`${source}: ${describePath(directory)} is not a directory: create it first`);
 }
 
 /**
@@ -110,7 +110,7 @@ export function assertDirectoryOf({ source, text }: GivenValue): void {
  * @throws UsageError for a path that is probably a key or a secret.
  */
 export function assertNoSecret({ source, text }: GivenValue): void {
-  if (mayBeSecret(text)) throw new UsageError(`${source} must be the path of a file, got something like a secret`);
+  if (mayBeSecret(text)) throw new UsageError(`${source} must be the path of a file, got what looks like a secret`);
 }
 
 function unreadable(source: string, path: string, error: unknown): UsageError {

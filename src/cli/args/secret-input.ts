@@ -33,8 +33,8 @@ export async function readAppSecret(appid: string, options: OptionValues, io: Co
 /** Returns the content of a file without surrounding white space; `-` is standard input. */
 export async function readSecretFile(file: GivenValue, io: CommandIo): Promise<string> {
   const text = file.text === STANDARD_INPUT ? await readStandardInput(io) : readWholeFile(file).trim();
-  if (text !== '') return withoutStrays(`${file.source}: what it holds`, text);
-  throw new UsageError(`${file.source}: there is nothing in it`);
+  if (text !== '') return withoutStrays(`${file.source}: its content`, text);
+  throw new UsageError(`${file.source}: the input is empty`);
 }
 
 /**

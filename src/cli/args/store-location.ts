@@ -90,7 +90,7 @@ function assertWorkingDirectory({ source, text }: GivenValue): void {
     process.cwd();
   } catch {
     throw new UsageError(
-      `${source}: the working directory has been removed: change to one that is there, or give an absolute path`,
+      `${source}: the working directory has been removed: change to one that exists, or give an absolute path`,
     );
   }
 }
@@ -114,7 +114,7 @@ function sqlitePath(source: string, text: string): string {
       // The error below describes the problem.
     }
   }
-  throw new UsageError(`${source} must name the file of SQLite: sqlite:./tokens.db, or sqlite:///var/lib/tokens.db`);
+  throw new UsageError(`${source} must name the SQLite file: sqlite:./tokens.db, or sqlite:///var/lib/tokens.db`);
 }
 
 function serverLocation(given: GivenValue, kind: ServerKind, scheme: string): ServerLocation {

@@ -34,7 +34,7 @@ export function serverUrl({ source, text }: GivenValue, kind: ServerKind): Serve
   if (kind === 'mysql') assertMysql(url, refuse);
   const own = kind === 'redis' ? 'prefix' : 'table';
   if (kind === 'redis') assertParameters(source, url.searchParams, [own], 'Redis');
-  else if (url.searchParams.has('prefix')) throw refuse('the parameter prefix is for Redis, here it is table');
+  else if (url.searchParams.has('prefix')) throw refuse('the parameter prefix is for Redis; use table instead');
   const name = url.searchParams.get(own) ?? undefined;
   if (name !== undefined) url.searchParams.delete(own);
   const isSecret = url.password !== '' || [...url.searchParams.keys()].some((key) => /pass/i.test(key));
@@ -58,7 +58,7 @@ export function assertParameters(
   what: string,
 ): void {
   if ([...parameters.keys()].every((key) => known.includes(key))) return;
-  throw new UsageError(`${source}: a URL of ${what} has no parameter but ${known.join(' and ')}`);
+  throw new UsageError(`${source}: a URL of ${what} accepts no parameter except ${known.join(' and ')}`);
 }
 
 /**
@@ -80,7 +80,7 @@ function isWellEncoded(url: URL): boolean {
 
 function assertRedis({ hostname, username, password, pathname }: URL, refuse: (why: string) => UsageError): void {
   if (hostname === '') throw refuse('it has no host');
-  if (username !== '' && password === '') throw refuse('a password stands behind a colon, also where there is no name');
+  if (username !== '' && password === '') throw refuse('a password follows a colon, even without a user name');
   if (!/^(\/\d{0,5})?$/.test(pathname)) throw refuse('its path can only be the number of a database');
 }
 
@@ -88,7 +88,7 @@ function assertMysql({ hostname, pathname, searchParams }: URL, refuse: (why: st
   if (hostname === '') throw refuse('it has no host');
   if (!/^\/[^/]+$/.test(pathname)) throw refuse('its path must be the name of a database');
   const idle = BESIDE_THE_QUERY.find((name) => searchParams.has(name));
-  if (idle !== undefined) throw refuse(`the parameter ${idle} would do nothing: it has a place before the query`);
+  if (idle !== undefined) throw refuse(`the parameter ${idle} would have no effect: it belongs before the query`);
   if (![...searchParams.keys()].some((key) => /^(ssl-?mode|tls|use-?ssl)$/i.test(key))) return;
-  throw refuse('TLS is asked for with ssl=true');
+  throw refuse('TLS is enabled with ssl=true');
 }

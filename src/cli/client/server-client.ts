@@ -61,7 +61,7 @@ export class ServerClient {
     const fail = (status: number): Error =>
       failureIn(origin, status, body, this.#key?.source, secretsIn(question, this.#key));
     if (!response.ok) throw fail(response.status);
-    if (!isJsonObject(body)) throw noTokenServer(origin, 'with something else than JSON');
+    if (!isJsonObject(body)) throw noTokenServer(origin, 'with something other than JSON');
     // The older contracts always answer with status 200 and report the outcome in `code`.
     if (typeof body['code'] === 'number' && body['code'] !== 200) {
       throw fail(body['code']);
@@ -104,7 +104,7 @@ function urlIn(options: OptionValues): URL {
     throw new UsageError(`${source} must be an http or https URL like http://127.0.0.1:9001`);
   }
   if (url.username !== '' || url.password !== '') {
-    throw new UsageError(`${source} must not hold a key: set ${KEY_VARIABLE}, or use --key-file`);
+    throw new UsageError(`${source} must not contain a key: set ${KEY_VARIABLE}, or use --key-file`);
   }
   if (url.search !== '' || url.hash !== '') throw new UsageError(`${source} must be a URL without a query`);
   return url;
@@ -117,9 +117,9 @@ function keyIn(options: OptionValues, env: NodeJS.ProcessEnv): GivenValue | unde
       ? { source: KEY_VARIABLE, text: (env[KEY_VARIABLE] ?? '').trim() }
       : { source: file.source, text: readWholeFile(file).trim() };
   if (file === undefined && key.text === '') return undefined;
-  withoutStrays(file === undefined ? key.source : `${key.source}: what it holds`, key.text);
+  withoutStrays(file === undefined ? key.source : `${key.source}: its content`, key.text);
   if (KEY.test(key.text)) return key;
-  throw new UsageError(`${key.source} must hold an API key on one line, got ${key.text.length} characters`);
+  throw new UsageError(`${key.source} must contain an API key on one line, got ${key.text.length} characters`);
 }
 
 function secretsIn({ body }: ServerQuestion, key: GivenValue | undefined): readonly string[] {

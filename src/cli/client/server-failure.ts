@@ -8,20 +8,21 @@ const MAX_SHOWN = 500;
  * request.
  */
 export function failureToReach(origin: string, error: unknown, waitedMs: number): Error {
-  if ((error as Error).name === 'TimeoutError') return new Error(`${origin} has not answered in ${waitedMs / 1_000} s`);
+  if ((error as Error).name === 'TimeoutError')
+    return new Error(`${origin} did not answer within ${waitedMs / 1_000} s`);
   const code = codeOf(error);
   if (code === 'ECONNREFUSED') {
-    const advice = 'start it with "wechat-token-manager serve", or say with --url where it is';
+    const advice = 'start it with "wechat-token-manager serve", or give its address with --url';
     return new Error(`no server listens at ${origin}: ${advice}`);
   }
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    return new Error(`the host of ${origin} is not known (${code}): say with --url where the server is`);
+    return new Error(`the host of ${origin} is unknown (${code}): give the server's address with --url`);
   }
   if (isForbiddenPort(error as Error)) {
-    return new Error(`${origin} has a port that is kept for something else than HTTP`);
+    return new Error(`${origin} has a port that is reserved for a protocol other than HTTP`);
   }
   return new Error(
-    `${origin} cannot be reached (${code ?? 'no reason was given'}): say with --url where the server is`,
+    `${origin} cannot be reached (${code ?? 'no reason was given'}): give the server's address with --url`,
   );
 }
 
@@ -40,20 +41,20 @@ export function failureIn(
   const detail = hideSecrets(detailIn(body), sent);
   if (status === 401 || status === 403) return refusal(origin, status, detail, keySource);
   if (detail !== undefined) return new Error(detail);
-  return noTokenServer(origin, `with status ${status} and nothing that it says`);
+  return noTokenServer(origin, `with status ${status} and no explanation`);
 }
 
 export function noTokenServer(origin: string, how: string): Error {
-  return new Error(`${origin} answered ${how}: say with --url where the token server is`);
+  return new Error(`${origin} answered ${how}: give the token server's address with --url`);
 }
 
 function refusal(origin: string, status: number, detail: string | undefined, keySource: string | undefined): Error {
   const because = detail === undefined ? '' : `: ${detail}`;
   if (keySource === undefined) {
-    const advice = 'set WECHAT_TOKENS_KEY to an API key, or name a file with it with --key-file';
-    return new Error(`${origin} wants an API key for this (${status}): ${advice}`);
+    const advice = 'set WECHAT_TOKENS_KEY to an API key, or give a file that contains one with --key-file';
+    return new Error(`${origin} requires an API key (${status}): ${advice}`);
   }
-  return new Error(`${origin} does not let the key of ${keySource} do this${because} (${status})`);
+  return new Error(`${origin} rejected the API key of ${keySource}${because} (${status})`);
 }
 
 function hideSecrets(detail: string | undefined, sent: readonly string[]): string | undefined {

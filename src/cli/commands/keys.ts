@@ -46,7 +46,7 @@ export async function addKey({ options, io }: CommandCall): Promise<number> {
   if (options.isSet(JSON_OUTPUT)) io.stdout.write(`${JSON.stringify({ key, ...shownOf(entry) })}\n`);
   else {
     io.stdout.write(`${key}\n`);
-    io.stderr.write(`added to ${path}, which has its hash: it cannot be shown again\n`);
+    io.stderr.write(`added to ${path}, which stores only its hash: it cannot be shown again\n`);
     if (isNew && process.geteuid?.() === 0) io.stderr.write(`${readersOf(path)}\n`);
   }
   return 0;
@@ -72,12 +72,12 @@ export async function removeKey({ operands, options, io }: CommandCall): Promise
 }
 
 function noSuchKey(path: string, ids: readonly string[]): string {
-  return `${path} has no key of this id${ids.length === 0 ? '' : `, only ${ids.join(', ')}`}`;
+  return `${path} has no key with this id${ids.length === 0 ? '' : `, only ${ids.join(', ')}`}`;
 }
 
 function fileIn(options: OptionValues): GivenValue {
   const given = options.given(KEYS);
-  if (given === undefined) throw new UsageError('say with --keys which file the keys are in');
+  if (given === undefined) throw new UsageError('name the file of keys with --keys');
   return given;
 }
 
@@ -130,7 +130,7 @@ function changing<Result>(path: string, change: () => Result): Result {
 function readersOf(path: string): string {
   const { mode, uid, gid } = statSync(path);
   const advice = 'to change that, give the file another owner, group or mode, which it keeps from then on';
-  if ((mode & 0o004) !== 0) return `as its directory lets every user in, every user can read it: ${advice}`;
+  if ((mode & 0o004) !== 0) return `every user can read it, since its directory is open to every user: ${advice}`;
   if ((mode & 0o040) !== 0)
     return `like its directory it belongs to the user ${uid} and the group ${gid}, which can read it: ${advice}`;
   return `like its directory it belongs to the user ${uid}, who alone can read it: ${advice}`;

@@ -21,7 +21,7 @@ export async function put(call: CommandCall): Promise<number> {
   const { body } = await server.ask({ method: 'POST', path: ['tokens', appid, type], query: { subject }, body: grant });
   const named = [appid, type, subject].filter((part) => part !== undefined).join(' ');
   const { expires_in: left } = body;
-  const end = typeof left === 'number' ? `, which ends in ${shortDuration(left * 1_000)}` : '';
+  const end = typeof left === 'number' ? `, which expires in ${shortDuration(left * 1_000)}` : '';
   io.stdout.write(`${options.isSet(JSON_OUTPUT) ? JSON.stringify(body) : `put ${named}${end}`}\n`);
   return 0;
 }
@@ -36,8 +36,8 @@ async function grantIn({ options, io }: CommandCall): Promise<JsonObject> {
   try {
     grant = JSON.parse(text);
   } catch {
-    throw new UsageError(`${file.source}: what it holds is not JSON like ${EXAMPLE}`);
+    throw new UsageError(`${file.source}: its content is not JSON like ${EXAMPLE}`);
   }
   if (isJsonObject(grant)) return grant;
-  throw new UsageError(`${file.source}: what it holds is not an object like ${EXAMPLE}`);
+  throw new UsageError(`${file.source}: its content is not an object like ${EXAMPLE}`);
 }

@@ -53,9 +53,9 @@ export function assertInstalled(what: string, needed: readonly Alternatives[]): 
   if (missing.length === 0) return;
   const names = missing.map(([name]) => name);
   const others = missing.flatMap(([, ...rest]) => rest).filter((name) => !name.startsWith('node:'));
-  const instead = others.length === 0 ? '' : ` (${others.join(' or ')} will do as well)`;
+  const instead = others.length === 0 ? '' : ` (or ${others.join(' or ')})`;
   throw new UsageError(
-    `${what} needs what is not installed: npm install ${names.join(' ')}${instead}, where the command is run or beside this package`,
+    `${what} requires a package that is not installed: npm install ${names.join(' ')}${instead}, where the command is run or beside this package`,
   );
 }
 

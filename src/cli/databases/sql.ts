@@ -85,7 +85,7 @@ async function createTable(store: SqlStore, { kind, name, shown }: SqlLocation):
     if (!hasCode(error, ['ACCESS_DENIED'])) throw error;
     const command = [PROGRAM, 'ddl', kind, ...(name === undefined ? [] : [name])].join(' ');
     throw new StartFailure(
-      `the store ${shown} cannot be used: this user may not create its table; have what "${command}" prints run by one who may`,
+      `the store ${shown} cannot be used: this user may not create its table; have a user with that right run what "${command}" prints`,
     );
   }
 }

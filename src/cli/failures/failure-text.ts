@@ -8,7 +8,7 @@ const CODE = /^[A-Z][A-Z0-9_]{1,40}$/;
  * failure is silent.
  */
 export function failureText(error: unknown): string {
-  if (!isError(error)) return 'something that is no error was thrown';
+  if (!isError(error)) return 'a value that is not an error was thrown';
   const said = onOneLine(String(memberOf(error, 'message') ?? ''));
   if (said !== '') return said;
   const code = codeOf(error);

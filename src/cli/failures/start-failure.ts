@@ -11,14 +11,14 @@ export class StartFailure extends Error {
 const TELLING = new Set(['RedisFailure', 'SqlFailure', 'FileFailure']);
 /** The advice to the user, by the code of such an error. */
 const ADVICE: ReadonlyMap<string, string> = new Map([
-  ['UNREACHABLE', 'see whether it runs, and whether it can be reached from here'],
-  ['ECONNREFUSED', 'see whether it runs, and whether it can be reached from here'],
-  ['ENOTFOUND', 'see whether the name of the host is right'],
-  ['ACCESS_DENIED', 'see what the URL says'],
-  ['WRONGPASS', 'see what the URL says'],
-  ['NOAUTH', 'put it into the URL'],
-  ['ERR', 'see what the URL says, the number of the database too'],
-  ['TABLE_UNFIT', 'name another one with ?table=, or use the release that created it'],
+  ['UNREACHABLE', 'check that it runs and can be reached from here'],
+  ['ECONNREFUSED', 'check that it runs and can be reached from here'],
+  ['ENOTFOUND', 'check the name of the host'],
+  ['ACCESS_DENIED', 'check the URL'],
+  ['WRONGPASS', 'check the URL'],
+  ['NOAUTH', 'add it to the URL'],
+  ['ERR', 'check the URL, including the number of the database'],
+  ['TABLE_UNFIT', 'choose another one with ?table=, or use the release that created it'],
 ]);
 
 /** Returns the error for a store that cannot be used, for example because it is missing, not writable or too slow. */

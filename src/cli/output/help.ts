@@ -8,7 +8,7 @@ const WIDTH = 100;
 const INDENT = '  ';
 /** The descriptions of how a secret can be given, by the option for its file. */
 const SECRETS: ReadonlyMap<string, string> = new Map([
-  [KEY_FILE.name, `The API key is given in ${KEY_VARIABLE} or a file`],
+  [KEY_FILE.name, `Give the API key in ${KEY_VARIABLE} or a file`],
   [SECRET_FILE.name, `the secret in ${SECRET_VARIABLE}, a file or standard input`],
 ]);
 

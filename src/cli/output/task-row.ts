@@ -64,7 +64,7 @@ function troubleOf({ waitingFor, reason, remedy, lastError, delivery, functionMi
     parts.push(`notify: ${shown(delivery['lastError'])}`);
   }
   if (functionMissing === true && waitingFor === undefined)
-    parts.push('the function for its params is in another process');
+    parts.push('its params function is registered in another process');
   return parts.join('; ');
 }
 

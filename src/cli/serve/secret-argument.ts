@@ -16,7 +16,7 @@ export function hideStoreArgument(given: GivenValue | undefined, location: Store
   process.argv = withoutOption(process.argv, STORE);
   process.title = `${PROGRAM} serve`;
   io.stderr.write(
-    `${PROGRAM}: everybody on this machine could see the password after ${given.source}: give the URL in ${variable} or with ${flagOf(STORE_FILE)}\n`,
+    `${PROGRAM}: the password in ${given.source} is visible to every user of this machine: give the URL in ${variable} or with ${flagOf(STORE_FILE)}\n`,
   );
 }
 

@@ -60,7 +60,7 @@ describe('the command', () => {
   it('the help explains how secrets are given', async () => {
     const shown = async (name: string): Promise<string> =>
       (await runCommand([name, '--help'])).out.replace(/\s+/g, ' ');
-    expect(await shown('get')).toContain('The API key is given in WECHAT_TOKENS_KEY or a file, never in an argument');
+    expect(await shown('get')).toContain('Give the API key in WECHAT_TOKENS_KEY or a file, never in an argument');
     expect(await shown('register')).toContain('the secret in WECHAT_TOKENS_SECRET, a file or standard input, never in');
     expect(await shown('fake')).not.toContain('never in an argument');
   });
@@ -69,7 +69,7 @@ describe('the command', () => {
     expect(await runCommand(['sevre'])).toEqual({
       code: 2,
       out: '',
-      err: 'wechat-token-manager: there is no command "sevre" (did you mean serve?)\n',
+      err: 'wechat-token-manager: unknown command "sevre" (did you mean serve?)\n',
     });
     const failed = await runCommand(['list'], { env: NOWHERE });
     expect({ code: failed.code, lines: failed.err.split('\n').length }).toEqual({ code: 1, lines: 2 });
@@ -79,7 +79,7 @@ describe('the command', () => {
     const env = { ...NOWHERE, WECHAT_TOKENS_PROT: '9', WECHAT_TOKENS_XYZZY: '1', WECHAT_TOKEN: 'not ours' };
     const { err } = await runCommand(['list'], { env });
     expect(err.split('\n')[0]).toBe(
-      'wechat-token-manager: no option has the variable WECHAT_TOKENS_PROT (did you mean WECHAT_TOKENS_PORT?), WECHAT_TOKENS_XYZZY',
+      'wechat-token-manager: unknown environment variable WECHAT_TOKENS_PROT (did you mean WECHAT_TOKENS_PORT?), WECHAT_TOKENS_XYZZY',
     );
   });
 
@@ -122,7 +122,9 @@ describe('the command', () => {
   it('variables of other commands are not warned of', async () => {
     const env = { ...NOWHERE, WECHAT_TOKENS_PORT: 'x', WECHAT_TOKENS_KEY: 'k', WECHAT_TOKENS_SECRET: 's' };
     const { err } = await runCommand(['list'], { env });
-    expect(err).toBe('wechat-token-manager: http://127.0.0.1:1 has a port that is kept for something else than HTTP\n');
+    expect(err).toBe(
+      'wechat-token-manager: http://127.0.0.1:1 has a port that is reserved for a protocol other than HTTP\n',
+    );
   });
 
   it('bad options of serve are refused before anything starts', async () => {

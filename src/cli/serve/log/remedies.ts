@@ -8,9 +8,9 @@ const BY_CODE: ReadonlyMap<string, string> = new Map([
     'UPSTREAM_UNAVAILABLE',
     'It is retried automatically. If it persists, check the network and the proxy of this server.',
   ],
-  ['UPSTREAM_REJECTED', 'Look up the answer of WeChat, and register the app again if its secret was changed.'],
-  ['QUOTA_EXHAUSTED', 'Wait, and find out who else asks for tokens of this account.'],
-  ['REAUTHORIZATION_REQUIRED', 'Have the user or merchant authorize again, and put the grant.'],
+  ['UPSTREAM_REJECTED', "Look up WeChat's answer, and register the app again if its secret was changed."],
+  ['QUOTA_EXHAUSTED', 'Wait, and find out which other programs request tokens of this account.'],
+  ['REAUTHORIZATION_REQUIRED', 'Have the user or merchant authorize again, and store the grant with put.'],
   ['STORE_UNAVAILABLE', 'Check the disk, Redis or database of the store.'],
   ['TIMEOUT', 'It is retried automatically. If it persists, check what the token depends on.'],
 ]);

@@ -48,13 +48,15 @@ export function urlOf(server: Server): string {
 function explained(error: NodeJS.ErrnoException, { host, port }: Place): Error {
   switch (error.code) {
     case 'EADDRINUSE':
-      return new Error(`port ${port} of ${host} is in use: end what listens there, or give another --port`);
+      return new Error(
+        `port ${port} of ${host} is in use: stop the program that listens there, or choose another --port`,
+      );
     case 'EACCES':
-      return new Error(`port ${port} of ${host} may not be used by this user: give another --port`);
+      return new Error(`port ${port} of ${host} may not be used by this user: choose another --port`);
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return new UsageError(`--host: ${host} is no address of this machine`);
+      return new UsageError(`--host: ${host} is not an address of this machine`);
     default:
       return new Error(`cannot listen on port ${port} of ${host}: ${error.code ?? failureText(error)}`);
   }

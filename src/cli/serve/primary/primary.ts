@@ -16,7 +16,7 @@ import { workerStart } from './worker-start.js';
  * this machine.
  */
 const WITHOUT_KEYS =
-  'every program on this machine may do everything, and so may every client of a proxy on it: behind a proxy use --keys';
+  'every program on this machine has full access, and so has every client of a proxy on it: behind a proxy use --keys';
 const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 /** The limit of bytes that are buffered for standard error. Further lines are dropped. */
 const MOST_WAITING = 1_048_576;

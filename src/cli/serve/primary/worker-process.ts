@@ -108,7 +108,7 @@ function becomesReady(child: ChildProcess, ended: Promise<Ending>): Promise<void
 }
 
 export function describeEnding({ code, signal, reason }: Ending): string {
-  if (reason !== undefined) return `no start: ${reason}`;
+  if (reason !== undefined) return `a failed start: ${reason}`;
   if (signal !== null) return `the signal ${signal}`;
   return code === null ? 'no exit code' : `exit code ${code}`;
 }

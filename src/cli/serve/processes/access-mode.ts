@@ -21,7 +21,7 @@ export function accessMode({ keys, trust, anonymous, host }: ServeOptions): Acce
   if (trust.length > 0) return 'trust';
   if (isLoopback(host)) return 'loopback';
   throw new UsageError(
-    `--host ${host} can be reached by other machines: add --keys <file> or --trust <network>, or --anonymous to let everybody in`,
+    `--host ${host} can be reached by other machines: add --keys <file> or --trust <network>, or --anonymous to allow access without a key`,
   );
 }
 

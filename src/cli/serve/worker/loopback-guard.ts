@@ -6,9 +6,9 @@ import { namesLoopback } from '../processes/access-mode.js';
 const PROXY_HEADERS: ReadonlySet<string> = new Set(['forwarded', 'via', 'x-real-ip']);
 
 const FOREIGN_NAME =
-  'without --keys or --anonymous only this machine is served, by the names 127.0.0.1, ::1 and localhost';
+  'without --keys or --anonymous only requests from this machine to 127.0.0.1, ::1 or localhost are accepted';
 const PROXY =
-  'a proxy has sent this (HTTP/1.0, Forwarded, X-Forwarded-*, X-Real-IP or Via), and lets others than this machine in: use --keys';
+  'this request came through a proxy (HTTP/1.0, Forwarded, X-Forwarded-*, X-Real-IP or Via), which other machines may use: use --keys';
 
 /** Wraps the listener of a server without keys, so that it only answers programs on this machine. */
 export function forThisMachine(listener: RequestListener): RequestListener {

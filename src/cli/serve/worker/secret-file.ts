@@ -21,6 +21,6 @@ export function readSecrets(option: string, path: string): readonly string[] {
     .split(/\r?\n/)
     .map((line) => line.trim());
   const secrets = lines.filter((line) => line !== '' && !line.startsWith('#'));
-  if (secrets.length === 0) throw new UsageError(`${option}: ${path} holds no key`);
+  if (secrets.length === 0) throw new UsageError(`${option}: ${path} contains no key`);
   return secrets;
 }

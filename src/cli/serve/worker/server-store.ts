@@ -71,7 +71,7 @@ async function assertNotEncrypted(store: TokenStore, location: StoreLocation): P
 async function assertDecryptable(store: EncryptedStore, location: StoreLocation): Promise<void> {
   const reasons = (await someApps(store, location)).map(({ unreadable }) => unreadable);
   if (reasons.length === 0 || reasons.includes(undefined)) return;
-  throw new UsageError(`--encryption-key-file: nothing in ${location.shown} can be read: ${reasons[0]}`);
+  throw new UsageError(`--encryption-key-file: no document in ${location.shown} can be read: ${reasons[0]}`);
 }
 
 async function someApps(store: TokenStore, location: StoreLocation): Promise<readonly JsonObject[]> {

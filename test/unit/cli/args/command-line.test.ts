@@ -80,22 +80,22 @@ describe('a command line', () => {
     'an error for --$name with a letter left out suggests the option',
     ({ command, name }) => {
       const typo = `--${name.slice(0, -2)}${name.slice(-1)}`;
-      expect(refusal(...command.split(' '), typo)).toBe(`there is no option ${typo} (did you mean --${name}?)`);
+      expect(refusal(...command.split(' '), typo)).toBe(`unknown option ${typo} (did you mean --${name}?)`);
     },
   );
 
   it('an error for a long unknown command, which may be a secret, shows only its length', () => {
-    expect(refusal('x'.repeat(17))).toBe('there is no command of 17 characters');
+    expect(refusal('x'.repeat(17))).toBe('unknown command of 17 characters');
     expect(refusal('keys', 'x'.repeat(17))).toBe('keys has no command of 17 characters');
   });
 
   it('an error for an unknown option suggests the nearest one of its command', () => {
-    expect(refusal('--prot', '8080')).toBe('there is no option --prot (did you mean --port?)');
-    expect(refusal('get', '--key', 'wtm_secret')).toBe('there is no option --key (did you mean --key-file?)');
-    expect(refusal('register', 'wx', '--secret=abc')).toBe('there is no option --secret (did you mean --secret-file?)');
-    expect(refusal('-x')).toBe('there is no option -x');
-    expect(refusal('--xyzzy')).toBe('there is no option --xyzzy');
-    expect(refusal('-port', '8080')).toBe('there is no option -port (did you mean --port?)');
+    expect(refusal('--prot', '8080')).toBe('unknown option --prot (did you mean --port?)');
+    expect(refusal('get', '--key', 'wtm_secret')).toBe('unknown option --key (did you mean --key-file?)');
+    expect(refusal('register', 'wx', '--secret=abc')).toBe('unknown option --secret (did you mean --secret-file?)');
+    expect(refusal('-x')).toBe('unknown option -x');
+    expect(refusal('--xyzzy')).toBe('unknown option --xyzzy');
+    expect(refusal('-port', '8080')).toBe('unknown option -port (did you mean --port?)');
   });
 
   it('an option of another command is refused', () => {
@@ -104,9 +104,9 @@ describe('a command line', () => {
   });
 
   it('an error for an unknown command suggests the nearest one', () => {
-    expect(refusal('sevre')).toBe('there is no command "sevre" (did you mean serve?)');
-    expect(refusal('key')).toBe('there is no command "key" (did you mean keys?)');
-    expect(refusal('xyzzy')).toBe('there is no command "xyzzy"');
+    expect(refusal('sevre')).toBe('unknown command "sevre" (did you mean serve?)');
+    expect(refusal('key')).toBe('unknown command "key" (did you mean keys?)');
+    expect(refusal('xyzzy')).toBe('unknown command "xyzzy"');
     expect(refusal('keys')).toBe('keys needs one of add, list, remove after it');
     expect(refusal('keys', 'rm')).toBe('keys has no command "rm"');
     expect(refusal('keys', 'ad')).toBe('keys has no command "ad" (did you mean add?)');

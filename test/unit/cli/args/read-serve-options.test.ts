@@ -182,7 +182,7 @@ describe('options of serve', () => {
     writeFileSync(closed, 'x');
     chmodSync(closed, 0o000);
     expect(refusal(['--keys', closed])).toBe(
-      `--keys: ${closed} cannot be read: EACCES, the user that runs this has no permission: give it access, or run this as another user`,
+      `--keys: ${closed} cannot be read: EACCES, the current user has no permission: grant it access, or run the command as another user`,
     );
   });
 
@@ -191,17 +191,17 @@ describe('options of serve', () => {
     expect(refusal(['--store', file])).toBe('--store must be a directory, got a file');
     for (const below of [`${file}/store`, `sqlite:${file}/store`]) {
       expect(refusal(['--store', below])).toBe(
-        `--store: ${file}/store cannot be used: ENOTDIR, what should be a directory above it is a file`,
+        `--store: ${file}/store cannot be used: ENOTDIR, one of its parent directories is a file`,
       );
     }
   });
 
   it('--store-file excludes --store, and its file holds one line', () => {
     expect(refusal(['--store-file', storeFile, '--store', './a'])).toBe(
-      '--store-file says where the store is, so that --store would do nothing: leave out one of them',
+      '--store-file gives the store, so that --store would have no effect: omit one of them',
     );
     writeFileSync(other, 'redis://:CANARY@a.test\nb\n');
-    expect(refusal(['--store-file', other])).toBe('--store-file must hold one line, a directory or a URL');
+    expect(refusal(['--store-file', other])).toBe('--store-file must contain one line, a directory or a URL');
     writeFileSync(other, 'redis://:CANARY@a.test:x');
     expect(refusal(['--store-file', other])).toMatch(/^--store-file must be a URL like redis:/);
     expect(refusal(['--store-file', 'redis://:CANARY@a.test'])).toBe(
@@ -211,16 +211,16 @@ describe('options of serve', () => {
 
   it('a server that leaves refreshing to others takes no --max-per-second', () => {
     expect(refusal(['--refresh', 'never', '--max-per-second', '5'])).toBe(
-      '--refresh leaves refreshing to others, so that --max-per-second would do nothing: leave out one of them',
+      '--refresh turns off refreshing, so that --max-per-second would have no effect: omit one of them',
     );
   });
 
   it('--anonymous excludes the options that restrict access', () => {
     expect(refusal(['--anonymous', '--keys', file])).toBe(
-      '--anonymous lets everybody in, so that --keys would do nothing: leave out one of them',
+      '--anonymous allows access without a key, so that --keys would have no effect: omit one of them',
     );
     expect(refusal(['--trust', '::1'], { WECHAT_TOKENS_ANONYMOUS: '1' })).toBe(
-      'WECHAT_TOKENS_ANONYMOUS lets everybody in, so that --trust would do nothing: leave out one of them',
+      'WECHAT_TOKENS_ANONYMOUS allows access without a key, so that --trust would have no effect: omit one of them',
     );
     expect(read(['--anonymous=false', '--keys', file])).toEqual({ ...DEFAULTS, keys: file });
   });

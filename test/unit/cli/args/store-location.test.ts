@@ -42,8 +42,7 @@ describe('the location of a store', () => {
       throw Object.assign(new Error('ENOENT: uv_cwd'), { code: 'ENOENT', syscall: 'uv_cwd' });
     });
     onTestFinished(() => void vi.restoreAllMocks());
-    const said =
-      '--store: the working directory has been removed: change to one that is there, or give an absolute path';
+    const said = '--store: the working directory has been removed: change to one that exists, or give an absolute path';
     for (const path of ['./wechat-tokens', 'sqlite:./tokens.db', 'sqlite:tokens.db']) expect(refusal(path)).toBe(said);
     expect(locate(join(directory, 'store')).kind).toBe('directory');
     expect(locate(`sqlite://${directory}/tokens.db`).kind).toBe('sqlite');
@@ -116,14 +115,12 @@ describe('the location of a store', () => {
     'sqlite::memory:',
     'sqlite:?table=a',
   ])('the store %s is refused, since it names no file of SQLite', (text) => {
-    expect(refusal(text)).toBe(
-      '--store must name the file of SQLite: sqlite:./tokens.db, or sqlite:///var/lib/tokens.db',
-    );
+    expect(refusal(text)).toBe('--store must name the SQLite file: sqlite:./tokens.db, or sqlite:///var/lib/tokens.db');
   });
 
   it('a store in SQLite is no directory, and takes no parameter that would do nothing', () => {
     expect(refusal(`sqlite:${directory}`)).toBe('--store must name a file, got a directory');
-    expect(refusal('sqlite:./a.db?mode=ro')).toBe('--store: a URL of SQLite has no parameter but table');
+    expect(refusal('sqlite:./a.db?mode=ro')).toBe('--store: a URL of SQLite accepts no parameter except table');
   });
 
   it.each(['mongodb://CANARY', 'http://a.test', 'CANARYCANARYCANARYCANARY:x', 'file:///var/lib'])(
@@ -182,14 +179,14 @@ describe('a URL that is split in the wrong place', () => {
 
   it.each([
     ['redis:///', 'it has no host'],
-    ['redis://CANARY@a.test', 'a password stands behind a colon, also where there is no name'],
+    ['redis://CANARY@a.test', 'a password follows a colon, even without a user name'],
     ['redis://a.test/db', 'its path can only be the number of a database'],
     ['mysql:///db', 'it has no host'],
     ['mysql://a.test', 'its path must be the name of a database'],
-    ['mysql://a.test/db?sslmode=require', 'TLS is asked for with ssl=true'],
-    ['mysql://u@a.test/db?password=CANARY', 'the parameter password would do nothing: it has a place before the query'],
-    ['mysql://a.test/db?ssl-mode=REQUIRED', 'TLS is asked for with ssl=true'],
-    ['postgres://a.test/db?prefix=a', 'the parameter prefix is for Redis, here it is table'],
+    ['mysql://a.test/db?sslmode=require', 'TLS is enabled with ssl=true'],
+    ['mysql://u@a.test/db?password=CANARY', 'the parameter password would have no effect: it belongs before the query'],
+    ['mysql://a.test/db?ssl-mode=REQUIRED', 'TLS is enabled with ssl=true'],
+    ['postgres://a.test/db?prefix=a', 'the parameter prefix is for Redis; use table instead'],
   ])('%s is refused: %s', (text, why) => {
     const message = refusal(text);
     expect(message).toMatch(/^--store must be a URL like /);
@@ -198,6 +195,6 @@ describe('a URL that is split in the wrong place', () => {
   });
 
   it('a URL of Redis takes no unknown parameter', () => {
-    expect(refusal('redis://a.test?CANARY=1')).toBe('--store: a URL of Redis has no parameter but prefix');
+    expect(refusal('redis://a.test?CANARY=1')).toBe('--store: a URL of Redis accepts no parameter except prefix');
   });
 });

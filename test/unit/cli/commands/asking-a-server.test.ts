@@ -127,7 +127,7 @@ describe('commands that ask an open server', () => {
       ['register wx1 --subject o', '--subject needs a task'],
       ['register wx1', 'the secret of wx1 is missing: give it on standard input, in WECHAT_TOKENS_SECRET or with'],
       ['register wx1 --secret-file /nowhere/it', '--secret-file: /nowhere/it cannot be read: ENOENT, nothing is there'],
-      ['register wx1 --secret-file -', '--secret-file: there is nothing in it'],
+      ['register wx1 --secret-file -', '--secret-file: the input is empty'],
       ['register wx1 the-secret', 'register takes <appid>, got 2 arguments'],
     ])('register does not accept the line: %s', async (line, message) => {
       const { code, err } = await command(line);
@@ -149,12 +149,9 @@ describe('commands that ask an open server', () => {
         [await command(`register ${APPID}`, { input: `${secret}\n` }), 'the secret on standard input'],
         [
           await command(`register ${APPID} --secret-file ${fileWith(`\ufeff${secret}\r\n`)}`),
-          '--secret-file: what it holds',
+          '--secret-file: its content',
         ],
-        [
-          await command(`refresh ${APPID} access_token --stale-file -`, { input: secret }),
-          '--stale-file: what it holds',
-        ],
+        [await command(`refresh ${APPID} access_token --stale-file -`, { input: secret }), '--stale-file: its content'],
       ] as const;
       for (const [{ code, out, err }, place] of answers) {
         expect({ code, out, err }).toEqual({ code: 2, out: '', err: `${PREFIX}${place} ${words}\n` });
@@ -257,7 +254,7 @@ describe('commands that ask an open server', () => {
 
     it('refresh refuses an empty stale token', async () => {
       const { code, err } = await command(`refresh ${APPID} access_token --stale-file -`);
-      expect({ code, err }).toEqual({ code: 2, err: `${PREFIX}--stale-file: there is nothing in it\n` });
+      expect({ code, err }).toEqual({ code: 2, err: `${PREFIX}--stale-file: the input is empty\n` });
     });
   });
 
@@ -271,7 +268,7 @@ describe('commands that ask an open server', () => {
         input: `${GRANT}\n`,
       });
       expect({ code, err }).toEqual({ code: 0, err: '' });
-      expect(out).toMatch(/^put wx0123456789abcdef oauth2_access_token user, which ends in (1h 0m|59m)\n$/);
+      expect(out).toMatch(/^put wx0123456789abcdef oauth2_access_token user, which expires in (1h 0m|59m)\n$/);
       const options = { subject: 'user' };
       expect(await server.tokens.get(APPID, 'oauth2_access_token', options)).toBe('CANARY-value');
     });
@@ -284,9 +281,9 @@ describe('commands that ask an open server', () => {
     });
 
     it.each([
-      ['CANARY', 2, 'what it holds is not JSON'],
-      ['["CANARY"]', 2, 'what it holds is not an object'],
-      ['', 2, 'there is nothing in it'],
+      ['CANARY', 2, 'its content is not JSON'],
+      ['["CANARY"]', 2, 'its content is not an object'],
+      ['', 2, 'the input is empty'],
       ['{"value":"CANARY-0123"}', 1, 'expires_in must be 1 to'],
       ['{"value":"CANARY-0123","expires_in":60,"refreshtoken":"CANARY"}', 1, 'a grant may contain value'],
     ])('put refuses the input %s without showing it', async (input, code, message) => {
@@ -463,8 +460,8 @@ describe('commands that ask a server with API keys', () => {
     const { code, err } = await command('list');
     expect(code).toBe(1);
     expect(err).toBe(
-      `${PREFIX}${server.url} wants an API key for this (401): ` +
-        'set WECHAT_TOKENS_KEY to an API key, or name a file with it with --key-file\n',
+      `${PREFIX}${server.url} requires an API key (401): ` +
+        'set WECHAT_TOKENS_KEY to an API key, or give a file that contains one with --key-file\n',
     );
   });
 
@@ -474,11 +471,11 @@ describe('commands that ask a server with API keys', () => {
     expect(unknown).toEqual({
       code: 1,
       out: '',
-      err: `${PREFIX}${server.url} does not let the key of WECHAT_TOKENS_KEY do this: the API key in Authorization is unknown (401)\n`,
+      err: `${PREFIX}${server.url} rejected the API key of WECHAT_TOKENS_KEY: the API key in Authorization is unknown (401)\n`,
     });
     const refused = await command(`refresh ${APPID} access_token --key-file ${fileWith(reader.key)}`);
     expect(refused.err).toBe(
-      `${PREFIX}${server.url} does not let the key of --key-file do this: an API key with scope refresh is required (403)\n`,
+      `${PREFIX}${server.url} rejected the API key of --key-file: an API key with scope refresh is required (403)\n`,
     );
     const registering = await command(`register ${APPID} --task access_token`, {
       env: { WECHAT_TOKENS_KEY: reader.key },
@@ -494,15 +491,13 @@ describe('commands that ask a server with API keys', () => {
       await command(`list --key-file ${fileWith(two)}`),
     ]) {
       expect(result.code).toBe(2);
-      expect(result.err).toMatch(/ must hold an API key on one line, got \d+ characters\n$/);
+      expect(result.err).toMatch(/ must contain an API key on one line, got \d+ characters\n$/);
       expect(result.err).not.toContain(reader.key.slice(13));
     }
-    expect((await command(`list --key-file ${fileWith('')}`)).err).toContain('--key-file must hold an API key');
+    expect((await command(`list --key-file ${fileWith('')}`)).err).toContain('--key-file must contain an API key');
     const quoted = await command('list', { env: { WECHAT_TOKENS_KEY: `"${reader.key}"` } });
     expect(quoted.err).toBe(`${PREFIX}WECHAT_TOKENS_KEY must not be in quotation marks\n`);
     const invisible = await command(`list --key-file ${fileWith(`${reader.key}\u200b`)}`);
-    expect(invisible.err).toBe(
-      `${PREFIX}--key-file: what it holds must not end with an invisible character (U+200B)\n`,
-    );
+    expect(invisible.err).toBe(`${PREFIX}--key-file: its content must not end with an invisible character (U+200B)\n`);
   });
 });

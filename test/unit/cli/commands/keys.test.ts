@@ -42,7 +42,7 @@ describe('keys add', () => {
     const { code, out, err } = await keys('add');
     expect(code).toBe(0);
     expect(out).toMatch(KEY_LINE);
-    expect(err.split('\n')[0]).toBe(`added to ${path}, which has its hash: it cannot be shown again`);
+    expect(err.split('\n')[0]).toBe(`added to ${path}, which stores only its hash: it cannot be shown again`);
     const key = out.trim();
     expect(entries()).toEqual([
       { id: key.slice(4, 12), hash: createHash('sha256').update(key).digest('hex'), scopes: ['read'], createdAt: NOW },
@@ -54,8 +54,8 @@ describe('keys add', () => {
   it.skipIf(process.getuid?.() !== 0).each([
     { of: 'its owner alone', access: 0o700, mode: 0o600, says: 'the user 65534, who alone can read it' },
     { of: 'its group', access: 0o750, mode: 0o640, says: 'the user 65534 and the group 65533, which can read it' },
-    { of: 'everybody', access: 0o755, mode: 0o644, says: 'every user can read it' },
-    { of: 'everybody but its group', access: 0o701, mode: 0o604, says: 'every user can read it' },
+    { of: 'every user', access: 0o755, mode: 0o644, says: 'every user can read it' },
+    { of: 'every user outside its group', access: 0o701, mode: 0o604, says: 'every user can read it' },
   ])('keys add as root gives a new file to those with access to its directory: $of', async ({ access, mode, says }) => {
     chownSync(directory, 65_534, 65_533);
     chmodSync(directory, access);
@@ -93,7 +93,7 @@ describe('keys add', () => {
       expect(await keys('add')).toEqual({
         code: 2,
         out: '',
-        err: `wechat-token-manager: WECHAT_TOKENS_KEYS: ${join(directory, name)} is no directory: make it first\n`,
+        err: `wechat-token-manager: WECHAT_TOKENS_KEYS: ${join(directory, name)} is not a directory: create it first\n`,
       });
     }
   });
@@ -179,11 +179,11 @@ describe('keys add', () => {
     const { code, err } = await runCommand(['keys', 'add']);
     expect({ code, err }).toEqual({
       code: 2,
-      err: 'wechat-token-manager: say with --keys which file the keys are in\n',
+      err: 'wechat-token-manager: name the file of keys with --keys\n',
     });
   });
 
-  it('keys add leaves a file alone that holds no keys', async () => {
+  it('keys add leaves a file alone that contains no keys', async () => {
     writeFileSync(path, 'a poem');
     const { code, err } = await keys('add');
     expect({ code, err }).toEqual({ code: 1, err: `wechat-token-manager: ${path} is not JSON\n` });
@@ -247,6 +247,6 @@ describe('keys remove', () => {
     const stranger = 'wtm_abcdefgh_0123456789012345678901234567890123456789012';
     const { code, out, err } = await keys('remove', stranger);
     expect({ code, out }).toEqual({ code: 2, out: '' });
-    expect(err).toBe(`wechat-token-manager: ${path} has no key of this id, only ${id}\n`);
+    expect(err).toBe(`wechat-token-manager: ${path} has no key with this id, only ${id}\n`);
   });
 });

@@ -42,14 +42,14 @@ describe('a server of another kind', () => {
       out: '',
       err:
         `wechat-token-manager: no server listens at ${url}: start it with "wechat-token-manager serve", ` +
-        'or say with --url where it is\n',
+        'or give its address with --url\n',
     });
   });
 
   it('a host name that does not resolve is reported as unknown', async () => {
     const { code, err } = await list('http://no-such-host.invalid:9001');
     expect(code).toBe(1);
-    expect(err).toMatch(/^wechat-token-manager: the host of http:\/\/no-such-host\.invalid:9001 is not known \(E\w+\)/);
+    expect(err).toMatch(/^wechat-token-manager: the host of http:\/\/no-such-host\.invalid:9001 is unknown \(E\w+\)/);
   });
 
   it('an error shows no secret that the server repeats', async () => {
@@ -108,17 +108,17 @@ describe('a server of another kind', () => {
   });
 
   it.each([
-    [404, '<html>', 'with status 404 and nothing that it says'],
-    [502, '', 'with status 502 and nothing that it says'],
-    [301, '', 'with status 301 and nothing that it says'],
-    [200, '<html>', 'with something else than JSON'],
-    [200, '[]', 'with something else than JSON'],
+    [404, '<html>', 'with status 404 and no explanation'],
+    [502, '', 'with status 502 and no explanation'],
+    [301, '', 'with status 301 and no explanation'],
+    [200, '<html>', 'with something other than JSON'],
+    [200, '[]', 'with something other than JSON'],
   ])('an answer of status %i with %j is reported as that of another server', async (status, body, how) => {
     const url = await answering(status, body, status === 301 ? { Location: 'http://127.0.0.1:1/tokens' } : {});
     expect(await list(url)).toEqual({
       code: 1,
       out: '',
-      err: `wechat-token-manager: ${url} answered ${how}: say with --url where the token server is\n`,
+      err: `wechat-token-manager: ${url} answered ${how}: give the token server's address with --url\n`,
     });
   });
 
@@ -183,7 +183,7 @@ describe('the URL of a server', () => {
   it.each([
     ['127.0.0.1:9001', 'must be an http or https URL like http://127.0.0.1:9001'],
     ['ftp://a.test', 'must be an http or https URL like http://127.0.0.1:9001'],
-    [`http://any:${KEY}@a.test`, 'must not hold a key: set WECHAT_TOKENS_KEY, or use --key-file'],
+    [`http://any:${KEY}@a.test`, 'must not contain a key: set WECHAT_TOKENS_KEY, or use --key-file'],
     [`http://a.test/?key=${KEY}`, 'must be a URL without a query'],
   ])('the URL of a server cannot be %s', async (url, message) => {
     expect(await list(url)).toEqual({ code: 2, out: '', err: `wechat-token-manager: --url ${message}\n` });

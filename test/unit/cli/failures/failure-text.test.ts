@@ -15,8 +15,8 @@ describe('the text of a failure', () => {
     [new Error('', { cause: refused }), 'it failed without a message (Error, ECONNREFUSED)'],
     [Object.assign(new Error(''), { name: '' }), 'it failed without a message (Error)'],
     [Object.assign(new Error(''), { code: 'a secret' }), 'it failed without a message (Error)'],
-    ['CANARY', 'something that is no error was thrown'],
-    [undefined, 'something that is no error was thrown'],
+    ['CANARY', 'a value that is not an error was thrown'],
+    [undefined, 'a value that is not an error was thrown'],
   ])('the text of %o is %s', (error, text) => {
     expect(failureText(error)).toBe(text);
   });

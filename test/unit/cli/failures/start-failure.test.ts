@@ -12,14 +12,14 @@ const whyOf = (error: unknown): string =>
 describe('the reason that a store cannot be used', () => {
   it.each([
     [
-      new RedisFailure('Redis wants a password (NOAUTH)', 'NOAUTH'),
-      'Redis wants a password (NOAUTH); put it into the URL',
+      new RedisFailure('Redis requires a password (NOAUTH)', 'NOAUTH'),
+      'Redis requires a password (NOAUTH); add it to the URL',
     ],
     [new RedisFailure('Redis is busy', 'BUSY'), 'Redis is busy'],
     [new FileFailure('no space is left', 'ENOSPC'), /^no space is left$/],
     [
       new SqlFailure('TABLE_UNFIT', 'the table has format 2'),
-      /^the table has format 2; name another one with \?table=/,
+      /^the table has format 2; choose another one with \?table=/,
     ],
   ])('a failure of a known store is reported in its own words', (failure, why) => {
     expect(whyOf(failure)).toMatch(why);

@@ -59,7 +59,7 @@ describe('a task in a list', () => {
   it('a task shows all its troubles', () => {
     const task = { ...FAILING, delivery: { lastError: 'status 500' }, functionMissing: true };
     expect(taskRow(task, NOW).trouble).toBe(
-      'UPSTREAM_REJECTED: invalid ip 1.2.3.4 (3 times); notify: status 500; the function for its params is in another process',
+      'UPSTREAM_REJECTED: invalid ip 1.2.3.4 (3 times); notify: status 500; its params function is registered in another process',
     );
   });
 

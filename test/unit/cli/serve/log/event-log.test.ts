@@ -62,7 +62,7 @@ it('a refresh by another process is logged by that process alone', async () => {
 
 it('a failed refresh is logged with its reason and the time of the next attempt', async () => {
   const tokens = logged(async () => {
-    throw new TokenError('UPSTREAM_REJECTED', 'WeChat refused', {
+    throw new TokenError('UPSTREAM_REJECTED', 'WeChat rejected the request', {
       errcode: 40164,
       ip: '192.0.2.7',
       rid: 'abc-1',
@@ -76,7 +76,7 @@ it('a failed refresh is logged with its reason and the time of the next attempt'
     message: 'refreshFailed',
     appid: APPID,
     code: 'UPSTREAM_REJECTED',
-    error: 'WeChat refused',
+    error: 'WeChat rejected the request',
     cause: 'not in the whitelist',
     errcode: 40164,
     ip: '192.0.2.7',

@@ -43,13 +43,13 @@ describe('listening', () => {
     const server = await listening('127.0.0.1', 0);
     const { port } = server.address() as AddressInfo;
     await expect(listening('127.0.0.1', port)).rejects.toThrow(
-      `port ${port} of 127.0.0.1 is in use: end what listens there, or give another --port`,
+      `port ${port} of 127.0.0.1 is in use: stop the program that listens there, or choose another --port`,
     );
   });
 
   it('an address of another machine is a usage error', async () => {
     await expect(listening('192.0.2.1', 0)).rejects.toThrow(
-      new UsageError('--host: 192.0.2.1 is no address of this machine'),
+      new UsageError('--host: 192.0.2.1 is not an address of this machine'),
     );
   });
 });

@@ -81,7 +81,7 @@ describe('the store of a server', () => {
   it('an encrypted store is not opened with another key', async () => {
     await fill(await keyFile(FIRST));
     expect(await refusal(await keyFile(SECOND))).toMatch(
-      /^--encryption-key-file: nothing in .* can be read: it was encrypted with a key that is not among the keys/,
+      /^--encryption-key-file: no document in .* can be read: it was encrypted with a key that is not among the keys/,
     );
   });
 
@@ -91,8 +91,8 @@ describe('the store of a server', () => {
   });
 
   it.each([
-    ['', /^--encryption-key-file: .*keys holds no key$/],
-    ['# nothing\n\n', /^--encryption-key-file: .*keys holds no key$/],
+    ['', /^--encryption-key-file: .*keys contains no key$/],
+    ['# nothing\n\n', /^--encryption-key-file: .*keys contains no key$/],
     [`${FIRST}\nabc`, /^--encryption-key-file: .*keys: key 2 must be 32 bytes, .*got a string of 3 characters$/],
     [`${FIRST}\n${FIRST}`, /^--encryption-key-file: .*keys: key 2 must be another key/],
   ])('the key file %j is refused', async (text, message) => {
