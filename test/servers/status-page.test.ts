@@ -127,7 +127,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     await page.keyboard.press('Enter');
     await page.getByText('2:00:00').waitFor();
     await world.pass(page, 5_000);
-    await page.getByText('Too many requests came with this key').waitFor();
+    await page.getByText('This API key has reached its rate limit').waitFor();
     await world.pass(page, 10_000);
     await world.received(page);
     expect(world.asked).toHaveLength(2);
@@ -218,7 +218,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     world.wechat.next(new TokenError('QUOTA_EXHAUSTED', 'WeChat answered 45009', { errcode: 45009, retryAt }));
     await page.getByRole('button', { name: /^Refresh/ }).click();
     const notice = page.getByRole('status');
-    await notice.getByText("The day's calls to WeChat are used up").waitFor();
+    await notice.getByText('The daily quota of calls to WeChat is used up').waitFor();
     expect(await textOf(notice)).toContain('Next allowed at 09:00, in 1 h.');
     await page.getByRole('button', { name: 'Dismiss' }).click();
     expect(await textOf(notice)).toBe('');
@@ -234,7 +234,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     const banner = page.locator('#banner');
     await banner.getByText('The server cannot be reached').waitFor();
     await world.pass(page, 4_000);
-    await banner.getByText('What you see is 9 s old and still counts down.').waitFor();
+    await banner.getByText('The data shown is 9 s old; the times still count down.').waitFor();
     await page.getByText('1:59:51').waitFor();
     world.isDown = false;
     await world.pass(page, 5_000);
@@ -280,8 +280,8 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     await page.keyboard.press('Enter');
     await page.getByText('2:00:00').waitFor();
     await page.getByText('API keys').click();
-    await page.getByText(/^warehouse \(\w{8}\) · read · made .* · expires .*2100 · not used since/).waitFor();
-    await page.getByText(/^shop \(\w{8}\) · read · made .* · last used 0 s ago$/).waitFor();
+    await page.getByText(/^warehouse \(\w{8}\) · read · created .* · expires .*2100 · not used since/).waitFor();
+    await page.getByText(/^shop \(\w{8}\) · read · created .* · last used 0 s ago$/).waitFor();
     expect(await page.content()).not.toContain(entry.hash);
     expect(world.complaints).toEqual([]);
   });
@@ -311,16 +311,16 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     const input = keyInput(page);
     await input.fill('wtm_wrong');
     await page.keyboard.press('Enter');
-    await page.getByText('The server does not know this key.').waitFor();
+    await page.getByText('The server does not recognize this key.').waitFor();
     await input.fill('密钥');
     await page.keyboard.press('Enter');
-    await page.getByText('A key has only Latin letters').waitFor();
+    await page.getByText('A key consists of Latin letters').waitFor();
     await input.fill(key);
     await page.keyboard.press('Enter');
     await page.getByText('2:00:00').waitFor();
     await page.getByRole('button', { name: /^Refresh/ }).click();
-    await page.getByText('You may not do this').waitFor();
-    expect(await textOf(page.getByRole('status'))).toContain('the scope refresh is needed');
+    await page.getByText('You do not have permission for this').waitFor();
+    expect(await textOf(page.getByRole('status'))).toContain('an API key with scope refresh is required');
   });
 
   test.each(['/ops/tokens/', '/ops/tokens/?from=bookmark'])(
@@ -371,11 +371,11 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     await page.getByText('wx-none').waitFor();
     expect(await row('wx-none')).toMatch(/in 1 h 49 min\s+None/);
     expect(await row('wx-delivered')).toContain('Delivered');
-    expect(await row('wx-owed')).toContain('On its way');
+    expect(await row('wx-owed')).toContain('Pending');
     expect(await row('wx-failed')).toMatch(
       /Not delivered[\s\S]*Failed, 4 attempts[\s\S]*Check that the notify address[\s\S]*it answered 500/,
     );
-    expect(await row('wx-elsewhere')).toMatch(/Fetching[\s\S]*This process does not have the function/);
+    expect(await row('wx-elsewhere')).toMatch(/Fetching[\s\S]*This process does not have the params function/);
     expect(await textOf(rows(page).first())).toContain('wx-failed');
   });
 
@@ -413,7 +413,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
       await page.getByText('wx2999').waitFor();
       expect(await rows(page).count()).toBe(1);
       await page.getByRole('button', { name: /^0 Fresh$/ }).click();
-      await page.getByText('No task fits the filter.').waitFor();
+      await page.getByText('No task matches the filter.').waitFor();
       await page.getByRole('button', { name: 'All tasks' }).click();
       await page.getByRole('searchbox').fill('');
       await page.getByText('200 of 3000 tasks shown').waitFor();

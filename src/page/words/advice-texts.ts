@@ -19,7 +19,7 @@ export const ADVICE = {
   secret: {
     happened: ['WeChat does not accept the appid or its secret', 'appid 或 AppSecret 不正确'],
     todo: [
-      "Compare appid and secret with those on WeChat's console, and register the app again with the right ones.",
+      "Compare the appid and secret with those on WeChat's console, and register the app again with the correct ones.",
       '请与微信后台的 appid 和 AppSecret 核对，并用正确的值重新注册此应用。',
     ],
   },
@@ -31,27 +31,27 @@ export const ADVICE = {
     ],
   },
   rate: {
-    happened: ['A limit by the minute was reached', '已达到每分钟的调用上限'],
+    happened: ['The limit per minute was reached', '已达到每分钟的调用上限'],
     todo: NOTHING,
   },
   quota: {
     happened: ['A limit for calls or refreshes was reached', '已达到调用或刷新次数上限'],
     todo: [
-      'Wait until it is allowed again. If this happens often, find out who else asks for tokens of this account.',
+      'Wait until it is allowed again. If this happens often, find out which other programs request tokens of this account.',
       '请等待限制解除。若经常发生，请检查还有谁在获取此账号的 token。',
     ],
   },
   dayQuota: {
-    happened: ["The day's calls to WeChat are used up", '当天的调用额度已用完'],
+    happened: ['The daily quota of calls to WeChat is used up', '当天的调用额度已用完'],
     todo: [
-      'Find out who else asks for tokens of this account, or clear the quota on WeChat. It begins anew at midnight in China.',
+      'Find out which other programs request tokens of this account, or clear the quota on WeChat. It resets at midnight, China time.',
       '请检查还有谁在获取此账号的 token，或用 AppSecret 调用 clear_quota/v2 清零。北京时间零点恢复。',
     ],
   },
   clearing: {
     happened: ['The quota was cleared ten times this month', '本月的 10 次清零机会已用完'],
     todo: [
-      "Wait for midnight in China: the day's calls begin anew then.",
+      'Wait until midnight, China time, when the daily quota resets.',
       '请等到北京时间零点，调用额度届时恢复；下个月才能再次清零。',
     ],
   },
@@ -63,11 +63,11 @@ export const ADVICE = {
     ],
   },
   user: {
-    happened: ['The authorization of the user has ended', '用户的授权已失效'],
+    happened: ["The user's authorization is no longer valid", '用户的授权已失效'],
     todo: ['Have the user log in again.', '请让用户重新登录授权。'],
   },
   merchant: {
-    happened: ['The merchant does not authorize the platform any more', '授权方对第三方平台的授权已失效'],
+    happened: ['The merchant no longer authorizes the platform', '授权方对第三方平台的授权已失效'],
     todo: ['Have the merchant authorize the platform again.', '请授权方重新授权给第三方平台。'],
   },
   ticket: {
@@ -76,7 +76,7 @@ export const ADVICE = {
       '缺少验证票据（component_verify_ticket），或已过期',
     ],
     todo: [
-      "Check that WeChat's push reaches you: one comes every ten minutes. The platform's console can start it anew.",
+      "Check that WeChat's pushes arrive, one every ten minutes. The platform's console can restart them.",
       '请检查「授权事件接收 URL」能否收到推送（每 10 分钟一次）；没有收到时，调用「启动票据推送服务」。',
     ],
   },
@@ -88,49 +88,49 @@ export const ADVICE = {
     ],
   },
   functionMissing: {
-    happened: ['This process does not have the function that gives the params', '此进程没有提供参数的函数'],
+    happened: ['This process does not have the params function', '此进程没有提供参数的函数'],
     todo: [
       'Nothing, if another process registers this task with its function. Otherwise register it again in your application.',
       '若有其他进程带着该函数注册了此任务，则无需处理；否则请在应用中重新注册。',
     ],
   },
   waitsForPush: {
-    happened: ['It waits for a token that WeChat pushes', '尚未收到微信推送的可用验证票据'],
+    happened: ['Waiting for a token that WeChat pushes', '尚未收到微信推送的可用验证票据'],
     todo: [
-      "Check that WeChat's push reaches you and is stored: one comes every ten minutes. The platform's console can start it anew.",
+      "Check that WeChat's pushes, one every ten minutes, arrive and are stored. The platform's console can restart them.",
       '请检查「授权事件接收 URL」能否收到推送（每 10 分钟一次），并已用 put 保存；没有收到时，调用「启动票据推送服务」。',
     ],
   },
   waitsForRefreshToken: {
-    happened: ['It waits for a refresh token', '等待刷新令牌（refresh_token）'],
+    happened: ['Waiting for a refresh token', '等待刷新令牌（refresh_token）'],
     todo: [
       'Have the user or merchant authorize, and store the grant (the command put), or register the task with its refresh token.',
       '请让用户或授权方授权，并保存授权结果（命令 put），或带上 refresh_token 重新注册此任务。',
     ],
   },
   waitsForDependency: {
-    happened: ['It waits for another token', '等待所依赖的 token'],
+    happened: ['Waiting for another token', '等待所依赖的 token'],
     todo: [
-      'See to the token that the details name: this one is fetched as soon as that is there.',
+      'Fix the token named in the details first: this one is fetched as soon as that is available.',
       '请先处理详细信息中所指的 token；该 token 可用后会立即获取此 token。',
     ],
   },
   waitsForParams: {
-    happened: ['It waits for its params', '等待参数（params）'],
+    happened: ['Waiting for the params', '等待参数（params）'],
     todo: [
       'Check the params function or URL of this task: it is asked again automatically.',
       '请检查此任务的 params 函数或地址；会自动重新请求。',
     ],
   },
   waitsForStore: {
-    happened: ['It waits for the store', '等待存储恢复'],
+    happened: ['Waiting for the store', '等待存储恢复'],
     todo: [
-      'Check the store (disk, Redis or database): whether it is full, read-only or away, and has the right encryption key.',
+      'Check the store (disk, Redis or database): whether it is full, read-only or unavailable, and has the right encryption key.',
       '请检查存储（磁盘、Redis 或数据库）是否已满、只读或不可访问，以及加密密钥是否正确。',
     ],
   },
   waitsForProcess: {
-    happened: ['It waits for another process', '等待其他进程'],
+    happened: ['Waiting for another process', '等待其他进程'],
     todo: [
       'Run a process on the same store that has what the details name, or register the app or the task again.',
       '请在同一存储上运行具备所需条件（见详细信息）的进程，或重新注册此应用或任务。',
@@ -138,7 +138,7 @@ export const ADVICE = {
   },
   account: {
     happened: ['WeChat has restricted the account', '该账号已被微信限制'],
-    todo: ["Look for a notice of WeChat on the account's console.", '请在该账号的微信后台查看通知。'],
+    todo: ["Look for a notice from WeChat on the account's console.", '请在该账号的微信后台查看通知。'],
   },
   permission: {
     happened: ['The account lacks the permission for this interface', '该账号没有此接口的权限'],
@@ -148,18 +148,18 @@ export const ADVICE = {
     ],
   },
   https: {
-    happened: ['WeChat wants https', '微信要求使用 https'],
+    happened: ['WeChat requires https', '微信要求使用 https'],
     todo: [
       "Use an origin that begins with https in the server's configuration.",
       '请在服务器配置中使用以 https 开头的地址。',
     ],
   },
   defect: {
-    happened: ['WeChat could not make sense of the request', '微信无法识别该请求'],
+    happened: ['WeChat could not understand the request', '微信无法识别该请求'],
     todo: ['Report it to the people who run this server.', '请告知此服务器的维护人员。'],
   },
   stale: {
-    happened: ['The token that was sent is dead', '所用的 token 已失效'],
+    happened: ['The token that was sent is no longer valid', '所用的 token 已失效'],
     todo: ['Nothing: the token is replaced automatically.', '无需处理：会自动刷新。'],
   },
   busy: {
@@ -170,7 +170,7 @@ export const ADVICE = {
     ],
   },
   rejected: {
-    happened: ['WeChat refused', '微信拒绝了请求'],
+    happened: ['WeChat rejected the request', '微信拒绝了请求'],
     todo: ['See the details for the reason.', '原因见详细信息。'],
   },
   unregistered: {
@@ -178,8 +178,8 @@ export const ADVICE = {
     todo: ['Register the app with its secret.', '请用 AppSecret 注册此应用。'],
   },
   readOnly: {
-    happened: ['This server only reads', '此服务器只读'],
-    todo: ['Refresh on the server that does the refreshing.', '请在负责刷新的服务器上操作。'],
+    happened: ['This server is read-only', '此服务器只读'],
+    todo: ['Refresh on a server that refreshes tokens.', '请在负责刷新的服务器上操作。'],
   },
   store: {
     happened: ['The store of the server does not answer', '服务器的存储没有响应'],
@@ -189,8 +189,8 @@ export const ADVICE = {
     ],
   },
   timeout: {
-    happened: ['It took too long', '操作超时'],
-    todo: ['Look again in a moment: the refresh goes on.', '请稍后再看：刷新仍在进行。'],
+    happened: ['The request timed out', '操作超时'],
+    todo: ['Check again in a moment: the refresh continues.', '请稍后再看：刷新仍在进行。'],
   },
   closing: {
     happened: ['The server is closing', '服务器正在关闭'],
@@ -204,22 +204,22 @@ export const ADVICE = {
     ],
   },
   noKey: {
-    happened: ['A key is needed', '需要 API Key'],
+    happened: ['An API key is required', '需要 API Key'],
     todo: ['Enter an API key.', '请输入 API Key。'],
   },
   scope: {
-    happened: ['You may not do this', '没有此操作的权限'],
+    happened: ['You do not have permission for this', '没有此操作的权限'],
     todo: [
-      'Enter an API key with the scope that the details name, for this app.',
+      'Enter an API key for this app, with the scope named in the details.',
       '请输入对此应用具有相应权限（见详细信息）的 API Key。',
     ],
   },
   tooMany: {
-    happened: ['Too many requests came with this key', '此 API Key 的请求过于频繁'],
+    happened: ['This API key has reached its rate limit', '此 API Key 的请求过于频繁'],
     todo: NOTHING,
   },
   gone: {
-    happened: ['This task is not there any more', '此任务已不存在'],
+    happened: ['This task no longer exists', '此任务已不存在'],
     todo: ['Nothing, if it was unregistered on purpose.', '若是有意注销，则无需处理。'],
   },
   unknown: {

@@ -59,7 +59,7 @@ describe('the advice', () => {
 test.each(WAITING_FOR)('a task that waits for %s gets its advice in both languages', (waitingFor) => {
   const situation = SITUATION_OF_WAITING[waitingFor];
   const [english, chinese] = [wordsIn('en'), wordsIn('zh')];
-  expect(english.happened(situation)).toMatch(/^It waits for/);
+  expect(english.happened(situation)).toMatch(/^Waiting for/);
   expect(chinese.happened(situation)).toMatch(/^(等待|尚未收到)/);
   expect(english.todo(situation)).toMatch(/^[A-Z].*\.$/);
   expect(chinese.todo(situation)).toMatch(/。$/);
