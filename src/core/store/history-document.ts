@@ -50,9 +50,11 @@ export function follows(found: HistoryState, seen: HistoryState): boolean {
   if (found.version < seen.version) return false;
   if (seen.tag === undefined) return true;
   if (found.version === seen.version) return found.tag === seen.tag;
+  // An `EncryptedStore` that encrypts with another key writes a state again as it is, under a later version.
+  const tags: Tags = found.tag === undefined ? found.tags : { ...found.tags, [found.version]: found.tag };
+  const isWritten = Object.entries(tags).some(([version, tag]) => Number(version) >= seen.version && tag === seen.tag);
   // If the tag of the version that was seen last has been dropped since, the state counts as a later one.
-  const isCovered = Object.keys(found.tags).some((version) => Number(version) <= seen.version);
-  return !isCovered || found.tags[seen.version] === seen.tag;
+  return isWritten || !Object.keys(found.tags).some((version) => Number(version) <= seen.version);
 }
 
 /**

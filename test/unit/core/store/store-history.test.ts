@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { StoredDocument } from '../../../../src/core/model/store.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import { HISTORY_ID } from '../../../../src/core/store/history-document.js';
 import { StoreHistory } from '../../../../src/core/store/store-history.js';
@@ -226,6 +227,39 @@ describe('StoreHistory: a restored state', () => {
       expect(told).toEqual([]);
     },
   );
+
+  test.each([1, 2])(
+    'a state that was encrypted anew %i times is not taken for restored, nor is one that was written after it',
+    async (times) => {
+      const [one, other] = [history('a'), history('b')];
+      await one.check();
+      await raise(one, 2);
+      await other.check();
+      for (let time = 0; time < times; time++) {
+        const { data, version } = (await store.get([HISTORY_ID]))[0] as StoredDocument;
+        await store.set(HISTORY_ID, data, version);
+      }
+      await one.check();
+      await raise(one, 1);
+      await other.check();
+      expect(told).toEqual([]);
+    },
+  );
+
+  test('a backup from before a state was encrypted anew is taken for restored, also after writes to it', async () => {
+    const [one, other] = [history('a'), history('b')];
+    await one.check();
+    await raise(one, 2);
+    const backup = store.state();
+    const { data, version } = (await store.get([HISTORY_ID]))[0] as StoredDocument;
+    await store.set(HISTORY_ID, data, version);
+    await one.check();
+    store.restore(backup);
+    await other.check();
+    await raise(other, 3);
+    await one.check();
+    expect(told).toEqual(['a backup']);
+  });
 
   test('a history that was damaged and rewritten by a process that had seen less is not taken for restored', async () => {
     const [one, other] = [history('a'), history('b')];
