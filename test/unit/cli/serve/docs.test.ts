@@ -18,7 +18,8 @@ describe('the page about running the server', () => {
   it('docs/operations.md names only options that exist', () => {
     const flags = named(/(?<![\w-])(--[a-z][a-z-]+)/g);
     // Of npm, docker, node, pm2, Debian's tools and for all commands.
-    const npm = ['--prefix', '--global', '--time', '--input-type', '--help'];
+    const npm = ['--prefix', '--global', '--input-type', '--help'];
+    const docker = ['--rm', '--restart', '--log-opt', '--time'];
     const system = [
       '--name',
       '--uid',
@@ -30,7 +31,7 @@ describe('the page about running the server', () => {
       '--shell',
       '--now',
     ];
-    const others = [...npm, ...system];
+    const others = [...npm, ...docker, ...system];
     expect(flags.length).toBeGreaterThan(8);
     expect(
       flags.filter((flag) => !others.includes(flag) && !options.some((option) => flagOf(option) === flag)),
