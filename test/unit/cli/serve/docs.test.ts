@@ -19,7 +19,7 @@ describe('the page about running the server', () => {
     const flags = named(/(?<![\w-])(--[a-z][a-z-]+)/g);
     // Of npm, docker, node, pm2, Debian's tools and for all commands.
     const npm = ['--prefix', '--global', '--input-type', '--help'];
-    const docker = ['--rm', '--restart', '--log-opt', '--time'];
+    const docker = ['--rm', '--restart', '--log-opt'];
     const system = [
       '--name',
       '--uid',
