@@ -6,6 +6,7 @@ import { engineOf } from '../core/engine/engine-of.js';
 import { safeCause } from '../core/model/errors.js';
 import { isPromise } from '../core/primitives/foreign-objects.js';
 import { CountedLimits } from '../core/store/counted-limits.js';
+import { CallCounts } from '../gateway/call-counts.js';
 import { Gateway } from '../gateway/gateway.js';
 import { KnownTokens } from '../gateway/known-tokens.js';
 import { ManagedTokens } from '../gateway/managed-tokens.js';
@@ -77,12 +78,16 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const secrets = new SecretCheck(peers, coldLookups, clock);
   const permissions = new Permissions(access, peers, secrets);
   const limits = new CountedLimits(store, engine.reader, () => clock.now());
+  const calls = new CallCounts();
   const gateway = new Gateway({
     tokens: new ManagedTokens(manager as Manager, limits, refreshes),
     hosts: hostsOf(manager, 'manager'),
     clock,
     perSecondOfApp: given.callsPerSecondOfApp,
-    onCall: (report) => guarded(() => given.onCall?.(report)),
+    onCall(report) {
+      calls.note(report);
+      guarded(() => given.onCall?.(report));
+    },
   });
   const storedTokens = new StoredTokens(store, engine.reader, () => clock.now());
   const knownTokens = new KnownTokens(storedTokens, clock);
@@ -107,6 +112,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     peers,
     secrets,
     gateway,
+    calls,
     knownTokens,
     autoRegisters: given.autoRegister ?? false,
   };

@@ -8,6 +8,7 @@ import type { TokenKey } from '../../core/model/token-key.js';
 import type { Records } from '../../core/records/records.js';
 import type { Registry } from '../../core/registry/registry.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
+import type { CallCounts } from '../../gateway/call-counts.js';
 import type { Gateway } from '../../gateway/gateway.js';
 import type { KnownTokens } from '../../gateway/known-tokens.js';
 import type { AccessCheck } from '../access/access-check.js';
@@ -43,6 +44,7 @@ export interface RouteServices extends ServedParts {
   readonly peers: Peers;
   readonly secrets: SecretCheck;
   readonly gateway: Gateway;
+  readonly calls: CallCounts;
   readonly knownTokens: KnownTokens;
   /** Whether callers with the right to register may have the pair of an unknown app tried at WeChat. */
   readonly autoRegisters: boolean;

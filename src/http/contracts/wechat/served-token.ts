@@ -14,6 +14,11 @@ export interface ServedToken {
 
 const MAX_PLAIN_MS = 1_800_000;
 const MAX_STABLE_MS = 300_000;
+/**
+ * The time by which tokens are said to end too early. SDKs count whole seconds from the arrival of the answer, and node-easywechat
+ * uses its token up to two seconds beyond the stated end.
+ */
+const EARLIER_MS = 2_000;
 
 /**
  * Returns the token of a key with as much remaining life as SDKs need, which keep margins of their own: one asks at each call
@@ -32,7 +37,7 @@ export async function servedToken({ manager, clock, registry }: Services, key: T
   );
   const isLong = current.expiresAt - clock.now() > minValidityMs;
   const record = isLong ? current : await manager.getRecord(appid, type, { ...options, minValidityMs });
-  return { record, expiresIn: Math.max(1, secondsLeft(record.expiresAt, clock.now())) };
+  return { record, expiresIn: Math.max(1, secondsLeft(record.expiresAt - EARLIER_MS, clock.now())) };
 }
 
 /** Returns a token that callers may present afterwards, to every process of the fleet. */

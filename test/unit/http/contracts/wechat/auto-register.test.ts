@@ -26,7 +26,7 @@ async function ask(world: SdkWorld, path: string, given = key): Promise<SdkAnswe
 test('an unknown app is registered when WeChat accepts its pair', async () => {
   await using world = await start();
   const answer = await ask(world, tokenPath());
-  expect(answer).toMatchObject({ access_token: expect.any(String), expires_in: 7_200 });
+  expect(answer).toMatchObject({ access_token: expect.any(String), expires_in: 7_198 });
   expect(await world.tokens.get(APPID, 'access_token')).toBe(answer['access_token']);
   expect(world.wechat.countCalls('/cgi-bin/token')).toBe(0);
 });

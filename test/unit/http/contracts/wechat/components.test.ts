@@ -17,7 +17,7 @@ test('a platform gets the token of the manager for its pair, whatever ticket it 
   const answer = await world.server.ask(COMPONENT_TOKEN, pair);
   expect(answer).toEqual({
     component_access_token: await world.tokens.get(COMPONENT, 'component_access_token'),
-    expires_in: 7_200,
+    expires_in: 7_198,
   });
 });
 
@@ -55,7 +55,7 @@ test("a registered authorizer's token comes from the manager, with its refresh t
   const answer = await world.server.ask(`${AUTHORIZER_TOKEN}?component_access_token=${token}`, body);
   expect(answer).toEqual({
     authorizer_access_token: await world.tokens.get(COMPONENT, 'authorizer_access_token', { subject: MERCHANT }),
-    expires_in: 7_200,
+    expires_in: 7_198,
     authorizer_refresh_token: expect.not.stringMatching('outdated'),
   });
   expect(world.wechat.countCalls(AUTHORIZER_TOKEN)).toBe(1);
@@ -117,7 +117,7 @@ test.each([
   const ofApp = await world.server.ask(
     `/cgi-bin/ticket/getticket?access_token=${await world.server.askToken()}&type=${type}`,
   );
-  expect(ofApp).toEqual({ errcode: 0, errmsg: 'ok', ticket: await world.tokens.get(APPID, name), expires_in: 7_200 });
+  expect(ofApp).toEqual({ errcode: 0, errmsg: 'ok', ticket: await world.tokens.get(APPID, name), expires_in: 7_198 });
   const merchant = await world.tokens.get(COMPONENT, 'authorizer_access_token', { subject: MERCHANT });
   const ofMerchant = await world.server.ask(`/cgi-bin/ticket/getticket?access_token=${merchant}&type=${type}`);
   expect(ofMerchant['ticket']).toBe(await world.tokens.get(COMPONENT, name, { subject: MERCHANT }));
