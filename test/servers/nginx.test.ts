@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { requireTools } from '../faults/require-tool.js';
+import { type ServeProcess, ServeWorld } from '../support/servers/serve-process.js';
+import { listening, portOf, RecordingWeChat } from '../support/worlds/recording-wechat.js';
+
+const APPID = 'wx0123456789abcdef';
+const SECRET = 'CANARY-secret-of-the-app';
+const PAGE = fileURLToPath(new URL('../../docs/operations.md', import.meta.url));
+
+let wechat: RecordingWeChat;
+let world: ServeWorld;
+let nginx: ChildProcess | undefined;
+
+beforeEach(async () => {
+  wechat = await RecordingWeChat.start('CANARY-TOKEN');
+  world = await ServeWorld.create();
+});
+
+afterEach(async () => {
+  nginx?.kill('SIGKILL');
+  nginx = undefined;
+  await world[Symbol.asyncDispose]();
+  await wechat[Symbol.asyncDispose]();
+});
+
+/** Returns a port that was free just now. */
+async function freePort(): Promise<number> {
+  const server: Server = createServer();
+  await listening(server);
+  const port = portOf(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Starts nginx with the block of the operations page, without TLS, in front of the server. */
+async function front(server: ServeProcess): Promise<string> {
+  const port = await freePort();
+  const block = /```nginx\n([\s\S]*?)```/.exec(await readFile(PAGE, 'utf8'))?.[1] ?? '';
+  const directory = world.path('nginx');
+  await mkdir(directory);
+  const site = block
+    .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
+    .replace(/ *ssl_certificate.*\n/g, '')
+    .replaceAll('/var/log/nginx', directory)
+    .replace('127.0.0.1:9001', new URL(server.url).host);
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  const temporary = paths.map((name) => `${name}_temp_path ${join(directory, name)};`).join('\n');
+  const main = `daemon off; pid ${join(directory, 'pid')}; error_log stderr; events {} http { ${temporary}\n${site} }`;
+  await writeFile(join(directory, 'nginx.conf'), main);
+  nginx = spawn('nginx', ['-p', directory, '-c', join(directory, 'nginx.conf')], { stdio: 'inherit' });
+  const origin = `http://127.0.0.1:${port}`;
+  await expect
+    .poll(() =>
+      fetch(`${origin}/healthz`).then(
+        ({ status }) => status,
+        () => 0,
+      ),
+    )
+    .toBe(200);
+  return origin;
+}
+
+test('calls pass nginx as the operations page sets it up: streamed, with their paths, and with no query in its log', async (context) => {
+  requireTools(context, { programs: ['nginx'] });
+  const { entry, key } = await import('../../src/http/index.js').then(({ createApiKey }) =>
+    createApiKey({ scopes: ['register'] }),
+  );
+  const keys = world.path('keys.json');
+  await writeFile(keys, JSON.stringify({ keys: [entry] }), { mode: 0o600 });
+  const server = await world.start(['--wechat-origin', wechat.origin, '--keys', keys]);
+  const origin = await front(server);
+  const registered = await fetch(`${origin}/apps/${APPID}`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${key}` },
+    body: JSON.stringify({ secret: SECRET, tasks: ['access_token'] }),
+  });
+  expect(registered.status).toBe(204);
+  const pair = `grant_type=client_credential&appid=${APPID}&secret=${SECRET}`;
+  const { access_token: token } = (await (await fetch(`${origin}/cgi-bin/token?${pair}`)).json()) as {
+    access_token: string;
+  };
+  expect(token).toMatch(/^CANARY-TOKEN/);
+
+  // A path with two slashes reaches the server as it is, and is refused there.
+  const odd = await fetch(`${origin}/cgi-bin//user/get?access_token=${token}`);
+  expect(await odd.json()).toMatchObject({ errcode: 40066 });
+
+  // The first bytes of an upload arrive before it is complete, and those of a download as well.
+  const arrived = new Promise<string>((resolve) => {
+    wechat.onRequest = (request, response) => {
+      request.once('data', (first) => resolve(String(first)));
+      request.once('end', () => response.end('whole'));
+      request.resume();
+    };
+  });
+  const upload = connect(Number(new URL(origin).port), '127.0.0.1');
+  const answered = new Promise<string>((resolve) => upload.once('data', (data) => resolve(String(data))));
+  upload.write(
+    `POST /cgi-bin/media/upload?access_token=${token} HTTP/1.1\r\nHost: tokens.test\r\nContent-Length: 2000000\r\n\r\nfirst`,
+  );
+  expect(await arrived).toBe('first');
+  upload.write(Buffer.alloc(1_999_995, 'x'));
+  expect(await answered).toContain('200 OK');
+  upload.destroy();
+
+  let finish = (): void => {};
+  wechat.onRequest = (_request, response) => {
+    response.write('first');
+    finish = () => response.end('last');
+  };
+  const download = await fetch(`${origin}/cgi-bin/media/get?access_token=${token}&media_id=1`);
+  const reader = (download.body as ReadableStream<Uint8Array>).getReader();
+  const { value } = await reader.read();
+  expect(Buffer.from(value ?? []).toString()).toBe('first');
+  finish();
+  expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe('last');
+
+  const log = await readFile(join(world.path('nginx'), 'wechat-tokens.log'), 'utf8');
+  expect(log).toContain('/cgi-bin/media/upload');
+  for (const secret of ['CANARY', '?', 'access_token=']) expect(log).not.toContain(secret);
+});
