@@ -67,6 +67,9 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    // undici delivers an empty piece when an answer is resumed before more of it has arrived. A caller that was handed that
+    // piece would ask for the next one at once, and again, and the connection would never get its turn to be read.
+    if (chunk.length === 0) return;
     this.#events.moved();
     if (this.#stream !== undefined) {
       this.#stream.push(chunk);

@@ -1,6 +1,12 @@
 import { createServer, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { type ApiKeyOptions, createApiKey, createHandler, type HandlerOptions } from '../../../src/http/index.js';
+import {
+  type ApiKeyOptions,
+  createApiKey,
+  createHandler,
+  type Handler,
+  type HandlerOptions,
+} from '../../../src/http/index.js';
 import { type Clock, TokenManager } from '../../../src/index.js';
 import { listening, portOf, RecordingWeChat } from './recording-wechat.js';
 
@@ -18,12 +24,14 @@ export class GatewayWorld {
   readonly wechat: RecordingWeChat;
   readonly tokens: TokenManager;
   readonly key: string;
+  readonly #handler: Handler;
   readonly #server: Server;
 
-  private constructor(wechat: RecordingWeChat, tokens: TokenManager, server: Server, key: string) {
+  private constructor(wechat: RecordingWeChat, tokens: TokenManager, handler: Handler, server: Server, key: string) {
     this.wechat = wechat;
     this.tokens = tokens;
     this.key = key;
+    this.#handler = handler;
     this.#server = server;
   }
 
@@ -34,11 +42,11 @@ export class GatewayWorld {
       ...(clock !== undefined && { clock }),
     });
     const { key, entry } = createApiKey({ scopes: ['call'], ...given });
-    const { node } = createHandler(tokens, { contracts: ['proxy'], keys: [entry], ...handler });
-    const server = createServer((request, response) => node(request, response));
+    const mounted = createHandler(tokens, { contracts: ['proxy'], keys: [entry], ...handler });
+    const server = createServer((request, response) => mounted.node(request, response));
     await listening(server);
     await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
-    return new GatewayWorld(wechat, tokens, server, key);
+    return new GatewayWorld(wechat, tokens, mounted, server, key);
   }
 
   get port(): number {
@@ -55,6 +63,12 @@ export class GatewayWorld {
   /** Sends a request as an SDK does, without the key. */
   fetch(path: string, init?: RequestInit): Promise<Response> {
     return fetch(`http://127.0.0.1:${this.port}${path}`, init);
+  }
+
+  /** Sends a call with the key to the fetch handler, without a socket of its own. */
+  callByFetch(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = { authorization: `Bearer ${this.key}` };
+    return this.#handler.fetch(new Request(`http://localhost/proxy/${APPID}${path}`, { ...init, headers }));
   }
 
   /** Opens a connection to the server. */

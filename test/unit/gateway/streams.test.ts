@@ -19,6 +19,23 @@ describe('answers', () => {
     expect((await reader.read()).done).toBe(true);
   });
 
+  test('a caller that asks for more than has arrived gets the next piece when that arrives', async () => {
+    await using world = await GatewayWorld.start();
+    let finish: () => void = () => {};
+    world.wechat.answering = (_request, response) => {
+      response.writeHead(200, { 'content-length': 9 });
+      response.write('first');
+      finish = () => response.end('last');
+    };
+    const answer = await world.callByFetch('/cgi-bin/media/get');
+    const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+    expect(Buffer.from((await reader.read()).value as Uint8Array).toString()).toBe('first');
+    const next = reader.read();
+    finish();
+    expect(Buffer.from((await next).value as Uint8Array).toString()).toBe('last');
+    expect((await reader.read()).done).toBe(true);
+  });
+
   test.each([65_536, 65_537])('a JSON answer of %i bytes arrives whole', async (length) => {
     await using world = await GatewayWorld.start();
     const text = `{"a":"${'x'.repeat(length - 8)}"}`;
