@@ -130,8 +130,9 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   }
 
   function failed(error: unknown, request: HttpRequest, { contract }: Route): HttpAnswer {
-    const failure = error instanceof RouteFailure ? error.failure : failureOf(error, clock.now());
-    if (failure.status === 500) tell(onError, safeCause(error));
+    const isOurs = error instanceof RouteFailure;
+    const failure = isOurs ? error.failure : failureOf(error, clock.now());
+    if (failure.status === 500) tell(onError, isOurs ? error : safeCause(error));
     return withChallenge(contract.fail(failure), request);
   }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createApiKey, createHandler, type HandlerOptions } from '../../../src/http/index.js';
+import { TokenManager } from '../../../src/index.js';
 import { type Answered, HttpWorld, TASK } from '../../support/worlds/http-world.js';
 import { APPID, SECRET, World } from '../../support/worlds/world.js';
 
@@ -106,6 +107,21 @@ test('a route that fails unexpectedly is 500 and does not show the reason', asyn
   const { body } = await world.ask(TASK);
   expect(told).toHaveLength(1);
   expect(body).toEqual({ code: 500, message: 'internal error; see the server log for the reason', result: null });
+});
+
+test('a body of which the host has kept nothing is 500, and its listener is told why', async () => {
+  const told: Error[] = [];
+  await using tokens = new TokenManager();
+  const { key, entry } = createApiKey({ scopes: ['call'] });
+  const handler = createHandler(tokens, { contracts: ['proxy'], keys: [entry], onError: (error) => told.push(error) });
+  const request = new Request(`http://localhost/proxy/${APPID}/cgi-bin/user/get`, {
+    method: 'POST',
+    body: '{}',
+    headers: { authorization: `Bearer ${key}` },
+  });
+  await request.text();
+  expect((await handler.fetch(request)).status).toBe(500);
+  expect(told.map(({ message }) => message)).toEqual(['the body of this Request has been read already']);
 });
 
 test('ten thousand random requests are answered well-formed, in the shape of the contract', async () => {
