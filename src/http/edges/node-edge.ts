@@ -25,6 +25,8 @@ const BODY_TIMEOUT_MS = 10_000;
 export interface NodeRequest extends IncomingMessage {
   readonly rawBody?: unknown;
   readonly body?: unknown;
+  /** The stream of a request of HTTP/2. */
+  readonly stream?: { readonly endAfterHeaders: boolean };
 }
 
 /** Adapts a request of `node:http`, and of the frameworks that are built on it. */
@@ -76,8 +78,9 @@ export class NodeHttpRequest implements HttpRequest {
     return this.#request.socket.remoteAddress;
   }
 
+  /** Returns the host of the request, which HTTP/2 has in a field of another name. */
   get host(): string | undefined {
-    return this.#request.headers.host;
+    return this.#request.headers.host ?? this.header(':authority');
   }
 
   get isCallback(): boolean {
@@ -126,7 +129,7 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-export function sendNodeAnswer(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
+export function sendNodeAnswer(request: NodeRequest, response: ServerResponse, answer: HttpAnswer): void {
   const { status, body } = answer;
   if (response.headersSent || response.destroyed) {
     if (isStream(body)) body.cancel();
@@ -142,7 +145,7 @@ export function sendNodeAnswer(request: IncomingMessage, response: ServerRespons
   const headers: Record<string, string | number> = hasNoLength
     ? { ...guarded }
     : { ...guarded, 'Content-Length': Buffer.byteLength(body) };
-  if (isUnread) headers['Connection'] = 'close';
+  if (isUnread && !isHttp2(request)) headers['Connection'] = 'close';
   response.writeHead(status, headers);
   if (isStream(body)) pipe(body, response);
   else if (typeof body === 'string') endInOnePiece(response, body, 'utf8');
@@ -183,7 +186,14 @@ export function sendNodeAnswerLater(
     .catch((error: Error) => response.destroy(error));
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+function isHttp2({ httpVersionMajor }: IncomingMessage): boolean {
+  return httpVersionMajor >= 2;
+}
+
+/** Returns whether a request has a body. In HTTP/2 no header tells so, because the length is optional. */
+function hasBody(request: NodeRequest): boolean {
+  if (isHttp2(request) && request.stream !== undefined) return !request.stream.endAfterHeaders;
+  const { headers } = request;
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 

@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect, createServer, type Http2Server, type Http2ServerRequest } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from 'vitest';
+import type { HandlerOptions } from '../../../../src/http/index.js';
+import { HttpWorld, TASK } from '../../../support/worlds/http-world.js';
+import { APPID, SECRET } from '../../../support/worlds/world.js';
+
+/** Runs a handler that is mounted in a server of HTTP/2. */
+class Http2World extends HttpWorld {
+  // The types of the two requests are unrelated, although Node gives both the same members.
+  readonly #server: Http2Server = createServer(this.handler.node as unknown as (request: Http2ServerRequest) => void);
+  readonly #sessions: ClientHttp2Session[] = [];
+
+  static async start(options: Partial<HandlerOptions> = {}): Promise<Http2World> {
+    const world = new Http2World(options);
+    world.#server.listen(0, '127.0.0.1');
+    await once(world.#server, 'listening');
+    world.#sessions.push(connect(`http://127.0.0.1:${(world.#server.address() as AddressInfo).port}`));
+    return world;
+  }
+
+  /** Sends a request, whose body has no length unless a header gives it. */
+  async send(path: string, body?: object, headers: Readonly<Record<string, string>> = {}): Promise<unknown> {
+    const [session] = this.#sessions as [ClientHttp2Session];
+    const method = body === undefined ? 'GET' : 'POST';
+    const stream = session.request({ ':path': path, ':method': method, ...headers });
+    stream.end(body === undefined ? undefined : JSON.stringify(body));
+    let text = '';
+    for await (const piece of stream.setEncoding('utf8')) text += piece;
+    return JSON.parse(text);
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    for (const session of this.#sessions) session.destroy();
+    this.#server.close();
+    await super[Symbol.asyncDispose]();
+  }
+}
+
+test('a body without a length arrives over HTTP/2', async () => {
+  await using world = await Http2World.start();
+  const app = { appid: APPID, appsecret: SECRET, tasks: [{ type: 0 }] };
+  expect(await world.send('/registe', app)).toMatchObject({ code: 200, result: 'success' });
+  expect(await world.send(TASK)).toMatchObject({ result: 'token-1' });
+});
+
+test('an order to refresh is not taken for a read over HTTP/2', async () => {
+  await using world = await Http2World.start();
+  await world.registered();
+  await world.tokens.get(APPID, 'access_token');
+  expect(await world.send(TASK, { stale: 'token-1' })).toMatchObject({ result: 'token-2' });
+});
+
+test('the host of a request over HTTP/2 is its authority', async () => {
+  await using world = await Http2World.start({ contracts: ['native'], hostNames: ['tokens.example.com'] });
+  const asked = { ':authority': 'tokens.example.com' };
+  expect(await world.send('/tokens', undefined, asked)).toMatchObject({ tasks: [] });
+  expect(await world.send('/tokens', undefined, { ':authority': 'other.example.com' })).toMatchObject({ status: 403 });
+});
+
+test('a body that is refused unread leads to no header that HTTP/2 forbids', async () => {
+  const warnings: string[] = [];
+  const note = (warning: Error): void => void warnings.push(warning.name);
+  process.on('warning', note);
+  await using world = await Http2World.start({ contracts: ['native'] });
+  expect(await world.send('/healthz', {}, { 'content-length': '2' })).toMatchObject({ status: 405 });
+  process.off('warning', note);
+  expect(warnings).toEqual([]);
+});
