@@ -175,7 +175,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
       const { pathname, search } = new URL(request.url);
       const path = withoutPrefix(pathname, prefix);
       const received =
-        path === undefined ? undefined : new FetchHttpRequest(request, path, search.slice(1), connection);
+        path === undefined ? undefined : new FetchHttpRequest(request, path, search.slice(1), connection, clock);
       const found = received === undefined ? undefined : match(received);
       if (received === undefined || found === undefined) return fetchAnswer(NOT_FOUND);
       return fetchAnswer(await answer(received, found));

@@ -1,11 +1,14 @@
 import { CALLBACK_HEADER } from '../../callbacks/guarded-request.js';
 import { onAbort } from '../../core/concurrency/abort-listeners.js';
+import type { Clock } from '../../core/concurrency/clock.js';
 import { bytesIn } from '../../core/primitives/foreign-objects.js';
 import type { AnswerStream } from '../../gateway/answer-stream.js';
 import type { ArrivingBody } from '../../gateway/request-body.js';
 import {
+  BODY_TIMEOUT_MS,
   BodyRefused,
   bodyTooLarge,
+  bodyTooSlow,
   guardedHeaders,
   type HttpAnswer,
   type HttpRequest,
@@ -30,10 +33,12 @@ export class FetchHttpRequest implements HttpRequest {
   readonly search: string;
   readonly peer: string | undefined;
   readonly #request: Request;
+  readonly #clock: Clock;
 
   /** @param path - the path of the request without the prefix. */
-  constructor(request: Request, path: string, search: string, { peer }: FetchConnection) {
+  constructor(request: Request, path: string, search: string, { peer }: FetchConnection, clock: Clock) {
     this.#request = request;
+    this.#clock = clock;
     this.path = path;
     this.search = search;
     this.peer = peer;
@@ -90,12 +95,14 @@ export class FetchHttpRequest implements HttpRequest {
   }
 
   async body(): Promise<string> {
-    if (this.#request.bodyUsed) throw new BodyRefused(400, 'the body of this Request has been read already');
+    const { body, bodyUsed } = this.#request;
+    if (bodyUsed) throw new BodyRefused(400, 'the body of this Request has been read already');
+    if (!body) return '';
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     try {
       // The `Request` of another package may have a Node stream as its body, whose chunks may be text.
-      for await (const part of (this.#request.body ?? []) as AsyncIterable<unknown>) {
+      for await (const part of inTime(body as AsyncIterable<unknown>, this.#clock)) {
         const chunk = bytesIn(part) ?? Buffer.from(part as string);
         bytes += chunk.length;
         if (bytes > MAX_BODY_BYTES) throw bodyTooLarge();
@@ -109,6 +116,32 @@ export class FetchHttpRequest implements HttpRequest {
       contentType: of('content-type'),
       contentEncoding: of('content-encoding'),
     });
+  }
+}
+
+/**
+ * Yields the pieces of a body.
+ *
+ * @throws BodyRefused when the body has not arrived in time.
+ */
+async function* inTime(body: AsyncIterable<unknown>, clock: Clock): AsyncGenerator<unknown> {
+  const pieces = body[Symbol.asyncIterator]();
+  let isWhole = false;
+  let reportLate: (error: BodyRefused) => void = () => {};
+  const late = new Promise<never>((_resolve, reject) => {
+    reportLate = reject;
+  });
+  const timer = clock.setTimer(() => reportLate(bodyTooSlow()), BODY_TIMEOUT_MS);
+  try {
+    while (!isWhole) {
+      const { done, value } = await Promise.race([pieces.next(), late]);
+      isWhole = done === true;
+      if (!isWhole) yield value;
+    }
+  } finally {
+    timer.cancel();
+    // The rest is given up without waiting for it, because it may never arrive.
+    if (!isWhole) void pieces.return?.().catch(() => {});
   }
 }
 

@@ -5,8 +5,10 @@ import { bytesIn } from '../../core/primitives/foreign-objects.js';
 import type { AnswerStream } from '../../gateway/answer-stream.js';
 import type { ArrivingBody } from '../../gateway/request-body.js';
 import {
+  BODY_TIMEOUT_MS,
   BodyRefused,
   bodyTooLarge,
+  bodyTooSlow,
   guardedHeaders,
   type HttpAnswer,
   type HttpRequest,
@@ -18,8 +20,6 @@ import { isPlaceholder, textOfParsed } from './parsed-body.js';
 
 /** The limit of bytes that are written as text, which Node hands to the system together with the headers. */
 const MAX_TEXT_BYTES = 65_536;
-/** The time in which the body of a request must have arrived. */
-const BODY_TIMEOUT_MS = 10_000;
 
 /** A request of `node:http`. A framework may have read its body and left it on the request. */
 export interface NodeRequest extends IncomingMessage {
@@ -205,8 +205,7 @@ function withinBound(text: string): string {
 /** Returns the whole body, if it arrives in time. */
 function readAll(request: IncomingMessage, clock: Clock): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const tooSlow = (): void => reject(new BodyRefused(408, `the body did not arrive within ${BODY_TIMEOUT_MS} ms`));
-    const timer = clock.setTimer(tooSlow, BODY_TIMEOUT_MS);
+    const timer = clock.setTimer(() => reject(bodyTooSlow()), BODY_TIMEOUT_MS);
     request.once('close', () => timer.cancel());
     const chunks: Buffer[] = [];
     let bytes = 0;

@@ -62,9 +62,15 @@ export class BodyRefused extends Error {
 }
 
 export const MAX_BODY_BYTES = 65_536;
+/** The time in which the body of a request must have arrived. */
+export const BODY_TIMEOUT_MS = 10_000;
 
 export function bodyTooLarge(): BodyRefused {
   return new BodyRefused(413, `a body must be at most ${MAX_BODY_BYTES} bytes`);
+}
+
+export function bodyTooSlow(): BodyRefused {
+  return new BodyRefused(408, `the body did not arrive within ${BODY_TIMEOUT_MS} ms`);
 }
 
 /**
