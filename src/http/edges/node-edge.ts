@@ -107,7 +107,7 @@ export class NodeHttpRequest implements HttpRequest {
   }
 
   arrivingBody(): ArrivingBody | undefined {
-    const { rawBody, body, readableDidRead, headers } = this.#request;
+    const { rawBody, body, readableDidRead, readableEncoding, headers } = this.#request;
     if (!hasBody(this.#request)) return undefined;
     const bytes = bytesIn(rawBody) ?? bytesIn(body);
     if (bytes !== undefined) return { length: bytes.length, chunks: once(bytes) };
@@ -115,6 +115,13 @@ export class NodeHttpRequest implements HttpRequest {
       throw new BodyRefused(
         500,
         'the body was parsed and its bytes were not kept: mount the handler before the parser',
+      );
+    }
+    // The pieces would be text, from which the bytes of an image cannot be restored.
+    if (readableEncoding !== null) {
+      throw new BodyRefused(
+        500,
+        'the host has set an encoding for the body, which loses its bytes: mount the handler before that',
       );
     }
     const length = headers['content-length'];

@@ -7,7 +7,7 @@ import express from 'express';
 import fastify from 'fastify';
 import Koa from 'koa';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Handler } from '../../../../src/http/index.js';
+import { createApiKey, type Handler } from '../../../../src/http/index.js';
 import { HttpWorld } from '../../../support/worlds/http-world.js';
 import { APPID, SECRET } from '../../../support/worlds/world.js';
 
@@ -271,6 +271,21 @@ test('a Request whose body has been read is a clear 400', async () => {
   await request.text();
   const answer = (await (await world.handler.fetch(request)).json()) as { message: string };
   expect(answer.message).toBe('the body of this Request has been read already');
+});
+
+test('a call whose body the host decodes to text is a clear 500 and does not reach WeChat', async () => {
+  const { key, entry } = createApiKey({ scopes: ['call'] });
+  const options = { contracts: ['proxy'], keys: [entry], anonymous: false, onError: () => {} } as const;
+  await using world = new HttpWorld(options);
+  const origin = await listen(
+    createServer((request, response) => {
+      request.setEncoding('utf8');
+      world.handler.node(request, response);
+    }),
+  );
+  const init = { method: 'POST', body: Buffer.from([0xff]), headers: { authorization: `Bearer ${key}` } };
+  const answer = await fetch(`${origin}/proxy/${APPID}/cgi-bin/media/upload`, init);
+  expect(await answer.json()).toMatchObject({ status: 500, detail: expect.stringContaining('has set an encoding') });
 });
 
 test.each([
