@@ -42,12 +42,14 @@ export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<
   });
   logAcceptFailures(server, log, systemClock);
 
+  let isStopping = false;
   let end: (code: number) => void = () => {};
   const ended = new Promise<number>((resolve) => {
     end = resolve;
   });
   listenToSignals(process, systemClock, {
     stop(signal) {
+      isStopping = true;
       log.info('stopping', { signal });
       void stop(server, supervisor, signal).then(end);
     },
@@ -68,15 +70,17 @@ export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<
       pid: supervisor.pid,
       warning: access === 'loopback' ? WITHOUT_KEYS : undefined,
     });
-    const code = await ended;
-    log.info('stopped', { code });
-    return code;
   } catch (error) {
-    if (!supervisor.isStopping) throw error;
-    return await ended;
-  } finally {
-    server.close();
+    // A terminal sends its signal to the worker as well, so that a start may end because of it.
+    if (!isStopping) {
+      server.close();
+      throw error;
+    }
   }
+  const code = await ended;
+  log.info('stopped', { code });
+  server.close();
+  return code;
 }
 
 async function stop(server: Server, supervisor: Supervisor, signal: StopSignal): Promise<number> {

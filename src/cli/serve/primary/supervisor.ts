@@ -17,6 +17,7 @@ const LONGEST_PAUSE_MS = 30_000;
 /** The time after which a worker counts as healthy, so that the pauses between restarts begin with the shortest again. */
 const HEALTHY_MS = 60_000;
 const MAX_WAITING = 1_000;
+const STOP_SIGNALS: readonly string[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 export interface SupervisorInput {
   readonly fork: (why: StartReason) => WorkerProcess;
@@ -102,7 +103,7 @@ export class Supervisor {
     const leaving = [...this.#alive];
     for (const worker of leaving) worker.stop(idle);
     const endings = await Promise.all(leaving.map((worker) => this.#gone(worker)));
-    return endings.every(({ code }) => code === 0) ? 0 : 1;
+    return endings.every(hasFinished) ? 0 : 1;
   }
 
   /**
@@ -232,4 +233,12 @@ export class Supervisor {
   #inTurn(work: () => Promise<void>): void {
     this.#turn = this.#turn.then(work);
   }
+}
+
+/**
+ * Returns whether a worker has left nothing undone. A terminal sends its signal to both processes, and a worker that is
+ * still loading ends by it: later it ignores these signals.
+ */
+function hasFinished({ code, signal }: Ending): boolean {
+  return code === 0 || (signal !== null && STOP_SIGNALS.includes(signal));
 }

@@ -384,6 +384,14 @@ describe('a stop', () => {
     expect(said()).not.toContain('workerEnded');
   });
 
+  it('a stop returns 0 when a process that is still loading ends by the signal of the terminal', async () => {
+    const starting = supervisor.start().catch(() => {});
+    const stopping = supervisor.stop('close');
+    worker(1).end(null, 'SIGINT');
+    expect(await stopping).toBe(0);
+    await starting;
+  });
+
   it('a stop returns 1 for a process that had to be killed', async () => {
     await started();
     const stopping = supervisor.stop('wait');
