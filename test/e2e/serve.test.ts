@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FakeWeChat } from '../../src/testing/index.js';
 import { ServeWorld } from '../support/servers/serve-process.js';
 
@@ -196,6 +196,8 @@ describe('a server that is being stopped', () => {
     const again = setInterval(() => server.signal('SIGTERM'), 100);
     expect(await server.exited).toBe(128 + 15);
     clearInterval(again);
-    expect(() => process.kill(server.workerPid, 0)).toThrow('ESRCH');
+    // The worker has been killed, but the init process of a container may take seconds to remove it from the process table.
+    const isRemoved = (): void => expect(() => process.kill(server.workerPid, 0)).toThrow('ESRCH');
+    await vi.waitFor(isRemoved, { timeout: 10_000 });
   });
 });
