@@ -5,11 +5,14 @@ declare module 'co-wechat-api' {
     constructor(
       appid: string,
       secret: string,
-      getToken: () => Promise<{ accessToken: string; expireTime: number }>,
-      saveToken: (token: { accessToken: string; expireTime: number } | null) => Promise<void>,
-      tokenFromCustom: boolean,
+      getToken?: () => Promise<{ accessToken: string; expireTime: number }>,
+      saveToken?: (token: { accessToken: string; expireTime: number } | null) => Promise<void>,
+      tokenFromCustom?: boolean,
     );
     prefix: string;
+    snsPrefix: string;
+    wxaPrefix: string;
+    customservicePrefix: string;
     registerTicketHandle(
       getTicket: (type: string) => Promise<{ ticket: string; expireTime: number }>,
       saveTicket: (type: string, ticket: { ticket: string; expireTime: number }) => Promise<void>,

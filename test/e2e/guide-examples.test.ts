@@ -1,12 +1,17 @@
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { TokenManager } from 'wechat-token-manager';
+import { createHandler } from 'wechat-token-manager/http';
 import { FakeWeChat } from 'wechat-token-manager/testing';
 import { cardScript, createCardServer } from '../../examples/card-page.js';
 import { fetchThroughProxy } from '../../examples/fetch-through-proxy.js';
 import { sendText } from '../../examples/fetch-with-token.js';
+import { createCoWechatApi } from '../../examples/gateway-co-wechat-api.js';
+import { createEasyWechat } from '../../examples/gateway-node-easywechat.js';
+import { createWechatApi } from '../../examples/gateway-wechat-api.js';
 import { callApi, tokenSources } from '../../examples/migrate-wechat-api.js';
 import { mirrorToken } from '../../examples/mirror-token.js';
 import { restoreAuthorizers } from '../../examples/restore-authorizers.js';
@@ -143,4 +148,22 @@ test('card-page signs a card anew at each request of its page', async () => {
   expect(one).toMatchObject({ cardId: 'pCard', signType: 'SHA1', cardSign: expect.stringMatching(/^[0-9a-f]{40}$/) });
   expect(one['cardExt']).not.toBe(two['cardExt']);
   for (const name of ['cardId', 'cardExt', 'addCard', 'chooseCard']) expect(cardScript).toContain(name);
+});
+
+test('the SDKs of the guide to the gateway call WeChat with the token of the manager', async () => {
+  const handler = createHandler(tokens, { contracts: ['wechat'], trust: ['127.0.0.1'] });
+  const server = createServer(handler.node).listen(0, '127.0.0.1');
+  servers.push(server);
+  await once(server, 'listening');
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const ips = ['127.0.0.1'];
+  expect(await createCoWechatApi(origin, APPID, SECRET).getIp()).toMatchObject({ ip_list: ips });
+  const api = createWechatApi(origin, APPID, SECRET);
+  expect(await new Promise((resolve) => api.getIp((error, answer) => resolve(error ?? answer)))).toMatchObject({
+    ip_list: ips,
+  });
+  const client = createEasyWechat(origin, APPID, SECRET).getClient();
+  // node-easywechat keeps its token in a file of the working directory.
+  onTestFinished(() => rm(`official_account.access_token.${APPID}.${SECRET}.1.cache`, { force: true }));
+  expect((await client.get('/cgi-bin/getcallbackip', { params: {} })).toObject()).toMatchObject({ ip_list: ips });
 });

@@ -1,4 +1,4 @@
-// Plays a program that uses three SDKs which nobody changed, with one setting each. It repeats their calls until it is told to
+// Plays a program that uses three unchanged SDKs, with one setting each. It repeats their calls until it is told to
 // stop, and then tells its parent what succeeded and what failed.
 //
 // usage: sdk-program.mjs <server> <appid> <secret> <picture file>
