@@ -125,6 +125,9 @@ export class Records {
     this.cache.set(cached);
     for (const listener of this.#listeners) listener(cached);
     this.#clock.watchLife(lifeMs(grant));
+    // By the clock of the process that stores a record, that is hardly ever due or in the future. If the clock of the
+    // store was set, processes notice that at different times, and until then each would replace what the other stored.
+    if (adoption.source === 'store' && (cached.isFromTheFuture || this.isDue(cached))) this.#clock.doubt();
     const isNews = before === undefined ? adoption.announceFirst : before.value !== grant.value;
     if (isNews) this.#announce(cached, adoption);
     return cached;

@@ -1,7 +1,10 @@
 import type { Clock, ClockTimer } from '../concurrency/clock.js';
 import { CLOCK_JUMP_MS } from '../concurrency/time-limits.js';
+import { noop } from '../primitives/noop.js';
 
 const SYNC_EVERY_MS = 60_000;
+/** The minimum time between two samples that are taken because of a doubt. */
+const DOUBT_EVERY_MS = 1_000;
 /** The maximum difference between two clocks that is ignored, since the times of files are no more precise. */
 const NOISE_MS = 20;
 /**
@@ -84,6 +87,15 @@ export class StoreClock implements Clock {
   /** Shortens the interval of checks if tokens with a lifetime of `lifeMs` need it. */
   watchLife(lifeMs: number): void {
     this.#tickEveryMs = Math.min(this.#tickEveryMs, Math.max(100, lifeMs / 20));
+  }
+
+  /**
+   * Samples the offset now instead of up to a minute later, at most once a second, because another process seems to go
+   * by another time of the store.
+   */
+  doubt(): void {
+    const isRunning = this.#tick !== undefined;
+    if (isRunning && this.#clock.monotonic() - this.#syncedAt >= DOUBT_EVERY_MS) void this.sync().catch(noop);
   }
 
   /** Samples the offset. Concurrent calls share one sample. Rejects if the store does. */

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { type Clock, TokenError } from '../../../../src/index.js';
+import { wait } from '../../../../src/core/concurrency/clock.js';
+import { type Clock, TokenError, type TokenStore } from '../../../../src/index.js';
+import { shared } from '../../../support/stores/shared-store.js';
 import { APPID, TYPE, World } from '../../../support/worlds/world.js';
 
 const LIFE_MS = 7_200_000;
@@ -173,3 +175,26 @@ test('a failed refresh is retried in time though the clock was set back meanwhil
   await world.clock.advance(120_000);
   expect(world.wechat.calls).toBeGreaterThan(before);
 });
+
+test.each([LIFE_MS, -LIFE_MS])(
+  'processes that notice at different times that the clock of the store was set by %i ms do not replace the tokens of each other',
+  async (stepMs) => {
+    let setByMs = 0;
+    const store = (memory: TokenStore): TokenStore => ({
+      ...shared(memory),
+      now: async () => (await memory.now()) + setByMs,
+    });
+    await using world = new World({ store });
+    world.wechat.always = async () => {
+      await wait(world.clock, 100);
+      return {};
+    };
+    await world.registered();
+    await world.clock.advance(30_000);
+    await world.manager().start();
+    await world.clock.advance(1_000);
+    setByMs = stepMs;
+    await world.clock.advance(120_000);
+    expect(world.wechat.calls).toBeLessThanOrEqual(4);
+  },
+);
