@@ -18,6 +18,8 @@ export interface DeliveryMessage {
   /** The signing secrets of the server, from which the secret of each app is derived. Without any, the message is not signed. */
   readonly secrets: readonly WebhookSecret[];
   readonly typeNumbers: TypeNumbers;
+  /** The instant at which the token expires on the present clock. */
+  readonly endsAt: number;
   readonly now: number;
 }
 
@@ -26,9 +28,9 @@ export interface DeliveryMessage {
  * https://www.standardwebhooks.com.
  */
 export function requestFor(message: DeliveryMessage): GuardedRequest {
-  const { key, notify, grant, version, secrets, typeNumbers, now } = message;
+  const { key, notify, grant, version, secrets, typeNumbers, endsAt, now } = message;
   const url = withKeyInQuery(notify, key, typeNumbers);
-  const body = JSON.stringify(answerOf(key, grant, secondsLeft(grant.expiresAt, now)));
+  const body = JSON.stringify(answerOf(key, grant, secondsLeft(endsAt, now)));
   const signed =
     secrets.length === 0
       ? {}

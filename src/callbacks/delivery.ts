@@ -183,12 +183,13 @@ export class Delivery {
 
   /** Sends the token, and returns the error; `undefined` when the target has accepted it. */
   async #send({ grant, version }: Owed): Promise<TokenError | undefined> {
-    const { clock, requests, typeNumbers, secrets } = this.#parts;
+    const { clock, records, requests, typeNumbers, secrets } = this.#parts;
     const key = this.#key;
     this.#unnoted = undefined;
     try {
       const now = clock.now();
-      const request = requestFor({ key, notify: this.notify, grant, version, secrets, typeNumbers, now });
+      const endsAt = records.presentEndOf(key, grant);
+      const request = requestFor({ key, notify: this.notify, grant, version, secrets, typeNumbers, endsAt, now });
       const { status } = await requests.send(request);
       if (status >= 200 && status <= 299) return undefined;
       const message = `${(request.url as URL).host} answered with status ${status}`;

@@ -14,7 +14,7 @@ import type { Rotation } from '../model/rotation.js';
 import type { TokenKey } from '../model/token-key.js';
 import { type ReadResult, TokenRecord } from '../model/token-record.js';
 import type { KeyDocument, StoredGrant } from '../store/key-document.js';
-import { redated } from '../store/redated.js';
+import { lateByMs, redated } from '../store/redated.js';
 import type { StoreClock } from '../store/store-clock.js';
 import { CachedRecord } from './cached-record.js';
 import { DisplacedRecords } from './displaced-records.js';
@@ -39,6 +39,16 @@ export interface Adoption {
   /** Whether the record is announced although no record was known before. A changed value is always announced. */
   readonly announceFirst: boolean;
 }
+
+/** The value of a token and the instants by which its end is known. */
+export type DatedToken = Pick<StoredGrant, 'value' | 'obtainedAt' | 'expiresAt'>;
+
+/** Reads WeChat's answer for a record; `endOf` tells when its grant expires on the present clock. */
+export type ReadStoredResult = (
+  key: TokenKey,
+  version: number,
+  endOf: (grant: StoredGrant) => number,
+) => ReturnType<ReadResult>;
 
 /** The apps that this process knows to be registered. */
 export type Registered = Pick<Registrations, 'hasApp'>;
@@ -69,7 +79,7 @@ export class Records {
     clock: StoreClock,
     events: Events,
     times: RefreshTimes,
-    readResult: ReadResult,
+    readResult: ReadStoredResult,
     registered: Registered,
   ) {
     this.cache = cache;
@@ -77,7 +87,7 @@ export class Records {
     this.#clock = clock;
     this.#events = events;
     this.#times = times;
-    this.#readResult = readResult;
+    this.#readResult = (key, version) => readResult(key, version, (grant) => this.presentEndOf(key, grant));
     this.#registered = registered;
     this.displaced = new DisplacedRecords(cache, clock, (cached) => this.leftMs(cached));
   }
@@ -166,10 +176,18 @@ export class Records {
   /**
    * Returns the remaining lifetime of a stored grant, by both clocks if this process holds it or has held it recently.
    */
-  leftOfGrantMs(key: TokenKey, grant: StoredGrant): number {
+  leftOfGrantMs(key: TokenKey, grant: DatedToken): number {
     const byWallMs = grant.expiresAt - this.#clock.now();
     const end = this.#knownEnd(key, grant);
     return end === undefined ? byWallMs : Math.min(byWallMs, end - this.#clock.monotonic());
+  }
+
+  /**
+   * Returns when a token that leaves this process expires on the present clock: earlier than is stored if the clock was
+   * set back since the token was obtained.
+   */
+  presentEndOf(key: TokenKey, grant: DatedToken): number {
+    return grant.expiresAt - lateByMs(grant, this.#clock.now(), this.leftOfGrantMs(key, grant));
   }
 
   /**
@@ -346,7 +364,7 @@ export class Records {
   }
 
   /** Returns when a grant expires by the monotonic clock, if this process holds it or has held it recently. */
-  #knownEnd(key: TokenKey, grant: StoredGrant): number | undefined {
+  #knownEnd(key: TokenKey, grant: DatedToken): number | undefined {
     const held = this.cache.get(key);
     if (held !== undefined && isSameGrant(held, grant)) return held.endsAtMonotonic;
     return this.#ends.get(key, grant);
@@ -373,7 +391,7 @@ export class Records {
 }
 
 /** Returns whether both come from the same answer of WeChat, regardless of version and due. */
-function isSameGrant(held: CachedRecord, { value, obtainedAt, expiresAt }: StoredGrant): boolean {
+function isSameGrant(held: CachedRecord, { value, obtainedAt, expiresAt }: DatedToken): boolean {
   return held.value === value && held.obtainedAt === obtainedAt && held.expiresAt === expiresAt;
 }
 

@@ -141,6 +141,18 @@ describe('a delivery', () => {
     expect(told.at(-1)?.left).toBeLessThan(6_900);
   });
 
+  it('the body of an attempt after the clock was set back has the lifetime that is left', async () => {
+    refuse();
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: 'jsapi_ticket', notify: NOTIFY }] });
+    await tokens.put(APPID, 'jsapi_ticket', { value: 'T', expiresInSeconds: 7_200 });
+    await world.clock.advance(5_400_000);
+    const before = targets.sent.length;
+    world.clock.jump(-HOUR_MS);
+    await world.clock.advance(700_000);
+    expect(targets.sent.length).toBeGreaterThan(before);
+    for (const { body } of targets.sent.slice(before)) expect(JSON.parse(body).expires_in).toBeLessThanOrEqual(1_800);
+  });
+
   it('the query of a delivery has the subject, and the name of a type without a number', async () => {
     const task = { type: 'wx_card_ticket', subject: 'a&b=c', notify: 'http://shop.test/' } as const;
     await tokens.register({ appid: APPID, secret: SECRET, tasks: [task] });

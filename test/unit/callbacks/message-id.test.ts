@@ -60,7 +60,7 @@ describe('message ids', () => {
       };
       const key = { appid: 'wx1', type: 'access_token' };
       const message = { key, notify: 'http://shop.test/', version: 3, secrets: [SECRET], typeNumbers: NUMBERS };
-      return requestFor({ ...message, grant, now: AT * 1_000 }).headers?.['webhook-id'];
+      return requestFor({ ...message, grant, endsAt: grant.expiresAt, now: AT * 1_000 }).headers?.['webhook-id'];
     });
     expect(ids).toEqual([0, 1].map((later) => `${sha('wx1\n0\n')}-3-${CONTENT.expiresAt + later}`));
   });

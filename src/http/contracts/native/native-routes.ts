@@ -1,3 +1,4 @@
+import { tokenKey } from '../../../core/model/token-key.js';
 import type { TokenRecord } from '../../../core/model/token-record.js';
 import { secondsLeft } from '../../../core/primitives/lifetime-left.js';
 import { TaskReplacements } from '../../../core/registry/task-replacements.js';
@@ -103,17 +104,18 @@ async function refresh(context: RequestContext, services: RouteServices): Promis
  * Stores a grant. A caller with the scope `register` may lack `read`, so that the answer contains the lifetime but not
  * the token.
  */
-async function put(context: RequestContext, { manager, clock }: RouteServices): Promise<HttpAnswer> {
+async function put(context: RequestContext, { manager, clock, records }: RouteServices): Promise<HttpAnswer> {
   const appid = context.param('appid');
   const type = context.param('type');
   if (!manager.hasType(type)) throw noSuchType();
   const options = subjectOptions(context.query('subject'));
   const grant = grantIn(await context.json());
-  const { expiresAt, version } = await manager.put(appid, type, grant, options).catch((error: unknown) => {
+  const record = await manager.put(appid, type, grant, options).catch((error: unknown) => {
     throw withWireNames(error);
   });
-  const expires_in = secondsLeft(expiresAt, clock.now());
-  return jsonAnswer(200, { appid, type, ...options, expires_in, expires_at: expiresAt, version });
+  const expires_at = records.presentEndOf(tokenKey(appid, type, options.subject), record);
+  const expires_in = secondsLeft(expires_at, clock.now());
+  return jsonAnswer(200, { appid, type, ...options, expires_in, expires_at, version: record.version });
 }
 
 async function replace(context: RequestContext, replacements: TaskReplacements): Promise<HttpAnswer> {
@@ -158,10 +160,12 @@ function subjectOptions(subject: string | undefined): { readonly subject?: strin
   return subject === undefined ? {} : { subject };
 }
 
-function answerWith({ appid, type, options }: KeyInPath, record: TokenRecord, { clock }: RouteServices): HttpAnswer {
-  const { value, expiresAt, version } = record;
-  const expires_in = secondsLeft(expiresAt, clock.now());
-  const body = { appid, type, ...options, value, expires_in, expires_at: expiresAt, version };
+function answerWith(key: KeyInPath, record: TokenRecord, { clock, records }: RouteServices): HttpAnswer {
+  const { appid, type, options } = key;
+  const { value, version } = record;
+  const expires_at = records.presentEndOf(tokenKey(appid, type, options.subject), record);
+  const expires_in = secondsLeft(expires_at, clock.now());
+  const body = { appid, type, ...options, value, expires_in, expires_at, version };
   return jsonAnswer(200, body, { ETag: etagOf(record) });
 }
 

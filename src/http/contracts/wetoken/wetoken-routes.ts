@@ -85,13 +85,13 @@ async function get(context: RequestContext, kind: Kind, services: RouteServices)
 }
 
 async function refreshIfDue(context: RequestContext, kind: Kind, services: RouteServices): Promise<HttpAnswer> {
-  const { manager, records, clock } = services;
+  const { manager, records } = services;
   const appid = context.param('appid');
   // This loads the record into memory.
-  const { expiresAt } = await manager.getRecord(appid, kind.type);
+  await manager.getRecord(appid, kind.type);
   const held = records.cache.get(tokenKey(appid, kind.type, undefined));
   // A longer remaining lifetime than the current token has makes the call join or start a refresh.
-  const leastMs = held !== undefined && records.isDue(held) ? expiresAt - clock.now() + 1 : 0;
+  const leastMs = held !== undefined && records.isDue(held) ? records.leftMs(held) + 1 : 0;
   return answerWith(appid, kind, Math.max(leastMs, LEAST_LEFT_MS), services);
 }
 
@@ -99,13 +99,14 @@ async function answerWith(
   appid: string,
   { type, field }: Kind,
   minValidityMs: number,
-  { manager, clock }: RouteServices,
+  { manager, records, clock }: RouteServices,
 ): Promise<HttpAnswer> {
-  const { value, expiresAt } = await manager.getRecord(appid, type, { minValidityMs });
+  const record = await manager.getRecord(appid, type, { minValidityMs });
+  const expiresAt = records.presentEndOf(tokenKey(appid, type, undefined), record);
   return jsonAnswer(200, {
     errcode: 0,
     errmsg: 'success',
-    [field]: value,
+    [field]: record.value,
     expires_in: secondsLeft(expiresAt, clock.now()),
     expires_date: shanghaiTime(expiresAt),
   });

@@ -32,6 +32,16 @@ test('a clock set back makes the token due once, without a loop', async () => {
   expect(await tokens.get(APPID, TYPE)).toBe('token-2');
 });
 
+test("WeChat's answer has the lifetime that is left after the clock was set back", async () => {
+  await using world = new World();
+  world.wechat.next({ value: 'A', result: { access_token: 'A', expires_in: 7_200 } });
+  const tokens = await world.registered();
+  const record = await tokens.getRecord(APPID, TYPE);
+  await world.clock.advance(5_400_000);
+  world.clock.jump(-3_600_000);
+  expect(await record.result()).toEqual({ access_token: 'A', expires_in: 1_800 });
+});
+
 test('a clock set forward a day causes one refresh, and the old token is not answered', async () => {
   await using world = new World();
   const tokens = await world.registered();

@@ -42,6 +42,15 @@ describe('GET /tokens/:appid/:type', () => {
     expect((await world.ask(TOKEN, { headers: { 'If-None-Match': etag } })).status).toBe(200);
   });
 
+  test('a token is answered with the lifetime that is left after the clock was set back', async () => {
+    await using world = await registered();
+    await world.ask(TOKEN);
+    await world.clock.advance(5_400_000);
+    world.clock.jump(-3_600_000);
+    const expires_at = world.clock.now() + 1_800_000;
+    expect((await world.ask(TOKEN)).body).toMatchObject({ value: 'token-1', expires_in: 1_800, expires_at });
+  });
+
   test('a token of a subject is answered with its subject', async () => {
     await using world = await registered();
     await world.tokens.put(APPID, 'oauth2_access_token', { value: 'v', expiresInSeconds: 60 }, { subject: 'openid' });

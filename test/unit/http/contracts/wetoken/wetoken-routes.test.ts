@@ -48,6 +48,16 @@ test('a token is answered with its remaining lifetime and its expiry in China ti
   expect((await world.ask(path)).body).toMatchObject({ expires_in: 7_198, expires_date: '20260101100000' });
 });
 
+test('a token is answered with the lifetime that is left after the clock was set back', async () => {
+  await using world = await created();
+  const path = `/${APPID}/wechat/token/get`;
+  await world.ask(path);
+  await world.clock.advance(5_400_000);
+  world.clock.jump(-3_600_000);
+  const left = { expires_in: 1_800, expires_date: '20260101090000' };
+  expect((await world.ask(path)).body).toMatchObject({ access_token: 'token-1', ...left });
+});
+
 test('a ticket is answered as the member ticket', async () => {
   await using world = await created();
   await world.tokens.put(APPID, 'jsapi_ticket', TICKET);
