@@ -15,6 +15,7 @@ import { ClaimedKeys } from './claimed-keys.js';
 import { DueRepair } from './due-repair.js';
 import { FleetRateLimit } from './fleet-rate-limit.js';
 import { FunctionTasks } from './function-tasks.js';
+import { HurriedDues } from './hurried-dues.js';
 import { ScheduleRounds } from './schedule-rounds.js';
 import { StoredDues } from './stored-dues.js';
 import { UnreadableClaims } from './unreadable-claims.js';
@@ -38,6 +39,7 @@ export class FleetScheduler implements Scheduler {
   readonly #unreadable: UnreadableClaims;
   readonly #claimLoop: ClaimLoop;
   readonly #functionTasks: FunctionTasks;
+  readonly #hurried: HurriedDues;
   readonly #repair: DueRepair;
   readonly #rounds: ScheduleRounds;
 
@@ -46,6 +48,7 @@ export class FleetScheduler implements Scheduler {
     this.#parts = parts;
     this.#rateLimit = new FleetRateLimit(store, reader, clock, rates);
     this.#storedDues = new StoredDues(parts);
+    this.#hurried = new HurriedDues(this.#storedDues, clock);
     const unreadable = new UnreadableClaims(store, clock);
     this.#unreadable = unreadable;
     const ofKeys = { rateLimit: this.#rateLimit, storedDues: this.#storedDues, unreadable };
@@ -78,7 +81,7 @@ export class FleetScheduler implements Scheduler {
 
   async stop(): Promise<void> {
     this.#dispatcher.stop();
-    await Promise.all([this.#claimLoop, this.#functionTasks, this.#rounds].map((one) => one.stop()));
+    await Promise.all([this.#claimLoop, this.#functionTasks, this.#rounds, this.#hurried].map((one) => one.stop()));
     // No further claim is in progress, so that none adds to these.
     await this.#unreadable.stop();
   }
@@ -112,10 +115,10 @@ export class FleetScheduler implements Scheduler {
   }
 
   makeDueNow(key: TokenKey): void {
-    void this.#storedDues.makeDueNow(key).catch(noop);
+    this.#hurried.hurry(key);
   }
 
   makeAppDueNow(appid: string): void {
-    void this.#storedDues.makeAllDueNow(appid).catch(noop);
+    this.#hurried.hurryApp(appid);
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
+import { TokenError } from '../../../../src/index.js';
 import { appids, FleetWorld, keyOf, type Process, seeded } from '../../../support/worlds/fleet-world.js';
 import { APPID, SECRET, TYPE } from '../../../support/worlds/world.js';
 
@@ -218,4 +219,22 @@ test('a restart after a day refreshes what is due at once, oldest first', async 
   await world.clock.advance(3_000);
   const oldestFirst = dues.sort((left, right) => left.at - right.at).map(({ id }) => id);
   expect(world.fetches.map(({ appid }) => keyOf(appid))).toEqual(oldestFirst);
+});
+
+test('a key with a new secret is refreshed soon though the store failed when it was made due', async () => {
+  await using world = new FleetWorld({ random: seeded(1) });
+  world.wechat.next(new TokenError('UPSTREAM_REJECTED', 'invalid appsecret', { errcode: 40125 }));
+  const { tokens, way } = await world.started();
+  await world.register(tokens, APPID);
+  await world.clock.advance(5_000);
+  expect(world.wechat.calls).toBe(1);
+  way.before = (method, id) => {
+    if (method === 'set' && id === keyOf(APPID)) throw new Error('disk full');
+  };
+  await tokens.register({ appid: APPID, secret: 'the right one' });
+  await world.clock.advance(1_000);
+  way.before = () => {};
+  await world.clock.advance(10_000);
+  expect(world.wechat.calls).toBe(2);
+  expect(tokens.peek(APPID, TYPE)).toBeDefined();
 });
