@@ -1,7 +1,7 @@
 import type { RegistrationPlan, TaskPlan } from '../model/registration.js';
 import type { Due, StoredDocument } from '../model/store.js';
 import { DELIVERY_LANE, documentId } from '../model/token-key.js';
-import type { JsonObject } from '../primitives/json.js';
+import { isJsonObject, type JsonObject } from '../primitives/json.js';
 import { seal, unseal } from '../store/document-codec.js';
 
 /** A document whose due schedules a task. */
@@ -55,6 +55,14 @@ export function scheduledDocuments(tasks: readonly ScheduledTask[]): ScheduledDo
 export function dueContent(id: string, before: StoredDocument | undefined, due: Due, isTaskChanged: boolean): Content {
   const data = before === undefined ? seal(id, {}) : sameRecord(before);
   return { data, due, differs: before?.due === undefined || isTaskChanged };
+}
+
+/** Returns whether a key's document has a failure of another registration than the one with these versions. */
+export function hasFailedBefore(stored: StoredDocument | undefined, registration: string): boolean {
+  const trying = stored?.data['trying'];
+  const failed = isJsonObject(trying) ? trying['registration'] : undefined;
+  // The versions of pushed tokens may follow.
+  return typeof failed === 'string' && !`${failed}:`.startsWith(`${registration}:`);
 }
 
 /** Returns the data of a key's document for another write, in which its record keeps its version. */

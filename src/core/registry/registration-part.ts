@@ -132,9 +132,11 @@ export class RegistrationPartWriter {
     await this.#writer.write(decided.slice(0, -1), lease, settled);
     await this.#writer.write(decided.slice(-1), lease, settled);
     const written = new Set(settled.flatMap(({ id, isWritten }) => (isWritten || done.has(id) ? id : [])));
+    const versions = new Map(settled.map(({ id, version }) => [id, version]));
     const dues = scheduled.map((document) => {
       const isTaskChanged = written.has(document.taskId) && !done.has(document.id);
-      return dueTarget(document, now, isTaskChanged);
+      const registration = `${versions.get(appId)}:${versions.get(document.taskId)}`;
+      return dueTarget(document, now, isTaskChanged, registration);
     });
     await this.#writer.write(await this.#decide(dues, stored), lease, settled);
     if (app !== undefined && written.has(appId)) this.#hurryApp(plan.appid);

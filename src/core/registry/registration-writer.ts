@@ -6,7 +6,7 @@ import { canonicalJson } from '../primitives/checksum.js';
 import type { DocumentReader } from '../store/document-reader.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import { contended } from '../store/write-errors.js';
-import { type Content, dueContent, type ScheduledDocument } from './registration-content.js';
+import { type Content, dueContent, hasFailedBefore, type ScheduledDocument } from './registration-content.js';
 import type { RegistrationLease } from './registration-lease.js';
 
 /** A document of a registration and the decision on its new content. */
@@ -190,10 +190,23 @@ function dueOption(due: Content['due']): { readonly due?: NonNullable<Content['d
   return due === undefined ? {} : { due };
 }
 
-/** Returns the target that makes a task due. */
-export function dueTarget({ id, lane }: ScheduledDocument, at: number, isTaskChanged: boolean): Target {
+/**
+ * Returns the target that makes a task due.
+ *
+ * @param registration - the versions of the app and the task, by which a failure with an earlier input is known: an
+ *   earlier call may have written the task without making it due.
+ */
+export function dueTarget(
+  { id, lane }: ScheduledDocument,
+  at: number,
+  isTaskChanged: boolean,
+  registration: string,
+): Target {
   return {
     id,
-    decide: async (before): Promise<Decision> => ({ before, ...dueContent(id, before, { lane, at }, isTaskChanged) }),
+    decide: async (before): Promise<Decision> => {
+      const isChanged = isTaskChanged || hasFailedBefore(before, registration);
+      return { before, ...dueContent(id, before, { lane, at }, isChanged) };
+    },
   };
 }

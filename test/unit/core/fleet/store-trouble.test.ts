@@ -238,3 +238,24 @@ test('a key with a new secret is refreshed soon though the store failed when it 
   expect(world.wechat.calls).toBe(2);
   expect(tokens.peek(APPID, TYPE)).toBeDefined();
 });
+
+test('a registration that is repeated makes the task due that a process wrote before it died', async () => {
+  await using world = new FleetWorld({ random: seeded(1) });
+  world.wechat.next(new TokenError('UPSTREAM_REJECTED', 'invalid params', { errcode: 40125 }));
+  const first = await world.started();
+  await world.register(first.tokens, APPID);
+  await world.clock.advance(5_000);
+  expect(world.wechat.calls).toBe(1);
+  const registration = { appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: { right: true } }] } as const;
+  first.way.afterSet = (id) => {
+    if (!id.startsWith('task/')) return undefined;
+    first.die();
+    return new Promise(() => {});
+  };
+  first.tokens.register(registration).catch(() => {});
+  await world.clock.advance(25_000);
+  const second = await world.started();
+  await second.tokens.register(registration);
+  await world.clock.advance(10_000);
+  expect(world.wechat.calls).toBe(2);
+});
