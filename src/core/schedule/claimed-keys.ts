@@ -5,12 +5,13 @@ import type { RefreshReason } from '../model/refresher.js';
 import type { Lease } from '../model/store.js';
 import { keyId, registrationIds, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
+import { isMadeWith } from '../records/fingerprint.js';
 import type { Records } from '../records/records.js';
 import type { RetryStates } from '../records/retry-states.js';
 import type { Claim, OpenedClaim } from '../refresh/claim.js';
 import type { DueHandler } from '../refresh/scheduler.js';
 import type { Registry } from '../registry/registry.js';
-import { type KeyDocument, reportedGrant } from '../store/key-document.js';
+import { type KeyDocument, type RetryState, reportedGrant } from '../store/key-document.js';
 import type { KeyDocuments } from '../store/key-documents.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
@@ -124,12 +125,13 @@ export class ClaimedKeys {
 
   /** Defers a key whose due nothing else has set, and releases the lease if it has not been used. */
   async #finish(key: TokenKey, { outcome, unused, hasAsked }: Done, signal: AbortSignal): Promise<void> {
-    const { store, storedDues, clock, rateLimit } = this.#parts;
+    const { store, storedDues, retryStates, clock, rateLimit } = this.#parts;
     if (outcome === 'settled') this.#passes.delete(keyId(key));
     else if (!signal.aborted) {
       const at = clock.now() + Math.min(this.#pauseMs(key, outcome), this.#untilTriedHereMs(key));
       // One write defers the key and releases the lease, so that the key is not claimed in between.
-      if (await storedDues.postpone(key, at, outcome === 'tried', unused)) {
+      const isOutdated = (trying: RetryState): boolean => !isMadeWith(trying, retryStates.fingerprint(key));
+      if (await storedDues.postpone(key, at, outcome === 'tried', unused, isOutdated)) {
         // A key that could not be deferred stays due at once. Its permit is not refunded then, since only that limits
         // how often it is claimed.
         if (!hasAsked) rateLimit.refund();

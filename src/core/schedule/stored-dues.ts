@@ -4,7 +4,7 @@ import type { Lease, StoredDocument } from '../model/store.js';
 import { documentId, parseKey, registrationIds, type TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { DocumentReader } from '../store/document-reader.js';
-import { heldBackUntil, type KeyDocument, nextDueAt, readKeyDocument } from '../store/key-document.js';
+import { heldBackUntil, type KeyDocument, nextDueAt, type RetryState, readKeyDocument } from '../store/key-document.js';
 import type { KeyDocuments } from '../store/key-documents.js';
 import { checkRegistration } from '../store/registration-check.js';
 import type { Storage } from '../store/storage.js';
@@ -31,16 +31,25 @@ export class StoredDues {
    *
    * @param isTried - whether an attempt for the stale report has been made.
    * @param lease - released by the same write.
+   * @param isOutdated - whether a failure was made with another input than the present one, so that it defers nothing.
    * @returns whether the document was written, and the lease released.
    */
-  async postpone(key: TokenKey, at: number, isTried: boolean, lease?: Lease): Promise<boolean> {
+  async postpone(
+    key: TokenKey,
+    at: number,
+    isTried: boolean,
+    lease?: Lease,
+    isOutdated: (trying: RetryState) => boolean = () => false,
+  ): Promise<boolean> {
     const stored = await this.#stored(key);
     const now = this.#clock.now();
     if (stored?.due !== undefined && stored.due.at > now && stored.due.at <= now + FARTHEST_DUE_MS) return false;
     if (stored === undefined && (await checkRegistration(this.#store, key, { hadTask: true })) === 'gone') return false;
     const found = await this.#reader.read(stored, readKeyDocument);
     const document = isTried ? { ...found, report: undefined } : found;
-    return this.#write(key, document, Math.max(at, nextDueAt(document, this.#clock.now())), lease);
+    const { trying } = document;
+    const counting = trying !== undefined && isOutdated(trying) ? { ...document, trying: undefined } : document;
+    return this.#write(key, document, Math.max(at, nextDueAt(counting, this.#clock.now())), lease);
   }
 
   /** Makes a key due now that has failed or was deferred, because the obstacle to its attempts is gone. */

@@ -259,3 +259,15 @@ test('a registration that is repeated makes the task due that a process wrote be
   await world.clock.advance(10_000);
   expect(world.wechat.calls).toBe(2);
 });
+
+test('a key that could not be attempted is not deferred by a failure with earlier params', async () => {
+  await using world = new FleetWorld({ random: seeded(1) });
+  world.wechat.next(new TokenError('UPSTREAM_REJECTED', 'invalid params', { errcode: 40125 }));
+  const { tokens } = await world.started();
+  await world.register(tokens, APPID);
+  await world.clock.advance(5_000);
+  world.wechat.dependencies = [{ appid: 'wx-other', type: 'oauth2_access_token', subject: 'user' }];
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [{ type: TYPE, params: { right: true } }] });
+  await world.clock.advance(2_000);
+  expect((await world.document(keyOf(APPID)))?.due?.at).toBeLessThan(world.clock.now() + 120_000);
+});
