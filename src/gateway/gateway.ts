@@ -5,7 +5,6 @@ import type { UpstreamAnswer } from './answer-receiver.js';
 import type { AnswerStream } from './answer-stream.js';
 import { CallLimits } from './call-limits.js';
 import { type CallReport, codesIn, measure } from './call-report.js';
-import type { CallToken, CallTokens } from './call-tokens.js';
 import { comparablePath } from './canonical-path.js';
 import { DeafCalls } from './deaf-calls.js';
 import { headersFromWeChat, headersToWeChat } from './forwarded-headers.js';
@@ -15,6 +14,7 @@ import { withToken } from './query-pieces.js';
 import { type ArrivingBody, type CallBody, isHeld, readWhole } from './request-body.js';
 import { isStaleAnswer } from './stale-answer-code.js';
 import { BETWEEN_BYTES_MS, StallGuard } from './stall-guard.js';
+import type { CallToken, CallTokens } from './tokens/call-tokens.js';
 import { Upstream, type WhenGone } from './upstream.js';
 
 const BROKEN = { failure: 'the answer ended before it was whole' };

@@ -67,6 +67,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'contracts/scheduler',
     'contracts/wetoken',
     'contracts/native',
+    'contracts/wechat',
     'contracts/proxy',
     'health',
     'metrics',

@@ -10,7 +10,7 @@ import type { Registry } from '../../core/registry/registry.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import type { CallCounts } from '../../gateway/call-counts.js';
 import type { Gateway } from '../../gateway/gateway.js';
-import type { KnownTokens } from '../../gateway/known-tokens.js';
+import type { KnownTokens } from '../../gateway/tokens/known-tokens.js';
 import type { AccessCheck } from '../access/access-check.js';
 import type { Peers } from '../access/peers.js';
 import type { SecretCheck } from '../access/secret-check.js';

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { DocumentReader } from '../../../src/core/store/document-reader.js';
 import { SupervisedStore } from '../../../src/core/store/supervised-store.js';
-import { KnownTokens } from '../../../src/gateway/known-tokens.js';
-import { StoredTokens } from '../../../src/gateway/stored-tokens.js';
-import { tokenHash } from '../../../src/gateway/token-hash.js';
-import { type KnownToken, TokenIndex } from '../../../src/gateway/token-index.js';
+import { KnownTokens } from '../../../src/gateway/tokens/known-tokens.js';
+import { StoredTokens } from '../../../src/gateway/tokens/stored-tokens.js';
+import { tokenHash } from '../../../src/gateway/tokens/token-hash.js';
+import { type KnownToken, TokenIndex } from '../../../src/gateway/tokens/token-index.js';
 import { MemoryStore } from '../../../src/index.js';
 import { FakeClock } from '../../../src/testing/index.js';
 

@@ -1,6 +1,6 @@
 import { assertAppid, tokenKey } from '../../../core/model/token-key.js';
-import type { CallToken } from '../../../gateway/call-tokens.js';
 import { comparablePath, isCanonicalPath } from '../../../gateway/canonical-path.js';
+import type { CallToken } from '../../../gateway/tokens/call-tokens.js';
 import { tokenParameterOf } from '../../../wechat/token-parameter.js';
 import type { HttpAnswer } from '../../messages/http-message.js';
 import { assertForwardable, forward } from '../../routing/forwarded-call.js';

@@ -1,7 +1,7 @@
 import { tokenKey } from '../../../core/model/token-key.js';
 import type { JsonObject } from '../../../core/primitives/json.js';
-import type { KnownTokens } from '../../../gateway/known-tokens.js';
 import type { ArrivingBody } from '../../../gateway/request-body.js';
+import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
 import { assertForwardable, forward } from '../../routing/forwarded-call.js';
 import type { RequestContext } from '../../routing/request-context.js';

@@ -1,8 +1,8 @@
+import { PairTrials } from '../../../gateway/pair-trials.js';
 import type { Refusal } from '../../access/refusal.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import { RouteFailure } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
-import { PairTrials } from './pair-trials.js';
 import { ERRCODES, refusedWith } from './wechat-answers.js';
 
 type Services = Pick<

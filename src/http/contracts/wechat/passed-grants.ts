@@ -1,10 +1,9 @@
 import type { Grant } from '../../../core/model/refresher.js';
 import { tokenKey } from '../../../core/model/token-key.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/primitives/json.js';
-import { decodedAnswer } from '../../../gateway/decoded-answer.js';
+import { contentOf } from '../../../gateway/answer-content.js';
 import type { GatewayAnswer } from '../../../gateway/gateway.js';
-import type { KnownTokens } from '../../../gateway/known-tokens.js';
-import { parseAnswer } from '../../../wechat/answer.js';
+import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import { USER_TOKEN } from './wechat-paths.js';
 
@@ -64,11 +63,6 @@ export class PassedGrants {
       // The failure of the store is reported by the store.
     }
   }
-}
-
-function contentOf({ body, headers }: GatewayAnswer): JsonObject {
-  const content = Buffer.isBuffer(body) ? decodedAnswer(body, headers['Content-Encoding']) : undefined;
-  return parseAnswer(content?.toString()) ?? {};
 }
 
 function secondsIn(stated: JsonValue | undefined): number | undefined {

@@ -1,7 +1,7 @@
 import type { TokenKey } from '../../../core/model/token-key.js';
 import type { TokenRecord } from '../../../core/model/token-record.js';
 import { secondsLeft } from '../../../core/primitives/lifetime-left.js';
-import type { KnownTokens } from '../../../gateway/known-tokens.js';
+import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
 import type { RouteServices } from '../../routing/route-services.js';
 
 type Services = Pick<RouteServices, 'manager' | 'clock' | 'registry'>;

@@ -1,7 +1,7 @@
 import { isTokenError } from '../../../core/model/errors.js';
 import { tokenKey } from '../../../core/model/token-key.js';
 import type { JsonValue } from '../../../core/primitives/json.js';
-import type { KnownTokens } from '../../../gateway/known-tokens.js';
+import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
 import { bodyFieldsOf } from '../../routing/body-fields.js';
 import { assertForwardable } from '../../routing/forwarded-call.js';

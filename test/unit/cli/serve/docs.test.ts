@@ -60,7 +60,7 @@ describe('the page about running the server', () => {
   });
 
   it('docs/operations.md names only metrics that exist', () => {
-    const families = ['metric', 'access']
+    const families = ['metric', 'call', 'access']
       .map((what) => readFileSync(`${ROOT}/src/http/metrics/${what}-families.ts`, 'utf8'))
       .join('');
     const metrics = named(/`(wechat_token_manager_\w+)/g);

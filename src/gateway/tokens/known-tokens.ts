@@ -1,9 +1,9 @@
-import type { Clock } from '../core/concurrency/clock.js';
-import { RateLimiter } from '../core/concurrency/rate-limit.js';
-import { boundedCache } from '../core/primitives/bounded-cache.js';
-import { noop } from '../core/primitives/noop.js';
-import type { CachedRecord } from '../core/records/cached-record.js';
-import type { Records } from '../core/records/records.js';
+import type { Clock } from '../../core/concurrency/clock.js';
+import { RateLimiter } from '../../core/concurrency/rate-limit.js';
+import { boundedCache } from '../../core/primitives/bounded-cache.js';
+import { noop } from '../../core/primitives/noop.js';
+import type { CachedRecord } from '../../core/records/cached-record.js';
+import type { Records } from '../../core/records/records.js';
 import type { StoredTokens } from './stored-tokens.js';
 import { tokenHash } from './token-hash.js';
 import { type KnownToken, TokenIndex } from './token-index.js';

@@ -1,5 +1,5 @@
-import { tokenKey } from '../core/model/token-key.js';
-import type { CountedLimits } from '../core/store/counted-limits.js';
+import { tokenKey } from '../../core/model/token-key.js';
+import type { CountedLimits } from '../../core/store/counted-limits.js';
 import type { CallToken, CallTokens } from './call-tokens.js';
 
 /** The name of the limit in the store, which no refresher can give to a limit of its own. */

@@ -1,11 +1,11 @@
-import { FUTURE_TOLERANCE_MS } from '../core/model/refresh-policy.js';
-import type { StoredDocument } from '../core/model/store.js';
-import { tokenKey } from '../core/model/token-key.js';
-import type { JsonValue } from '../core/primitives/json.js';
-import { seal, unseal } from '../core/store/document-codec.js';
-import type { DocumentReader } from '../core/store/document-reader.js';
-import type { SupervisedStore } from '../core/store/supervised-store.js';
-import { contended } from '../core/store/write-errors.js';
+import { FUTURE_TOLERANCE_MS } from '../../core/model/refresh-policy.js';
+import type { StoredDocument } from '../../core/model/store.js';
+import { tokenKey } from '../../core/model/token-key.js';
+import type { JsonValue } from '../../core/primitives/json.js';
+import { seal, unseal } from '../../core/store/document-codec.js';
+import type { DocumentReader } from '../../core/store/document-reader.js';
+import type { SupervisedStore } from '../../core/store/supervised-store.js';
+import { contended } from '../../core/store/write-errors.js';
 import type { KnownToken } from './token-index.js';
 
 /** The documents are fixed in number, so that tokens leave nothing behind in the store when they expire. */

@@ -1,10 +1,9 @@
-import type { Clock } from '../../../core/concurrency/clock.js';
-import { RateLimiter } from '../../../core/concurrency/rate-limit.js';
-import { boundedCache } from '../../../core/primitives/bounded-cache.js';
-import { secretHash } from '../../../core/primitives/secret-hash.js';
-import type { Gateway } from '../../../gateway/gateway.js';
-import { parseAnswer, readErrcode } from '../../../wechat/answer.js';
-import { ERRCODES } from './wechat-answers.js';
+import type { Clock } from '../core/concurrency/clock.js';
+import { RateLimiter } from '../core/concurrency/rate-limit.js';
+import { boundedCache } from '../core/primitives/bounded-cache.js';
+import { secretHash } from '../core/primitives/secret-hash.js';
+import { parseAnswer, readErrcode } from '../wechat/answer.js';
+import type { Gateway } from './gateway.js';
 
 const PER_SECOND = 1;
 const PER_DAY = 100;
@@ -12,6 +11,8 @@ const DAY_MS = 86_400_000;
 const REST_MS = 600_000;
 const REFUSALS_OF_APPID = 3;
 const MAX_REMEMBERED = 1_000;
+/** Stands for a code that is not a number. */
+const UNREADABLE = -1;
 /** The codes that concern this server and not the pair: its address is not in the whitelist, or needs a confirmation. */
 const OF_THIS_SERVER = /^(?:40164|895\d\d)$/;
 
@@ -75,7 +76,7 @@ export class PairTrials {
       this.#refusedAppids.delete(appid);
       return 'accepted';
     }
-    const errcode = readErrcode(answer['errcode']) ?? ERRCODES.failed;
+    const errcode = readErrcode(answer['errcode']) ?? UNREADABLE;
     const now = this.#clock.monotonic();
     if (OF_THIS_SERVER.test(String(errcode))) this.#restsUntil = now + REST_MS;
     else if (errcode > 0) {

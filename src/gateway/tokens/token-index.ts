@@ -1,4 +1,4 @@
-import { keyId, type TokenKey } from '../core/model/token-key.js';
+import { keyId, type TokenKey } from '../../core/model/token-key.js';
 
 /** A token that callers may present, without its value. */
 export interface KnownToken {
