@@ -11,12 +11,8 @@ const PREFIX = `/proxy/${APPID}`;
 
 /** @type {Readonly<Record<string, () => Promise<import('node:http').RequestListener>>>} */
 const PROXIES = {
-  ours: async () => {
-    const tokens = new TokenManager({ wechat: { origins: [upstream] } });
-    await tokens.register({ appid: APPID, secret: 'secret' });
-    await tokens.put(APPID, 'access_token', { value: 'x'.repeat(136), expiresInSeconds: 7_200 });
-    return createHandler(tokens, { contracts: ['proxy'], keys: [{ id, hash, scopes: ['call'] }] }).node;
-  },
+  ours: () => ofManager('proxy'),
+  'ours for SDKs': () => ofManager('wechat'),
   bare: async () => {
     const { Agent } = await import('undici');
     const agent = new Agent({ connections: 256 });
@@ -52,6 +48,14 @@ const PROXIES = {
     return (request, response) => app.routing(request, response);
   },
 };
+
+/** @param {'proxy' | 'wechat'} contract */
+async function ofManager(contract) {
+  const tokens = new TokenManager({ wechat: { origins: [upstream] } });
+  await tokens.register({ appid: APPID, secret: 'secret' });
+  await tokens.put(APPID, 'access_token', { value: 'x'.repeat(136), expiresInSeconds: 7_200 });
+  return createHandler(tokens, { contracts: [contract], keys: [{ id, hash, scopes: ['call'] }] }).node;
+}
 
 /** @param {string} name @returns {Promise<any>} */
 function imported(name) {

@@ -1,3 +1,4 @@
+import { requestIdIn } from '../wechat/request-id.js';
 import type { UpstreamAnswer } from './answer-receiver.js';
 import type { AnswerStream } from './answer-stream.js';
 
@@ -31,14 +32,13 @@ export interface CallReport {
 
 const MAX_READ = 1_024;
 const ERRCODE = /"errcode"\s*:\s*"?(-?\d{1,9})/;
-const RID = /rid: ?([0-9a-f-]{1,64})/;
 
 /** Returns the errcode and the request id of an answer that is held whole. */
 export function codesIn({ body }: UpstreamAnswer): Pick<CallReport, 'errcode' | 'rid'> {
   if (!Buffer.isBuffer(body) || !body.includes('"errcode"')) return {};
   const text = body.toString('latin1', 0, MAX_READ);
   const errcode = ERRCODE.exec(text)?.[1];
-  const rid = RID.exec(text)?.[1];
+  const rid = requestIdIn(text);
   return { ...(errcode !== undefined && { errcode: Number(errcode) }), ...(rid !== undefined && { rid }) };
 }
 

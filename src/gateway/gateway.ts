@@ -1,4 +1,5 @@
 import type { Clock } from '../core/concurrency/clock.js';
+import { isTokenError } from '../core/model/errors.js';
 import type { WeChatHosts } from '../wechat/hosts-of.js';
 import type { TokenParameter } from '../wechat/token-parameter.js';
 import type { UpstreamAnswer } from './answer-receiver.js';
@@ -17,6 +18,8 @@ import { BETWEEN_BYTES_MS, StallGuard } from './stall-guard.js';
 import type { CallToken, CallTokens } from './tokens/call-tokens.js';
 import { Upstream, type WhenGone } from './upstream.js';
 
+/** The HTTP status that stands for a call without a token in reports. */
+const NO_TOKEN = 503;
 const BROKEN = { failure: 'the answer ended before it was whole' };
 
 /** A call of WeChat's API. */
@@ -90,6 +93,7 @@ export class Gateway {
       return forCaller(answer);
     } catch (error) {
       if (error instanceof GatewayFailure) report({ status: error.status, bytes: 0, failure: error.message });
+      else if (isTokenError(error)) report({ status: NO_TOKEN, bytes: 0, failure: `no token: ${error.code}` });
       throw error;
     }
   }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { TokenError, type TokenErrorCode, type TokenErrorFacts } from '../core/model/errors.js';
 import { onOneLine } from '../core/primitives/redact.js';
 import { type ErrorClass, type ErrorRow, findErrorRow } from './error-table.js';
+import { REQUEST_ID, requestIdIn } from './request-id.js';
 
 /** A refusal of WeChat, with the facts that are needed to classify it. */
 export interface Refusal {
@@ -77,7 +78,6 @@ function classOf(row: ErrorRow, errmsg: string, withToken: boolean): ErrorClass 
 
 const READ_LENGTH = 2_000;
 const SHOWN_LENGTH = 200;
-const RID = /\brid:? ?([0-9a-f]{8}(?:-[0-9a-f]{8}){2})/i;
 const HINT = /(?:, ?)?\bhint:? ?\[[^\]]*\]?/i;
 /**
  * The pattern of the caller's address in the messages of 40164 (`invalid ip`), 61004 (`requestIP:`) and WeCom's 60020
@@ -90,8 +90,8 @@ const MAPPED = /^::ffff:(?=[0-9.]+$)/i;
 /** Separates the message from the tail that WeChat appends, which differs every time. */
 function readErrmsg(raw: string): { errmsg: string; rid: string | undefined } {
   const line = onOneLine(raw.slice(0, READ_LENGTH));
-  const rid = RID.exec(line)?.[1];
-  const errmsg = line.replace(RID, '').replace(HINT, '').trim().replace(/,$/, '').slice(0, SHOWN_LENGTH);
+  const rid = requestIdIn(line);
+  const errmsg = line.replace(REQUEST_ID, '').replace(HINT, '').trim().replace(/,$/, '').slice(0, SHOWN_LENGTH);
   return { errmsg, rid };
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { CallReport } from '../../../src/http/index.js';
 import { APPID, GatewayWorld } from '../../support/worlds/gateway-world.js';
 
 test('a call without a token reaches WeChat with the current one in its query', async () => {
@@ -155,4 +156,15 @@ test.each(['wx%2F..%2Fapp', '%00', 'a'.repeat(65)])('the appid %s is answered wi
   const headers = { authorization: `Bearer ${world.key}` };
   const answer = await fetch(`http://127.0.0.1:${world.port}/proxy/${appid}/cgi-bin/user/get`, { headers });
   expect(answer.status).toBe(400);
+});
+
+test('a call without a token is reported with the code of the manager', async () => {
+  const reports: CallReport[] = [];
+  await using world = await GatewayWorld.start({ handler: { onCall: (report) => void reports.push(report) } });
+  const headers = { authorization: `Bearer ${world.key}` };
+  const answer = await world.fetch('/proxy/wxunknown/cgi-bin/user/get', { headers });
+  expect(answer.status).toBe(404);
+  expect(reports).toEqual([
+    expect.objectContaining({ appid: 'wxunknown', path: '/cgi-bin/user/get', failure: 'no token: NOT_REGISTERED' }),
+  ]);
 });
