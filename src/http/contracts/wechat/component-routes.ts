@@ -2,10 +2,10 @@ import { tokenKey } from '../../../core/model/token-key.js';
 import type { JsonObject } from '../../../core/primitives/json.js';
 import type { ArrivingBody } from '../../../gateway/request-body.js';
 import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
+import { isAppid } from '../../access/api-key.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
 import { assertForwardable, forward } from '../../routing/forwarded-call.js';
 import type { RequestContext } from '../../routing/request-context.js';
-import { jsonObjectIn } from '../../routing/request-text.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import type { Route } from '../../routing/router.js';
 import type { CallCredentials } from './call-credentials.js';
@@ -16,6 +16,7 @@ import { ERRCODES, refusedWith, wechatAnswers } from './wechat-answers.js';
 import { AUTHORIZER_TOKEN, COMPONENT_TOKEN } from './wechat-paths.js';
 
 const COMPONENT_TYPE = 'component_access_token';
+const REFRESH_TOKEN = 'authorizer_refresh_token';
 const AUTHORIZER_TYPE = 'authorizer_access_token';
 
 export interface ComponentParts {
@@ -53,37 +54,41 @@ async function componentToken(context: RequestContext, parts: ComponentParts): P
 async function authorizerToken(context: RequestContext, parts: ComponentParts): Promise<HttpAnswer> {
   const { services, known, credentials, grants } = parts;
   assertForwardable(context);
-  const text = await context.text();
-  const body = jsonObjectIn(text);
+  const body = await context.json();
   const { appid, token } = await credentials.of(context, AUTHORIZER_TOKEN);
   if (token?.of.type !== COMPONENT_TYPE) {
     throw refusedWith(ERRCODES.invalidToken, 'invalid credential, component_access_token is needed');
   }
   const component = textIn(body, 'component_appid');
   const authorizer = textIn(body, 'authorizer_appid');
-  if (component !== appid || authorizer === undefined) {
+  if (component !== appid || !isAppid(authorizer)) {
     throw refusedWith(
       ERRCODES.invalidAppid,
-      'component_appid must be that of the token, and authorizer_appid is needed',
+      'component_appid must be that of the token, and authorizer_appid an appid',
     );
   }
   const key = { appid, type: AUTHORIZER_TYPE, subject: authorizer };
   if (!(await services.coldLookups.knows(key))) {
+    // The body is written anew: of two members of one name, WeChat might read the other one than this server.
     const answer = await forward(
       context,
       services.gateway,
       { appid, token, path: AUTHORIZER_TOKEN, keyId: undefined },
-      arrived(text),
+      arrived({
+        component_appid: appid,
+        authorizer_appid: authorizer,
+        authorizer_refresh_token: body[REFRESH_TOKEN] ?? '',
+      }),
     );
     await grants.storeAuthorizer(answer, appid, authorizer);
     return answer;
   }
   const { record, expiresIn } = await handedOutToken(services, known, key);
-  const { authorizer_refresh_token: stored } = (await record.result()) ?? {};
+  const { [REFRESH_TOKEN]: stored } = (await record.result()) ?? {};
   return jsonAnswer(200, {
     authorizer_access_token: record.value,
     expires_in: expiresIn,
-    authorizer_refresh_token: stored ?? body['authorizer_refresh_token'],
+    authorizer_refresh_token: stored ?? body[REFRESH_TOKEN],
   });
 }
 
@@ -92,9 +97,9 @@ function textIn(body: JsonObject, name: string): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** Returns a body that has been read as one that arrives. */
-function arrived(text: string): ArrivingBody {
-  const bytes = Buffer.from(text);
+/** Returns a body of this server as one that arrives. */
+function arrived(body: JsonObject): ArrivingBody {
+  const bytes = Buffer.from(JSON.stringify(body));
   return {
     length: bytes.length,
     chunks: (async function* () {

@@ -89,6 +89,18 @@ test('a refusal of WeChat for an authorizer passes, and nothing is stored', asyn
   expect(world.tokens.hasTask(COMPONENT, 'authorizer_access_token', { subject: MERCHANT })).toBe(false);
 });
 
+test.each(['\0', 'wx/1', '../x', 'x'.repeat(65)])(
+  'an authorizer_appid that cannot be reaches neither the store nor WeChat: %j',
+  async (appid) => {
+    await using world = await SdkWorld.start();
+    await world.registerComponent();
+    const path = `${AUTHORIZER_TOKEN}?component_access_token=${await componentToken(world)}`;
+    const body = { component_appid: COMPONENT, authorizer_appid: appid, authorizer_refresh_token: 'x' };
+    expect(await world.server.ask(path, body)).toMatchObject({ errcode: 40013 });
+    expect(world.wechat.countCalls(AUTHORIZER_TOKEN)).toBe(0);
+  },
+);
+
 test("an authorizer's token is handed out to the token of its own component alone", async () => {
   await using world = await SdkWorld.start();
   await world.registerComponent();

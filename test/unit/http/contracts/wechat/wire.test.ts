@@ -89,3 +89,20 @@ test.each([
     '/cgi-bin/user/get?access_token=MERCHANT-1',
   ]);
 });
+
+test('WeChat gets the body of api_authorizer_token with each member once, as this server has read it', async () => {
+  await using world = await started();
+  await world.tokens.register({ appid: COMPONENT, secret: 'secret-of-the-component' });
+  await world.tokens.put(COMPONENT, 'component_access_token', { value: 'COMPONENT-1', expiresInSeconds: 7_200 });
+  await world.fetch('/cgi-bin/component/api_authorizer_token?component_access_token=COMPONENT-1', {
+    method: 'POST',
+    body: `{"authorizer_appid":"wxone","component_appid":"${COMPONENT}","authorizer_appid":"wxtwo","authorizer_refresh_token":"r"}`,
+  });
+  const [call] = world.wechat.calls;
+  expect(JSON.parse(String(call?.body))).toEqual({
+    component_appid: COMPONENT,
+    authorizer_appid: 'wxtwo',
+    authorizer_refresh_token: 'r',
+  });
+  expect(String(call?.body)).not.toContain('wxone');
+});
