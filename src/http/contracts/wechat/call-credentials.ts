@@ -1,7 +1,5 @@
-import { RateLimiter } from '../../../core/concurrency/rate-limit.js';
 import { isTokenError } from '../../../core/model/errors.js';
 import { keyId, type TokenKey } from '../../../core/model/token-key.js';
-import { boundedCache } from '../../../core/primitives/bounded-cache.js';
 import type { CachedRecord } from '../../../core/records/cached-record.js';
 import type { GatewayCall } from '../../../gateway/gateway.js';
 import { tokensIn, valuesOf } from '../../../gateway/query-parameters.js';
@@ -12,6 +10,7 @@ import type { RequestContext } from '../../routing/request-context.js';
 import { RouteFailure } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import type { PairCheck } from './pair-check.js';
+import { isRegistered, UserRenewals } from './user-renewals.js';
 import { ERRCODES, refusedWith } from './wechat-answers.js';
 import { isUserCall, isUserRenewal, USER_TOKEN } from './wechat-paths.js';
 
@@ -19,10 +18,6 @@ type Services = Pick<RouteServices, 'manager' | 'records' | 'registry' | 'peers'
 
 /** The credential of a call: the app, and the token that takes the place of the presented one, if any does. */
 export type CallCredential = Pick<GatewayCall, 'appid' | 'token'>;
-
-const RENEWALS_PER_SECOND = 20;
-const APP_READS_PER_SECOND = 20;
-const MAX_RATED_APPS = 10_000;
 
 /** Returns whether a request has a credential of WeChat's API, valid or not. One without any is not for this server. */
 export function hasCredential({ path, search }: HttpRequest): boolean {
@@ -37,13 +32,13 @@ export class CallCredentials {
   readonly #services: Services;
   readonly #known: KnownTokens;
   readonly #pairs: PairCheck;
-  readonly #renewals = boundedCache<string, RateLimiter>(MAX_RATED_APPS);
-  readonly #appReads = new RateLimiter(APP_READS_PER_SECOND, APP_READS_PER_SECOND);
+  readonly #renewals: UserRenewals;
 
   constructor(services: Services, known: KnownTokens, pairs: PairCheck) {
     this.#services = services;
     this.#known = known;
     this.#pairs = pairs;
+    this.#renewals = new UserRenewals(services);
   }
 
   /**
@@ -55,13 +50,13 @@ export class CallCredentials {
   async of(context: RequestContext, path: string): Promise<CallCredential> {
     const { search, peer } = context.request;
     const [presented, ...others] = tokensIn(search);
-    if (presented === undefined) return this.#ofApp(context, path);
+    if (presented === undefined) return { appid: await this.#ofApp(context, path), token: undefined };
     const { key } = await this.keyOf(presented.value);
     for (const { value } of others) {
       if (keyId((await this.keyOf(value)).key) !== keyId(key)) throw invalidToken('two tokens in one request');
     }
-    this.#services.peers.accepted?.note(peer);
     const { appid } = key;
+    this.#services.peers.accepted?.note(peer);
     if (key.type === USER_TOKEN) {
       if (!isUserCall(path)) throw invalidToken("a user's token may not call this path");
       return { appid, token: undefined };
@@ -80,7 +75,7 @@ export class CallCredentials {
     if (token === 'unknown') throw invalidToken('the access_token is not one of this server');
     const { key, obtainedAt } = token;
     if (key.type === USER_TOKEN) {
-      if (!(await this.#isRegistered(key.appid))) throw invalidToken('the app is not registered');
+      if (!(await isRegistered(key.appid, this.#services))) throw invalidToken('the app is not registered');
       return token;
     }
     const current = await this.#current(key);
@@ -88,20 +83,13 @@ export class CallCredentials {
     throw invalidToken('the access_token was replaced by force');
   }
 
-  /** Returns the credential of a call without a token: a pair, or the app whose user renews a token. */
-  async #ofApp(context: RequestContext, path: string): Promise<CallCredential> {
+  /** Returns the app of a call by pair, or the one whose user renews a token. */
+  async #ofApp(context: RequestContext, path: string): Promise<string> {
     const { search } = context.request;
     const appid = singleOf(search, 'appid');
-    if (!isUserRenewal(path)) {
-      await this.#pairs.assert(context, appid, singleOf(search, 'secret'));
-      return { appid: appid as string, token: undefined };
-    }
-    if (appid === undefined) throw refusedWith(ERRCODES.noAppid, 'appid missing');
-    if (!(await this.#isRegistered(appid))) throw refusedWith(ERRCODES.invalidAppid, 'invalid appid');
-    if (this.#renewalsOf(appid).reserve(this.#services.clock.monotonic()) > 0) {
-      throw new RouteFailure({ status: 429, message: `this app may renew ${RENEWALS_PER_SECOND} tokens a second` });
-    }
-    return { appid, token: undefined };
+    if (isUserRenewal(path)) return this.#renewals.appOf(context, appid);
+    await this.#pairs.assert(context, appid, singleOf(search, 'secret'));
+    return appid as string;
   }
 
   /** Returns the current record of a key, which is in memory for most calls. */
@@ -117,28 +105,6 @@ export class CallCredentials {
       if (isTokenError(error) && error.code === 'NOT_REGISTERED') throw invalidToken('the app is not registered');
       throw error;
     }
-  }
-
-  /** Returns whether an app is registered. The reads of the store are limited, because no credential is needed to cause them. */
-  async #isRegistered(appid: string): Promise<boolean> {
-    const { registry, clock, start } = this.#services;
-    if (registry.hasApp(appid)) return true;
-    await start();
-    if (registry.holdsAll) return registry.hasApp(appid);
-    if (this.#appReads.reserve(clock.monotonic()) > 0) {
-      throw new RouteFailure({ status: 429, message: 'too many apps that are not in memory are being looked up' });
-    }
-    await registry.loadApp(appid);
-    return registry.hasApp(appid);
-  }
-
-  #renewalsOf(appid: string): RateLimiter {
-    let rate = this.#renewals.get(appid);
-    if (rate === undefined) {
-      rate = new RateLimiter(RENEWALS_PER_SECOND, RENEWALS_PER_SECOND);
-      this.#renewals.set(appid, rate);
-    }
-    return rate;
   }
 }
 

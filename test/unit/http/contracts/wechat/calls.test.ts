@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
+import { ClaimingStore } from '../../../../support/stores/claiming-store.js';
 import { SdkWorld, SECRET, tokenPath } from '../../../../support/worlds/sdk-world.js';
 import { APPID } from '../../../../support/worlds/world.js';
 
@@ -173,6 +174,40 @@ test("a user's token is renewed for registered apps alone, twenty times a second
   expect(codes.filter((errcode) => errcode === 40030)).toHaveLength(20);
   expect(codes.filter((errcode) => errcode === 45011)).toHaveLength(1);
 });
+
+test('a renewal with a body is refused, since a slow one would keep a call of the app in progress', async () => {
+  await using world = await SdkWorld.start();
+  const path = `/sns/oauth2/refresh_token?appid=${APPID}&grant_type=refresh_token&refresh_token=x`;
+  expect(await world.server.ask(path, {})).toMatchObject({ errcode: 47001 });
+  expect(await (await world.server.fetch(path, { method: 'POST' })).json()).toMatchObject({ errcode: 40030 });
+  expect(world.wechat.countCalls('/sns/oauth2/refresh_token')).toBe(1);
+});
+
+test.each(['%00', 'wx%2F..', '%FF', 'x'.repeat(65)])(
+  'the store is not asked for an app that cannot be: %s',
+  async (appid) => {
+    const ids: string[] = [];
+    await using world = await SdkWorld.start({
+      store: (store) => {
+        const claiming = new ClaimingStore(store);
+        const { get } = claiming;
+        return Object.assign(claiming, {
+          get: (wanted: readonly string[]) => {
+            ids.push(...wanted);
+            return get.call(claiming, wanted);
+          },
+        });
+      },
+    });
+    await world.server.askToken();
+    ids.length = 0;
+    const path = `/sns/oauth2/refresh_token?grant_type=refresh_token&refresh_token=x&appid=`;
+    expect(await world.server.ask(path + appid)).toMatchObject({ errcode: 40013 });
+    expect(ids).toEqual([]);
+    expect(await world.server.ask(`${path}wxunknown`)).toMatchObject({ errcode: 40013 });
+    expect(ids).toEqual(['app/wxunknown']);
+  },
+);
 
 test('a failing store is -1 for unknown tokens, so that SDKs keep theirs, and known ones still open', async () => {
   let fails = false;

@@ -1,0 +1,73 @@
+import { RateLimiter } from '../../../core/concurrency/rate-limit.js';
+import { boundedCache } from '../../../core/primitives/bounded-cache.js';
+import { isAppid } from '../../access/api-key.js';
+import type { RequestContext } from '../../routing/request-context.js';
+import { RouteFailure } from '../../routing/route-failure.js';
+import type { RouteServices } from '../../routing/route-services.js';
+import { ERRCODES, refusedWith } from './wechat-answers.js';
+
+type Services = Pick<RouteServices, 'registry' | 'clock' | 'start'>;
+
+const PER_SECOND = 20;
+const APP_READS_PER_SECOND = 20;
+const MAX_RATED_APPS = 10_000;
+
+/** Judges the renewals of users' tokens, which need no secret. What they can cost the server and the app is limited. */
+export class UserRenewals {
+  readonly #services: Services;
+  readonly #rates = boundedCache<string, RateLimiter>(MAX_RATED_APPS);
+  readonly #appReads = new RateLimiter(APP_READS_PER_SECOND, APP_READS_PER_SECOND);
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  /**
+   * Returns the app of a renewal.
+   *
+   * @throws RouteFailure for a renewal that may not be made.
+   */
+  async appOf(context: RequestContext, appid: string | undefined): Promise<string> {
+    if (appid === undefined) throw refusedWith(ERRCODES.noAppid, 'appid missing');
+    // A body that arrives slowly would keep one of the calls that the app may have in progress.
+    if (context.arrivingBody() !== undefined) {
+      throw refusedWith(ERRCODES.invalidBody, 'a renewal has its parameters in the query, and no body');
+    }
+    if (!(await this.#isRegistered(appid))) throw refusedWith(ERRCODES.invalidAppid, 'invalid appid');
+    if (this.#rateOf(appid).reserve(this.#services.clock.monotonic()) > 0) {
+      throw new RouteFailure({ status: 429, message: `this app may renew ${PER_SECOND} tokens a second` });
+    }
+    return appid;
+  }
+
+  /** Returns whether an app is registered. The reads of the store are limited, because no credential is needed to cause them. */
+  async #isRegistered(appid: string): Promise<boolean> {
+    const { registry, clock } = this.#services;
+    if (registry.hasApp(appid)) return true;
+    if (!isAppid(appid)) return false;
+    if (!registry.holdsAll && this.#appReads.reserve(clock.monotonic()) > 0) {
+      throw new RouteFailure({ status: 429, message: 'too many apps that are not in memory are being looked up' });
+    }
+    return isRegistered(appid, this.#services);
+  }
+
+  #rateOf(appid: string): RateLimiter {
+    let rate = this.#rates.get(appid);
+    if (rate === undefined) {
+      rate = new RateLimiter(PER_SECOND, PER_SECOND);
+      this.#rates.set(appid, rate);
+    }
+    return rate;
+  }
+}
+
+/** Returns whether an app is registered, by the store if it is not in memory. */
+export async function isRegistered(
+  appid: string,
+  { registry, start }: Pick<Services, 'registry' | 'start'>,
+): Promise<boolean> {
+  if (registry.hasApp(appid)) return true;
+  await start();
+  if (!registry.holdsAll) await registry.loadApp(appid);
+  return registry.hasApp(appid);
+}
