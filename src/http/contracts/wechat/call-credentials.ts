@@ -12,7 +12,7 @@ import type { RouteServices } from '../../routing/route-services.js';
 import type { PairCheck } from './pair-check.js';
 import { isRegistered, UserRenewals } from './user-renewals.js';
 import { ERRCODES, refusedWith } from './wechat-answers.js';
-import { isUserCall, isUserRenewal, USER_TOKEN } from './wechat-paths.js';
+import { isUserCall, isUserRenewal, takesPair, USER_TOKEN } from './wechat-paths.js';
 
 type Services = Pick<RouteServices, 'manager' | 'records' | 'registry' | 'peers' | 'clock' | 'start'>;
 
@@ -56,6 +56,9 @@ export class CallCredentials {
       if (keyId((await this.keyOf(value)).key) !== keyId(key)) throw invalidToken('two tokens in one request');
     }
     const { appid } = key;
+    if (takesPair(path) && (await this.#ofApp(context, path)) !== appid) {
+      throw refusedWith(ERRCODES.invalidAppid, 'invalid appid: it is not that of the access_token');
+    }
     this.#services.peers.accepted?.note(peer);
     if (key.type === USER_TOKEN) {
       if (!isUserCall(path)) throw invalidToken("a user's token may not call this path");

@@ -24,6 +24,9 @@ const USER_GRANTS: readonly string[] = [
   '/sns/oauth2/component/access_token',
   '/sns/oauth2/component/refresh_token',
 ];
+const SNS = '/sns';
+/** The paths at which a platform acts for an authorizer, with its own token instead of the secret of the authorizer. */
+const COMPONENT_FORMS: readonly string[] = ['/sns/component', '/sns/oauth2/component'];
 const USER_CALLS: readonly string[] = ['/sns/userinfo', '/sns/auth'];
 
 /** Returns whether this server answers a comparable path itself. */
@@ -39,6 +42,14 @@ export function isUserGrant(path: string): boolean {
 /** Returns whether a comparable path renews the token of a user, which needs no secret. */
 export function isUserRenewal(path: string): boolean {
   return path === USER_RENEWAL;
+}
+
+/**
+ * Returns whether WeChat asks for the pair of the app at a comparable path, or for its appid alone. A token is no credential
+ * there: with one of its own, a caller could use the pair of any other app.
+ */
+export function takesPair(path: string): boolean {
+  return isWithin(path, SNS) && !isUserCall(path) && !COMPONENT_FORMS.some((form) => isWithin(path, form));
 }
 
 /** Returns whether a comparable path is called with the token of a user. */

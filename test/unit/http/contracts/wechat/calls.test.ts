@@ -209,6 +209,26 @@ test.each(['%00', 'wx%2F..', '%FF', 'x'.repeat(65)])(
   },
 );
 
+test("a token does not let its holder use another app's pair, or renew the tokens of its users without limits", async () => {
+  const apps = { [APPID]: { secret: SECRET }, wxother: { secret: 'other' }, wxthird: { secret: SECRET } };
+  await using world = await SdkWorld.start({ wechat: { apps } });
+  await world.tokens.register({ appid: 'wxthird', secret: SECRET });
+  const token = await world.server.askToken();
+  const calls = world.wechat.calls.length;
+  const code = `js_code=x&grant_type=authorization_code&access_token=${token}`;
+  for (const pair of ['appid=wxother&secret=other', `appid=${APPID}&secret=wrong`, `appid=wxthird&secret=${SECRET}`]) {
+    const answer = await world.server.ask(`/sns/jscode2session?${pair}&${code}`);
+    expect([40013, 40125]).toContain(answer['errcode']);
+  }
+  const renewal = `/sns/oauth2/refresh_token?grant_type=refresh_token&refresh_token=x&access_token=${token}`;
+  expect(await world.server.ask(`${renewal}&appid=wxother`)).toMatchObject({ errcode: 40013 });
+  expect(await world.server.ask(`${renewal}&appid=wxthird`)).toMatchObject({ errcode: 40013 });
+  expect(world.wechat.calls.length).toBe(calls);
+  expect(await world.server.ask(`/sns/jscode2session?appid=${APPID}&secret=${SECRET}&${code}`)).toMatchObject({
+    errcode: 40029,
+  });
+});
+
 test('a failing store is -1 for unknown tokens, so that SDKs keep theirs, and known ones still open', async () => {
   let fails = false;
   await using world = await SdkWorld.start({
