@@ -66,18 +66,16 @@ async function call(context: RequestContext, parts: CallParts): Promise<HttpAnsw
     throw refusedWith(ERRCODES.invalidUrl, 'invalid url: this server answers another spelling');
   const credential = await credentials.of(context, comparable);
   const answer = await forward(context, services.gateway, { ...credential, path, keyId: undefined });
-  await keepGrants(answer, comparable, credential.appid, context, parts);
+  await keepGrants(answer, comparable, credential.appid, parts);
   return answer;
 }
 
-/** Keeps the tokens in an answer, if the path is one of those that hand them out. */
-async function keepGrants(
-  answer: GatewayAnswer,
-  path: string,
-  appid: string,
-  { request }: RequestContext,
-  { grants }: CallParts,
-): Promise<void> {
+/**
+ * Keeps the tokens in an answer, if the path is one of those that hand them out.
+ *
+ * @param appid - the app whose credential the call carried: the platform, where it acts for an authorizer.
+ */
+async function keepGrants(answer: GatewayAnswer, path: string, appid: string, { grants }: CallParts): Promise<void> {
   if (path === QUERY_AUTH) await grants.storeAuthorization(answer, appid);
-  else if (isUserGrant(path)) await grants.rememberUser(answer, singleOf(request.search, 'appid') ?? appid);
+  else if (isUserGrant(path)) await grants.rememberUser(answer, appid);
 }

@@ -106,3 +106,16 @@ test('WeChat gets the body of api_authorizer_token with each member once, as thi
   });
   expect(String(call?.body)).not.toContain('wxone');
 });
+
+test("the token of a merchant's user, got by its platform, opens the calls of the user", async () => {
+  await using world = await started();
+  await world.tokens.register({ appid: COMPONENT, secret: 'secret-of-the-component' });
+  await world.tokens.put(COMPONENT, 'component_access_token', { value: 'COMPONENT-1', expiresInSeconds: 7_200 });
+  const login = { access_token: 'USER-1', expires_in: 7_200, refresh_token: 'r', openid: 'o1', scope: 'snsapi_base' };
+  world.wechat.answering = ({ url }, response) =>
+    response.end(JSON.stringify(url.includes('/component/') ? login : { errcode: 0 }));
+  const platform = `component_appid=${COMPONENT}&component_access_token=COMPONENT-1`;
+  await world.fetch(`/sns/oauth2/component/access_token?appid=wxmerchant&code=x&${platform}`);
+  const answer = await world.fetch('/sns/auth?access_token=USER-1&openid=o1');
+  expect(await answer.json()).toEqual({ errcode: 0 });
+});
