@@ -188,8 +188,9 @@ export class RecordReader {
       return records.cache.get(key);
     }
     const isSameRecord = held?.version === recordVersion && held.storedDueAt === grant?.dueAt;
-    // Another refresh token may have been stored beside the same record.
-    if (held !== undefined && isSameRecord && held.rotation?.token === document.rotation?.token) {
+    // Another refresh token may have been stored beside the same record, or earlier tokens been revoked.
+    const isSameBeside = held?.rotation?.token === document.rotation?.token && held?.revokedAt === document.revokedAt;
+    if (held !== undefined && isSameRecord && isSameBeside) {
       records.confirm(held);
       return held;
     }

@@ -8,6 +8,7 @@ import type { BuiltInRefresher, Upstream } from '../model/refresher.js';
 import type { TokenKey } from '../model/token-key.js';
 import type { Counter } from '../primitives/counters.js';
 import type { CachedRecord } from '../records/cached-record.js';
+import { revokeEarlier } from '../records/earlier-tokens.js';
 import type { GrantWriter } from '../records/grant-writer.js';
 import type { PendingGrants } from '../records/pending-grants.js';
 import type { RecordReader, RecordRestorer } from '../records/record-reader.js';
@@ -87,6 +88,12 @@ export class Refresh implements FlightWork {
    * @throws InputMissing, or a `TokenError` if the attempt failed or could not be made.
    */
   async run(flight: Flight<CachedRecord>): Promise<CachedRecord> {
+    const record = await this.#newRecord(flight);
+    return flight.reason === 'forced' ? revokeEarlier(record, this.#parts) : record;
+  }
+
+  /** Returns the record that the flight needs: the answer of WeChat, or what another refresh has stored. */
+  async #newRecord(flight: Flight<CachedRecord>): Promise<CachedRecord> {
     const { registry, records, pendingGrants, retryStates, refresherOf, registrationLoader, closing } = this.#parts;
     const { key } = flight;
     closing.assertOpen();

@@ -28,6 +28,30 @@ test('a token that was replaced by force opens nothing any more', async () => {
   expect(await world.server.ask(`${BUSINESS}?access_token=${await world.server.askToken()}`)).toEqual(IPS);
 });
 
+test.each(['the same process', 'another process'])(
+  'a token that was replaced by force opens nothing, although a report to %s got the new one',
+  async (where) => {
+    await using world = await SdkWorld.start();
+    const leaked = await world.server.askToken();
+    const other = await world.another();
+    await other.askToken();
+    await world.clock.advance(60_000);
+    world.wechat.supersede(APPID);
+    const reporter = where === 'another process' ? other : world.server;
+    const [reported, forced] = await Promise.all([
+      reporter.tokens.refresh(APPID, 'access_token', { stale: leaked }),
+      world.tokens.refresh(APPID, 'access_token', { force: true }),
+    ]);
+    expect(forced).toBe(reported);
+    expect(forced).not.toBe(leaked);
+    await world.clock.advance(1_000);
+    for (const server of [world.server, other, await world.another()]) {
+      expect(await server.ask(`${BUSINESS}?access_token=${leaked}`)).toMatchObject({ errcode: 40001 });
+      expect(await server.ask(`${BUSINESS}?access_token=${forced}`)).toEqual(IPS);
+    }
+  },
+);
+
 test('another process and a restarted one refuse a token that was replaced by force', async () => {
   await using world = await SdkWorld.start();
   const leaked = await world.server.askToken();
