@@ -90,7 +90,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     },
   });
   const storedTokens = new StoredTokens(store, engine.reader, () => clock.now());
-  const knownTokens = new KnownTokens(storedTokens, clock);
+  const knownTokens = new KnownTokens(storedTokens, registry, clock);
   if (contracts.includes('wechat')) knownTokens.follow(records);
   onAbort(closing.signal, () => void gateway.close().catch(() => {}));
   const services: RouteServices = {

@@ -1,12 +1,14 @@
 import type { Clock } from '../../core/concurrency/clock.js';
 import { RateLimiter } from '../../core/concurrency/rate-limit.js';
+import { belongsTo, type Enrolment, marksOf } from '../../core/model/enrolment.js';
+import type { TokenKey } from '../../core/model/token-key.js';
 import { boundedCache } from '../../core/primitives/bounded-cache.js';
 import { noop } from '../../core/primitives/noop.js';
 import type { CachedRecord } from '../../core/records/cached-record.js';
 import type { Records } from '../../core/records/records.js';
 import type { StoredTokens } from './stored-tokens.js';
 import { tokenHash } from './token-hash.js';
-import { type KnownToken, TokenIndex } from './token-index.js';
+import { type KnownToken, type RegisteredToken, TokenIndex } from './token-index.js';
 
 /** The types whose tokens open the calls of WeChat's API. */
 const CALL_TYPES: ReadonlySet<string> = new Set(['access_token', 'component_access_token', 'authorizer_access_token']);
@@ -14,11 +16,16 @@ const READS_PER_SECOND = 50;
 const MISS_MS = 1_000;
 const MAX_REMEMBERED = 10_000;
 
+/** The registrations of keys, as far as they are in memory. */
+export interface Registrations {
+  enrolment(key: TokenKey): Enrolment;
+}
+
 /**
  * The result of a look-up: the token, `unknown` if no process has handed it out, or `unsure` if the store could not be
  * asked.
  */
-export type TokenLookUp = KnownToken | 'unknown' | 'unsure';
+export type TokenLookUp = RegisteredToken | 'unknown' | 'unsure';
 
 /**
  * Recognizes the tokens that this server holds or has handed out: current ones and those before them, by their hashes.
@@ -27,6 +34,7 @@ export type TokenLookUp = KnownToken | 'unknown' | 'unsure';
  */
 export class KnownTokens {
   readonly #stored: StoredTokens;
+  readonly #registrations: Registrations;
   readonly #clock: Clock;
   readonly #index: TokenIndex;
   readonly #reads = new RateLimiter(READS_PER_SECOND, READS_PER_SECOND);
@@ -37,8 +45,9 @@ export class KnownTokens {
   readonly #writes = boundedCache<string, Promise<void>>(MAX_REMEMBERED);
 
   /** @param clock - the clock of the store. */
-  constructor(stored: StoredTokens, clock: Clock) {
+  constructor(stored: StoredTokens, registrations: Registrations, clock: Clock) {
     this.#stored = stored;
+    this.#registrations = registrations;
     this.#clock = clock;
     this.#index = new TokenIndex(() => clock.now());
   }
@@ -52,14 +61,20 @@ export class KnownTokens {
    * Notes that a token leaves the server. Resolves when every process of the fleet can recognize it, or the store has
    * failed: the token is then recognized by this process alone.
    */
-  async handOut(value: string, token: KnownToken): Promise<void> {
+  async handOut(value: string, given: KnownToken): Promise<void> {
     const hash = tokenHash(value);
+    const token = this.#withMarks(given);
     this.#index.add(hash, token);
     const before = this.#writes.get(hash);
     if (before !== undefined) return before;
     const written = this.#stored.add(hash, token).catch(() => void this.#writes.delete(hash));
     this.#writes.set(hash, written);
     return written;
+  }
+
+  /** Returns whether a token was handed out for the present registration of its app, and not for an earlier one. */
+  isOfPresent({ key, marks }: RegisteredToken): boolean {
+    return belongsTo(marks, this.#registrations.enrolment(key));
   }
 
   async find(value: string): Promise<TokenLookUp> {
@@ -91,6 +106,11 @@ export class KnownTokens {
   }
 
   #adopt({ key, value, obtainedAt, expiresAt }: CachedRecord): void {
-    if (CALL_TYPES.has(key.type)) this.#index.add(tokenHash(value), { key, obtainedAt, expiresAt });
+    if (CALL_TYPES.has(key.type)) this.#index.add(tokenHash(value), this.#withMarks({ key, obtainedAt, expiresAt }));
+  }
+
+  #withMarks(token: KnownToken): RegisteredToken {
+    const marks = marksOf(this.#registrations.enrolment(token.key));
+    return marks === undefined ? token : { ...token, marks };
   }
 }

@@ -1,3 +1,4 @@
+import { marksOf } from '../../core/model/enrolment.js';
 import { FUTURE_TOLERANCE_MS } from '../../core/model/refresh-policy.js';
 import type { StoredDocument } from '../../core/model/store.js';
 import { tokenKey } from '../../core/model/token-key.js';
@@ -6,7 +7,7 @@ import { seal, unseal } from '../../core/store/document-codec.js';
 import type { DocumentReader } from '../../core/store/document-reader.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import { contended } from '../../core/store/write-errors.js';
-import type { KnownToken } from './token-index.js';
+import type { RegisteredToken } from './token-index.js';
 
 /** The documents are fixed in number, so that tokens leave nothing behind in the store when they expire. */
 const SLOTS = 1_024;
@@ -20,7 +21,9 @@ type Entry = readonly [
   expiresAt: number,
   appid: string,
   type: string,
-  subject?: string,
+  subject: string | null,
+  appMark: string | null,
+  taskMark: string | null,
 ];
 
 interface Slot {
@@ -46,12 +49,13 @@ export class StoredTokens {
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
-  async find(hash: string): Promise<KnownToken | undefined> {
+  async find(hash: string): Promise<RegisteredToken | undefined> {
     const { entries } = await this.#read(slotOf(hash));
     const entry = this.#live(entries).find(([stored]) => stored === hash);
     if (entry === undefined) return undefined;
-    const [, obtainedAt, expiresAt, appid, type, subject] = entry;
-    return { key: tokenKey(appid, type, subject), obtainedAt, expiresAt };
+    const [, obtainedAt, expiresAt, appid, type, subject, app, task] = entry;
+    const marks = marksOf({ app: app ?? undefined, task: task ?? undefined });
+    return { key: tokenKey(appid, type, subject ?? undefined), obtainedAt, expiresAt, ...(marks && { marks }) };
   }
 
   /**
@@ -59,13 +63,10 @@ export class StoredTokens {
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
-  async add(hash: string, { key, obtainedAt, expiresAt }: KnownToken): Promise<void> {
+  async add(hash: string, { key, obtainedAt, expiresAt, marks }: RegisteredToken): Promise<void> {
     const id = slotOf(hash);
-    const { appid, type, subject } = key;
-    const added: Entry =
-      subject === undefined
-        ? [hash, obtainedAt, expiresAt, appid, type]
-        : [hash, obtainedAt, expiresAt, appid, type, subject];
+    const { appid, type, subject = null } = key;
+    const added: Entry = [hash, obtainedAt, expiresAt, appid, type, subject, marks?.app ?? null, marks?.task ?? null];
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const { version, entries } = await this.#read(id);
       const live = this.#live(entries);

@@ -1,3 +1,4 @@
+import type { EnrolmentMarks } from '../../core/model/enrolment.js';
 import { keyId, type TokenKey } from '../../core/model/token-key.js';
 
 /** A token that callers may present, without its value. */
@@ -8,6 +9,12 @@ export interface KnownToken {
   readonly expiresAt: number;
 }
 
+/** A token with the registration that it was handed out for. */
+export interface RegisteredToken extends KnownToken {
+  /** The marks of the registration; absent if it has none. */
+  readonly marks?: EnrolmentMarks | undefined;
+}
+
 /** The current token of a key, and at most 24 earlier ones. */
 const MAX_OF_KEY = 25;
 const MAX_TOKENS = 200_000;
@@ -16,7 +23,7 @@ const MAX_TOKENS = 200_000;
 export class TokenIndex {
   readonly #now: () => number;
   /** The tokens by hash; the one that was added first comes first. */
-  readonly #tokens = new Map<string, KnownToken>();
+  readonly #tokens = new Map<string, RegisteredToken>();
   readonly #hashesOfKeys = new Map<string, string[]>();
 
   /** @param now - returns the time of the store. */
@@ -30,13 +37,13 @@ export class TokenIndex {
   }
 
   /** Returns a token that has not expired. */
-  find(hash: string): KnownToken | undefined {
+  find(hash: string): RegisteredToken | undefined {
     const token = this.#tokens.get(hash);
     return token !== undefined && token.expiresAt > this.#now() ? token : undefined;
   }
 
   /** Adds a token. Of one key, the tokens that were obtained last are kept. */
-  add(hash: string, token: KnownToken): void {
+  add(hash: string, token: RegisteredToken): void {
     if (this.#tokens.has(hash)) return;
     this.#makeRoom();
     this.#tokens.set(hash, token);

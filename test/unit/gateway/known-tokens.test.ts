@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { EnrolmentMarks } from '../../../src/core/model/enrolment.js';
 import { DocumentReader } from '../../../src/core/store/document-reader.js';
 import { SupervisedStore } from '../../../src/core/store/supervised-store.js';
 import { KnownTokens } from '../../../src/gateway/tokens/known-tokens.js';
@@ -16,6 +17,7 @@ class Scene {
   readonly clock = new FakeClock();
   readonly commands: string[] = [];
   fails = false;
+  marks: EnrolmentMarks = {};
   readonly #memory = new MemoryStore({ clock: this.clock });
 
   process(): KnownTokens {
@@ -32,7 +34,7 @@ class Scene {
     });
     const store = new SupervisedStore(counted, this.clock, { unavailable: () => {}, available: () => {} });
     const stored = new StoredTokens(store, new DocumentReader(store, () => {}), () => this.clock.now());
-    return new KnownTokens(stored, this.clock);
+    return new KnownTokens(stored, { enrolment: () => ({ ...this.marks, hadTask: true }) }, this.clock);
   }
 
   token(key: KnownToken['key'] = KEY): KnownToken {
@@ -50,6 +52,23 @@ test('a token that one process has handed out is known to another', async () => 
   const token = scene.token({ appid: 'wx1', type: 'authorizer_access_token', subject: 'wx2' });
   await scene.process().handOut('T1', token);
   expect(await scene.process().find('T1')).toEqual(token);
+});
+
+test.each([
+  [{ app: 'a1', task: 't1' }, true],
+  [{ app: 'a1' }, true],
+  [{ app: 'a2', task: 't1' }, false],
+  [{ app: 'a1', task: 't2' }, false],
+])('a token that was handed out for the registration a1 t1 belongs to %j: %s', async (present, belongs) => {
+  const scene = new Scene();
+  const [own, other] = [scene.process(), scene.process()];
+  scene.marks = { app: 'a1', task: 't1' };
+  await own.handOut('T1', scene.token());
+  scene.marks = present;
+  for (const known of [own, other]) {
+    const found = await known.find('T1');
+    expect(typeof found === 'object' && known.isOfPresent(found)).toBe(belongs);
+  }
 });
 
 test('a token is written once for each version, however often and by how many callers it is handed out', async () => {

@@ -3,8 +3,7 @@ import { keyId, type TokenKey } from '../../../core/model/token-key.js';
 import type { CachedRecord } from '../../../core/records/cached-record.js';
 import type { GatewayCall } from '../../../gateway/gateway.js';
 import { tokensIn, valuesOf } from '../../../gateway/query-parameters.js';
-import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
-import type { KnownToken } from '../../../gateway/tokens/token-index.js';
+import type { KnownToken, RegisteredToken } from '../../../gateway/tokens/token-index.js';
 import type { HttpRequest } from '../../messages/http-message.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import { RouteFailure } from '../../routing/route-failure.js';
@@ -79,11 +78,19 @@ export class CallCredentials {
     const { key, obtainedAt } = token;
     if (key.type === USER_TOKEN) {
       if (!(await isRegistered(key.appid, this.#services))) throw invalidToken('the app is not registered');
+      this.#assertPresent(token);
       return token;
     }
     const current = await this.#current(key);
-    if (current.value === value || obtainedAt > (current.revokedAt ?? Number.NEGATIVE_INFINITY)) return token;
+    if (current.value === value) return token;
+    this.#assertPresent(token);
+    if (obtainedAt > (current.revokedAt ?? Number.NEGATIVE_INFINITY)) return token;
     throw invalidToken('the access_token was replaced by force');
+  }
+
+  /** Refuses a token of an app that was unregistered and registered anew, as it may have leaked before. */
+  #assertPresent(token: RegisteredToken): void {
+    if (!this.#known.isOfPresent(token)) throw invalidToken('the access_token is of an earlier registration');
   }
 
   /** Returns the app of a call by pair, or the one whose user renews a token. */

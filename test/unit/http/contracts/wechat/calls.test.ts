@@ -109,6 +109,20 @@ test('a token of an app that is not registered any more opens nothing', async ()
   expect(await world.server.ask(`${BUSINESS}?access_token=${token}`)).toMatchObject({ errcode: 40001 });
 });
 
+test('a token of an earlier registration of the app opens nothing, in no process', async () => {
+  await using world = await SdkWorld.start();
+  const leaked = await world.server.askToken();
+  await world.clock.advance(60_000);
+  await world.tokens.refresh(APPID, 'access_token', { force: true });
+  await world.tokens.unregister(APPID);
+  await world.tokens.register({ appid: APPID, secret: SECRET });
+  const token = await world.server.askToken();
+  for (const server of [world.server, await world.another()]) {
+    expect(await server.ask(`${BUSINESS}?access_token=${leaked}`)).toMatchObject({ errcode: 40001 });
+    expect(await server.ask(`${BUSINESS}?access_token=${token}`)).toEqual(IPS);
+  }
+});
+
 test('a token that WeChat has ended is replaced, and the call succeeds', async () => {
   await using world = await SdkWorld.start();
   const token = await world.server.askToken();
