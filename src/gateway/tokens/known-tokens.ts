@@ -41,7 +41,7 @@ export class KnownTokens {
   /** The ends of cached misses on the monotonic clock, by hash. */
   readonly #misses = boundedCache<string, number>(MAX_REMEMBERED);
   readonly #lookUps = new Map<string, Promise<TokenLookUp>>();
-  /** The writes of tokens that were handed out, which have succeeded or are in progress, by hash. */
+  /** The writes of tokens that were handed out, which have succeeded or are in progress, by hash, end and registration. */
   readonly #writes = boundedCache<string, Promise<void>>(MAX_REMEMBERED);
 
   /** @param clock - the clock of the store. */
@@ -65,10 +65,12 @@ export class KnownTokens {
     const hash = tokenHash(value);
     const token = this.#withMarks(given);
     this.#index.add(hash, token);
-    const before = this.#writes.get(hash);
+    const { expiresAt, marks } = token;
+    const id = [hash, expiresAt, marks?.app, marks?.task].join(' ');
+    const before = this.#writes.get(id);
     if (before !== undefined) return before;
-    const written = this.#stored.add(hash, token).catch(() => void this.#writes.delete(hash));
-    this.#writes.set(hash, written);
+    const written = this.#stored.add(hash, token).catch(() => void this.#writes.delete(id));
+    this.#writes.set(id, written);
     return written;
   }
 

@@ -7,7 +7,7 @@ import { seal, unseal } from '../../core/store/document-codec.js';
 import type { DocumentReader } from '../../core/store/document-reader.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import { contended } from '../../core/store/write-errors.js';
-import type { RegisteredToken } from './token-index.js';
+import { adds, prolonged, type RegisteredToken } from './token-index.js';
 
 /** The documents are fixed in number, so that tokens leave nothing behind in the store when they expire. */
 const SLOTS = 1_024;
@@ -51,30 +51,32 @@ export class StoredTokens {
    */
   async find(hash: string): Promise<RegisteredToken | undefined> {
     const { entries } = await this.#read(slotOf(hash));
-    const entry = this.#live(entries).find(([stored]) => stored === hash);
-    if (entry === undefined) return undefined;
-    const [, obtainedAt, expiresAt, appid, type, subject, app, task] = entry;
-    const marks = marksOf({ app: app ?? undefined, task: task ?? undefined });
-    return { key: tokenKey(appid, type, subject ?? undefined), obtainedAt, expiresAt, ...(marks && { marks }) };
+    return this.#find(this.#live(entries), hash);
   }
 
   /**
-   * Stores a token, unless it is stored already, and drops those that have expired.
+   * Stores a token, or prolongs it, unless that is stored already, and drops those that have expired.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
-  async add(hash: string, { key, obtainedAt, expiresAt, marks }: RegisteredToken): Promise<void> {
+  async add(hash: string, token: RegisteredToken): Promise<void> {
     const id = slotOf(hash);
-    const { appid, type, subject = null } = key;
-    const added: Entry = [hash, obtainedAt, expiresAt, appid, type, subject, marks?.app ?? null, marks?.task ?? null];
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const { version, entries } = await this.#read(id);
       const live = this.#live(entries);
-      if (live.some(([stored]) => stored === hash)) return;
-      const tokens = [...live, added].slice(-MAX_OF_SLOT).map((entry): JsonValue => [...entry] as JsonValue[]);
+      const known = this.#find(live, hash);
+      if (known !== undefined && !adds(token, known)) return;
+      const added = entryOf(hash, known === undefined ? token : prolonged(known, token));
+      const others = live.filter(([stored]) => stored !== hash);
+      const tokens = [...others, added].slice(-MAX_OF_SLOT).map((entry): JsonValue => [...entry] as JsonValue[]);
       if ((await this.#store.set(id, seal(id, { tokens }), version)) !== undefined) return;
     }
-    throw contended(`the document ${id}`, { appid });
+    throw contended(`the document ${id}`, { appid: token.key.appid });
+  }
+
+  #find(entries: readonly Entry[], hash: string): RegisteredToken | undefined {
+    const entry = entries.find(([stored]) => stored === hash);
+    return entry === undefined ? undefined : tokenOf(entry);
   }
 
   async #read(id: string): Promise<Slot> {
@@ -87,6 +89,16 @@ export class StoredTokens {
     const now = this.#now();
     return entries.filter(([, obtainedAt, expiresAt]) => expiresAt > now && obtainedAt <= now + FUTURE_TOLERANCE_MS);
   }
+}
+
+function entryOf(hash: string, { key, obtainedAt, expiresAt, marks }: RegisteredToken): Entry {
+  const { appid, type, subject = null } = key;
+  return [hash, obtainedAt, expiresAt, appid, type, subject, marks?.app ?? null, marks?.task ?? null];
+}
+
+function tokenOf([, obtainedAt, expiresAt, appid, type, subject, app, task]: Entry): RegisteredToken {
+  const marks = marksOf({ app: app ?? undefined, task: task ?? undefined });
+  return { key: tokenKey(appid, type, subject ?? undefined), obtainedAt, expiresAt, ...(marks && { marks }) };
 }
 
 function slotOf(hash: string): string {

@@ -15,6 +15,32 @@ export interface RegisteredToken extends KnownToken {
   readonly marks?: EnrolmentMarks | undefined;
 }
 
+/**
+ * Returns whether a token says more than what is known of it: it lives longer, or belongs to another registration. The key
+ * never changes: who may put tokens of one app must not take those of another by their values.
+ */
+export function adds({ key, expiresAt, marks }: RegisteredToken, known: RegisteredToken): boolean {
+  if (keyId(key) !== keyId(known.key)) return false;
+  const isOfAnother = marks !== undefined && (marks.app !== known.marks?.app || marks.task !== known.marks?.task);
+  return expiresAt > known.expiresAt || isOfAnother;
+}
+
+/**
+ * Returns a known token with what was learned of it. WeChat prolongs the token of a user when it is renewed, and keeps its
+ * value. The first instant stays, since that decides whether the token was revoked.
+ */
+export function prolonged(
+  known: RegisteredToken,
+  { obtainedAt, expiresAt, marks = known.marks }: RegisteredToken,
+): RegisteredToken {
+  return {
+    key: known.key,
+    obtainedAt: Math.min(known.obtainedAt, obtainedAt),
+    expiresAt: Math.max(known.expiresAt, expiresAt),
+    ...(marks && { marks }),
+  };
+}
+
 /** The current token of a key, and at most 24 earlier ones. */
 const MAX_OF_KEY = 25;
 const MAX_TOKENS = 200_000;
@@ -42,9 +68,15 @@ export class TokenIndex {
     return token !== undefined && token.expiresAt > this.#now() ? token : undefined;
   }
 
-  /** Adds a token. Of one key, the tokens that were obtained last are kept. */
+  /** Adds a token, or prolongs it. Of one key, the tokens that were obtained last are kept. */
   add(hash: string, token: RegisteredToken): void {
-    if (this.#tokens.has(hash)) return;
+    const known = this.#tokens.get(hash);
+    if (known !== undefined) {
+      if (!adds(token, known)) return;
+      this.#tokens.delete(hash);
+      this.#tokens.set(hash, prolonged(known, token));
+      return;
+    }
     this.#makeRoom();
     this.#tokens.set(hash, token);
     const id = keyId(token.key);

@@ -92,6 +92,37 @@ test.each([
   for (const known of [own, other]) expect((await known.find('T1')) !== 'unknown').toBe(isKnown);
 });
 
+test('a token that is handed out again with a later end lives until then, from its first instant', async () => {
+  const scene = new Scene();
+  const [own, other] = [scene.process(), scene.process()];
+  const first = scene.token();
+  await own.handOut('T1', first);
+  expect(await other.find('T1')).toEqual(first);
+  await scene.clock.advance(LIFE_MS - 1);
+  const again = scene.token();
+  await own.handOut('T1', again);
+  await own.handOut('T1', first);
+  await scene.clock.advance(LIFE_MS - 1);
+  for (const known of [own, scene.process()]) {
+    expect(await known.find('T1')).toEqual({ ...again, obtainedAt: first.obtainedAt });
+  }
+  expect(await other.find('T1')).toMatchObject({ expiresAt: again.expiresAt });
+  expect(scene.count('set')).toBe(2);
+});
+
+test('a token stays that of its key, whatever another key is given the same value for', async () => {
+  const scene = new Scene();
+  const [own, other] = [scene.process(), scene.process()];
+  const first = scene.token();
+  await own.handOut('T1', first);
+  await scene.clock.advance(1_000);
+  scene.marks = { app: 'a2' };
+  const taken = scene.token({ appid: 'wx2', type: 'access_token' });
+  await own.handOut('T1', taken);
+  await other.handOut('T1', taken);
+  for (const known of [own, scene.process()]) expect(await known.find('T1')).toEqual(first);
+});
+
 test('an unknown token costs one read of the store, and is unknown for a second', async () => {
   const scene = new Scene();
   const known = scene.process();

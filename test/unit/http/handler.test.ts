@@ -14,7 +14,10 @@ describe('options of createHandler', () => {
     ],
     [{ anonymous: true, prefix: '/x/' }, "prefix must be '' or a path like '/wechat'"],
     [{ anonymous: true, prefix: 7 }, "prefix must be '' or a path like '/wechat'"],
-    [{ anonymous: true, contracts: [] }, 'contracts must be an array of scheduler, wetoken, native, wechat, proxy, got'],
+    [
+      { anonymous: true, contracts: [] },
+      'contracts must be an array of scheduler, wetoken, native, wechat, proxy, got',
+    ],
     [{ anonymous: true, contracts: 'scheduler' }, 'contracts must be an array of'],
     [
       { anonymous: true, contracts: ['schedular'] },

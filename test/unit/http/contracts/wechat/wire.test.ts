@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { FakeClock } from '../../../../../src/testing/index.js';
 import { APPID, GatewayWorld } from '../../../../support/worlds/gateway-world.js';
 
 const COMPONENT = 'wxcomponent00000001';
@@ -118,4 +119,21 @@ test("the token of a merchant's user, got by its platform, opens the calls of th
   await world.fetch(`/sns/oauth2/component/access_token?appid=wxmerchant&code=x&${platform}`);
   const answer = await world.fetch('/sns/auth?access_token=USER-1&openid=o1');
   expect(await answer.json()).toEqual({ errcode: 0 });
+});
+
+test("a user's token that WeChat prolongs at its renewal opens calls until its new end", async () => {
+  const clock = new FakeClock();
+  await using world = await GatewayWorld.start({ clock, handler: { contracts: ['wechat'] } });
+  const login = { access_token: 'USER-1', expires_in: 7_200, refresh_token: 'r', openid: 'o1' };
+  world.wechat.answering = ({ url }, response) =>
+    response.end(JSON.stringify(url.includes('refresh_token') ? login : { errcode: 0 }));
+  const renew = () => world.fetch(`/sns/oauth2/refresh_token?appid=${APPID}&grant_type=refresh_token&refresh_token=r`);
+  await renew();
+  await clock.advance(7_000_000);
+  await renew();
+  await clock.advance(7_000_000);
+  const call = async () => (await world.fetch('/sns/auth?access_token=USER-1&openid=o1')).json();
+  expect(await call()).toEqual({ errcode: 0 });
+  await clock.advance(300_000);
+  expect(await call()).toMatchObject({ errcode: 40001 });
 });
