@@ -158,7 +158,7 @@ export class Gateway {
     const value = await this.#tokens.current(of);
     const answer = await send(value);
     if (!isStaleAnswer(answer)) return answer;
-    const id = `${call.keyId ?? ''} ${call.appid} ${call.method} ${comparablePath(call.path)}`;
+    const id = JSON.stringify([call.keyId, of.appid, of.type, of.subject, call.method, comparablePath(call.path)]);
     if (this.#deafCalls.has(id)) return answer;
     const fresh = await this.#tokens.replace(of, value).catch(() => value);
     if (fresh === value || !isHeld(body)) return answer;

@@ -137,3 +137,25 @@ test("a user's token that WeChat prolongs at its renewal opens calls until its n
   await clock.advance(300_000);
   expect(await call()).toMatchObject({ errcode: 40001 });
 });
+
+test("a merchant whose calls stay refused keeps no other merchant's stale token from being replaced", async () => {
+  await using world = await started();
+  await world.tokens.register({ appid: COMPONENT, secret: 'secret-of-the-component' });
+  await world.tokens.put(COMPONENT, 'component_access_token', { value: 'COMPONENT-1', expiresInSeconds: 7_200 });
+  for (const subject of ['wxone', 'wxtwo']) {
+    const grant = { value: `${subject}-1`, expiresInSeconds: 7_200, refreshToken: 'r' };
+    await world.tokens.put(COMPONENT, 'authorizer_access_token', grant, { subject });
+  }
+  world.wechat.answering = ({ url, body }, response) => {
+    if (!url.includes('api_authorizer_token')) {
+      response.end(url.includes('=wxtwo-2') ? '{"errcode":0}' : '{"errcode":40001}');
+      return;
+    }
+    const { authorizer_appid: appid } = JSON.parse(body) as { authorizer_appid: string };
+    const grant = { authorizer_access_token: `${appid}-2`, expires_in: 7_200, authorizer_refresh_token: 'r' };
+    response.end(JSON.stringify(grant));
+  };
+  const call = async (token: string) => (await world.fetch(`/cgi-bin/user/get?access_token=${token}`)).json();
+  expect(await call('wxone-1')).toEqual({ errcode: 40001 });
+  expect(await call('wxtwo-1')).toEqual({ errcode: 0 });
+});
