@@ -13,6 +13,8 @@ import { type KnownToken, type RegisteredToken, TokenIndex } from './token-index
 /** The types whose tokens open the calls of WeChat's API. */
 const CALL_TYPES: ReadonlySet<string> = new Set(['access_token', 'component_access_token', 'authorizer_access_token']);
 const READS_PER_SECOND = 50;
+/** The share of these reads that one peer may cause in vain, so that a flood of invented tokens does not use up all of them. */
+const MISSES_PER_SECOND_OF_PEER = 25;
 const MISS_MS = 1_000;
 const MAX_REMEMBERED = 10_000;
 
@@ -38,6 +40,7 @@ export class KnownTokens {
   readonly #clock: Clock;
   readonly #index: TokenIndex;
   readonly #reads = new RateLimiter(READS_PER_SECOND, READS_PER_SECOND);
+  readonly #readsOfPeers = boundedCache<string, RateLimiter>(MAX_REMEMBERED);
   /** The ends of cached misses on the monotonic clock, by hash. */
   readonly #misses = boundedCache<string, number>(MAX_REMEMBERED);
   readonly #lookUps = new Map<string, Promise<TokenLookUp>>();
@@ -79,7 +82,12 @@ export class KnownTokens {
     return belongsTo(marks, this.#registrations.enrolment(key));
   }
 
-  async find(value: string): Promise<TokenLookUp> {
+  /**
+   * Recognizes a token.
+   *
+   * @param peer - the network of the caller, whose look-ups are limited.
+   */
+  async find(value: string, peer: string): Promise<TokenLookUp> {
     const hash = tokenHash(value);
     const held = this.#index.find(hash);
     if (held !== undefined) return held;
@@ -87,11 +95,28 @@ export class KnownTokens {
     if (underWay !== undefined) return underWay;
     const now = this.#clock.monotonic();
     if (now < (this.#misses.get(hash) ?? 0)) return 'unknown';
-    if (this.#reads.reserve(now) > 0) return 'unsure';
-    const lookUp = this.#read(hash);
+    const ofPeer = this.#readsOf(peer);
+    if (ofPeer.reserve(now) > 0) return 'unsure';
+    if (this.#reads.reserve(now) > 0) {
+      ofPeer.refund();
+      return 'unsure';
+    }
+    const lookUp = this.#read(hash).then((found) => {
+      if (found !== 'unknown') ofPeer.refund();
+      return found;
+    });
     this.#lookUps.set(hash, lookUp);
     lookUp.then(noop, noop).finally(() => this.#lookUps.delete(hash));
     return lookUp;
+  }
+
+  #readsOf(peer: string): RateLimiter {
+    let reads = this.#readsOfPeers.get(peer);
+    if (reads === undefined) {
+      reads = new RateLimiter(MISSES_PER_SECOND_OF_PEER, MISSES_PER_SECOND_OF_PEER);
+      this.#readsOfPeers.set(peer, reads);
+    }
+    return reads;
   }
 
   async #read(hash: string): Promise<TokenLookUp> {

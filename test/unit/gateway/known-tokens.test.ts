@@ -11,6 +11,7 @@ import { FakeClock } from '../../../src/testing/index.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const LIFE_MS = 7_200_000;
+const PEER = '203.0.113.1';
 
 /** Several processes that recognize tokens by one store, whose commands are counted. */
 class Scene {
@@ -51,7 +52,7 @@ test('a token that one process has handed out is known to another', async () => 
   const scene = new Scene();
   const token = scene.token({ appid: 'wx1', type: 'authorizer_access_token', subject: 'wx2' });
   await scene.process().handOut('T1', token);
-  expect(await scene.process().find('T1')).toEqual(token);
+  expect(await scene.process().find('T1', PEER)).toEqual(token);
 });
 
 test.each([
@@ -66,7 +67,7 @@ test.each([
   await own.handOut('T1', scene.token());
   scene.marks = present;
   for (const known of [own, other]) {
-    const found = await known.find('T1');
+    const found = await known.find('T1', PEER);
     expect(typeof found === 'object' && known.isOfPresent(found)).toBe(belongs);
   }
 });
@@ -89,7 +90,7 @@ test.each([
   const [own, other] = [scene.process(), scene.process()];
   await own.handOut('T1', scene.token());
   await scene.clock.advance(LIFE_MS + afterMs);
-  for (const known of [own, other]) expect((await known.find('T1')) !== 'unknown').toBe(isKnown);
+  for (const known of [own, other]) expect((await known.find('T1', PEER)) !== 'unknown').toBe(isKnown);
 });
 
 test('a token that is handed out again with a later end lives until then, from its first instant', async () => {
@@ -97,16 +98,16 @@ test('a token that is handed out again with a later end lives until then, from i
   const [own, other] = [scene.process(), scene.process()];
   const first = scene.token();
   await own.handOut('T1', first);
-  expect(await other.find('T1')).toEqual(first);
+  expect(await other.find('T1', PEER)).toEqual(first);
   await scene.clock.advance(LIFE_MS - 1);
   const again = scene.token();
   await own.handOut('T1', again);
   await own.handOut('T1', first);
   await scene.clock.advance(LIFE_MS - 1);
   for (const known of [own, scene.process()]) {
-    expect(await known.find('T1')).toEqual({ ...again, obtainedAt: first.obtainedAt });
+    expect(await known.find('T1', PEER)).toEqual({ ...again, obtainedAt: first.obtainedAt });
   }
-  expect(await other.find('T1')).toMatchObject({ expiresAt: again.expiresAt });
+  expect(await other.find('T1', PEER)).toMatchObject({ expiresAt: again.expiresAt });
   expect(scene.count('set')).toBe(2);
 });
 
@@ -120,27 +121,40 @@ test('a token stays that of its key, whatever another key is given the same valu
   const taken = scene.token({ appid: 'wx2', type: 'access_token' });
   await own.handOut('T1', taken);
   await other.handOut('T1', taken);
-  for (const known of [own, scene.process()]) expect(await known.find('T1')).toEqual(first);
+  for (const known of [own, scene.process()]) expect(await known.find('T1', PEER)).toEqual(first);
 });
 
 test('an unknown token costs one read of the store, and is unknown for a second', async () => {
   const scene = new Scene();
   const known = scene.process();
-  expect(await Promise.all([known.find('X'), known.find('X')])).toEqual(['unknown', 'unknown']);
+  expect(await Promise.all([known.find('X', PEER), known.find('X', PEER)])).toEqual(['unknown', 'unknown']);
   await scene.clock.advance(999);
-  expect(await known.find('X')).toBe('unknown');
+  expect(await known.find('X', PEER)).toBe('unknown');
   expect(scene.count('get')).toBe(1);
   await scene.clock.advance(1);
-  await known.find('X');
+  await known.find('X', PEER);
   expect(scene.count('get')).toBe(2);
 });
 
 test('fifty unknown tokens a second are looked up, and further ones are unsure', async () => {
   const scene = new Scene();
   const known = scene.process();
-  const found = await Promise.all(Array.from({ length: 60 }, (_, index) => known.find(`X${index}`)));
+  const found = await Promise.all(
+    Array.from({ length: 60 }, (_, index) => known.find(`X${index}`, `203.0.113.${index % 2}`)),
+  );
   expect(found.filter((result) => result === 'unsure')).toHaveLength(10);
   expect(scene.count('get')).toBe(50);
+});
+
+test('one peer can use half of the look-ups in vain, and all of them for tokens that were handed out', async () => {
+  const scene = new Scene();
+  const [own, other] = [scene.process(), scene.process()];
+  for (let token = 0; token < 50; token++) await own.handOut(`T${token}`, scene.token());
+  const invented = await Promise.all(Array.from({ length: 60 }, (_, index) => other.find(`X${index}`, PEER)));
+  expect(invented.filter((result) => result === 'unsure')).toHaveLength(35);
+  expect(await other.find('T0', '203.0.113.2')).toMatchObject({ key: KEY });
+  await scene.clock.advance(1_000);
+  for (let token = 1; token < 50; token++) expect(await other.find(`T${token}`, PEER)).toMatchObject({ key: KEY });
 });
 
 test('while the store fails, unknown tokens are unsure, and those that were handed out are known', async () => {
@@ -148,8 +162,8 @@ test('while the store fails, unknown tokens are unsure, and those that were hand
   const known = scene.process();
   scene.fails = true;
   await known.handOut('T1', scene.token());
-  expect(await known.find('T1')).toEqual(scene.token());
-  expect(await known.find('X')).toBe('unsure');
+  expect(await known.find('T1', PEER)).toEqual(scene.token());
+  expect(await known.find('X', PEER)).toBe('unsure');
 });
 
 test('a token whose write failed is written when it is handed out again', async () => {
@@ -160,7 +174,7 @@ test('a token whose write failed is written when it is handed out again', async 
   scene.fails = false;
   await scene.clock.advance(60_000);
   await known.handOut('T1', scene.token());
-  expect(await scene.process().find('T1')).toMatchObject({ key: KEY });
+  expect(await scene.process().find('T1', PEER)).toMatchObject({ key: KEY });
 });
 
 test('tokens that have ended leave the store at the next write of their document', async () => {
@@ -170,7 +184,7 @@ test('tokens that have ended leave the store at the next write of their document
     for (let token = 0; token < 50; token++) await known.handOut(`T${life}-${token}`, scene.token());
     await scene.clock.advance(LIFE_MS);
   }
-  expect(await known.find('T0-0')).toBe('unknown');
+  expect(await known.find('T0-0', PEER)).toBe('unknown');
 });
 
 test('of one key the current token and the 24 newest earlier ones are kept', () => {

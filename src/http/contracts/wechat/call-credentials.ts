@@ -4,6 +4,7 @@ import type { CachedRecord } from '../../../core/records/cached-record.js';
 import type { GatewayCall } from '../../../gateway/gateway.js';
 import { tokensIn, valuesOf } from '../../../gateway/query-parameters.js';
 import type { KnownToken, RegisteredToken } from '../../../gateway/tokens/token-index.js';
+import { peerNetwork } from '../../access/peer-network.js';
 import type { HttpRequest } from '../../messages/http-message.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import { RouteFailure } from '../../routing/route-failure.js';
@@ -50,9 +51,10 @@ export class CallCredentials {
     const { search, peer } = context.request;
     const [presented, ...others] = tokensIn(search);
     if (presented === undefined) return { appid: await this.#ofApp(context, path), token: undefined };
-    const { key } = await this.keyOf(presented.value);
+    const network = peerNetwork(peer);
+    const { key } = await this.keyOf(presented.value, network);
     for (const { value } of others) {
-      if (keyId((await this.keyOf(value)).key) !== keyId(key)) throw invalidToken('two tokens in one request');
+      if (keyId((await this.keyOf(value, network)).key) !== keyId(key)) throw invalidToken('two tokens in one request');
     }
     const { appid } = key;
     if (takesPair(path) && (await this.#ofApp(context, path)) !== appid) {
@@ -69,10 +71,11 @@ export class CallCredentials {
   /**
    * Returns a presented token that may be used.
    *
+   * @param network - the network of the caller.
    * @throws RouteFailure for any other token; a `TokenError` if its app has no usable token.
    */
-  async keyOf(value: string): Promise<KnownToken> {
-    const token = await this.#known.find(value);
+  async keyOf(value: string, network: string): Promise<KnownToken> {
+    const token = await this.#known.find(value, network);
     if (token === 'unsure') throw new RouteFailure({ status: 503, message: 'the token could not be looked up now' });
     if (token === 'unknown') throw invalidToken('the access_token is not one of this server');
     const { key, obtainedAt } = token;
