@@ -61,6 +61,8 @@ export class CallCredentials {
       throw refusedWith(ERRCODES.invalidAppid, 'invalid appid: it is not that of the access_token');
     }
     this.#services.peers.accepted?.note(peer);
+    // WeChat refuses a token of the wrong kind as stale, and the app may have few such reports a day.
+    if (isUserCall(path) && key.type !== USER_TOKEN) throw invalidToken("this path needs a user's token");
     if (key.type === USER_TOKEN) {
       if (!isUserCall(path)) throw invalidToken("a user's token may not call this path");
       return { appid, token: undefined };

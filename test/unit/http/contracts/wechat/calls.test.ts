@@ -203,6 +203,17 @@ test("a user's token opens the calls of the user, unchanged, and no others", asy
   expect(await other.ask(`/sns/auth?access_token=${renewed['access_token']}&openid=o1`)).toMatchObject({ errcode: 0 });
 });
 
+test("an app's token does not open the calls of users, and is not reported as stale for that", async () => {
+  await using world = await SdkWorld.start();
+  const token = await world.server.askToken();
+  await world.clock.advance(60_000);
+  const calls = world.wechat.calls.length;
+  for (const path of ['/sns/auth', '/SNS/userinfo']) {
+    expect(await world.server.ask(`${path}?access_token=${token}&openid=o1`)).toMatchObject({ errcode: 40001 });
+  }
+  expect(world.wechat.calls.length).toBe(calls);
+});
+
 test("a user's token is renewed for registered apps alone, twenty times a second", async () => {
   await using world = await SdkWorld.start();
   const path = (appid: string) => `/sns/oauth2/refresh_token?appid=${appid}&grant_type=refresh_token&refresh_token=x`;
