@@ -3,6 +3,7 @@ import { keyId, type TokenKey } from '../../../core/model/token-key.js';
 import type { CachedRecord } from '../../../core/records/cached-record.js';
 import type { GatewayCall } from '../../../gateway/gateway.js';
 import { tokensIn, valuesOf } from '../../../gateway/query-parameters.js';
+import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
 import type { KnownToken, RegisteredToken } from '../../../gateway/tokens/token-index.js';
 import { peerNetwork } from '../../access/peer-network.js';
 import type { HttpRequest } from '../../messages/http-message.js';
