@@ -90,7 +90,7 @@ export class CallCredentials {
     const current = await this.#current(key);
     if (current.value === value) return token;
     this.#assertPresent(token);
-    if (obtainedAt > (current.revokedAt ?? Number.NEGATIVE_INFINITY)) return token;
+    if (obtainedAt >= (current.revokedAt ?? Number.NEGATIVE_INFINITY)) return token;
     throw invalidToken('the access_token was replaced by force');
   }
 

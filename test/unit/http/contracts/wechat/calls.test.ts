@@ -52,6 +52,21 @@ test.each(['the same process', 'another process'])(
   },
 );
 
+test('the token that a refresh by force has obtained opens calls until its own end, to every process', async () => {
+  await using world = await SdkWorld.start();
+  await world.server.askToken();
+  await world.clock.advance(60_000);
+  await world.tokens.refresh(APPID, 'access_token', { force: true });
+  const forced = await world.server.askToken();
+  await world.clock.advance(7_000_000);
+  expect(await world.server.askToken()).not.toBe(forced);
+  const other = await world.another();
+  for (const server of [world.server, other])
+    expect(await server.ask(`${BUSINESS}?access_token=${forced}`)).toEqual(IPS);
+  await world.clock.advance(200_000);
+  expect(await world.server.ask(`${BUSINESS}?access_token=${forced}`)).toMatchObject({ errcode: 40001 });
+});
+
 test('another process and a restarted one refuse a token that was replaced by force', async () => {
   await using world = await SdkWorld.start();
   const leaked = await world.server.askToken();
