@@ -62,8 +62,9 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
     this.#events.moved();
     if (status < 200) return;
     this.#status = status;
-    this.#headers = headers;
-    this.#isEncoded = !['', 'identity'].includes(headers['content-encoding'] ?? '');
+    const encoding = encodingOf(headers);
+    this.#headers = encoding === undefined ? headers : { ...headers, 'content-encoding': encoding };
+    this.#isEncoded = !['', 'identity'].includes(encoding ?? '');
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -103,4 +104,10 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
   #answer(body: Buffer | AnswerStream): void {
     this.#events.answered({ status: this.#status, headers: this.#headers, body });
   }
+}
+
+/** Returns the encoding of an answer as one text, because undici returns a list for a header that is there twice. */
+function encodingOf(headers: IncomingHttpHeaders): string | undefined {
+  const encoding: string | readonly string[] | undefined = headers['content-encoding'];
+  return typeof encoding === 'object' ? (encoding as readonly string[]).join(', ') : encoding;
 }

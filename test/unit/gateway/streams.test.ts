@@ -55,6 +55,17 @@ describe('answers', () => {
     expect(await answer.json()).toEqual({ errcode: 0, n: 2 });
   });
 
+  test('an answer that states its encoding twice is passed on', async () => {
+    await using world = await GatewayWorld.start();
+    world.wechat.answering = (_request, response) => {
+      response.setHeader('content-encoding', ['identity', 'identity']);
+      response.end('{"errcode":0}');
+    };
+    const answer = await world.call('/cgi-bin/user/get');
+    expect([answer.status, answer.headers.get('content-encoding')]).toEqual([200, 'identity, identity']);
+    expect(await answer.text()).toBe('{"errcode":0}');
+  });
+
   test('an answer that breaks in the middle is not taken for whole', async () => {
     await using world = await GatewayWorld.start();
     world.wechat.answering = (_request, response) => {
