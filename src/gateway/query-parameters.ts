@@ -8,6 +8,9 @@ export interface PresentedToken {
 }
 
 const KIND = /component|authorizer/i;
+/** The characters that some programs ignore within a name, and those that may surround one, such as the brackets of a list. */
+const IGNORED = /[\s\p{Cc}]/gu;
+const SURROUNDING = /^\W+|\W.*$/g;
 
 /** Returns the tokens in a raw query, in any spelling of their names. */
 export function tokensIn(query: string): readonly PresentedToken[] {
@@ -20,11 +23,11 @@ export function tokensIn(query: string): readonly PresentedToken[] {
     });
 }
 
-/** Returns the decoded values of a parameter in a raw query. The names are compared without case. */
+/** Returns the decoded values of a parameter in a raw query, in any spelling of its name that some program takes for it. */
 export function valuesOf(query: string, name: string): readonly string[] {
   return pieces(query)
     .map(decoded)
-    .filter(([found]) => found.trim().toLowerCase() === name)
+    .filter(([found]) => found.replace(IGNORED, '').replace(SURROUNDING, '').toLowerCase() === name)
     .map(([, value]) => value);
 }
 

@@ -26,6 +26,8 @@ test.each([
   ['appid=a', ['a']],
   ['AppId=a&%61ppid=b&appids=c', ['a', 'b']],
   ['appid', ['']],
+  ['appid%00=a&ap%09pid=b&+appid+=c&appid[]=d&appid%5B0%5D=e&%3Fappid=f', ['a', 'b', 'c', 'd', 'e', 'f']],
+  ['appid_x=a&xappid=b&appid2=c&=appid', []],
 ])('the values of appid in %s are %j', (query, values) => {
   expect(valuesOf(query, 'appid')).toEqual(values);
 });

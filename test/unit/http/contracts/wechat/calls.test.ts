@@ -195,11 +195,19 @@ test('a call by pair passes unchanged, and a wrong pair does not reach WeChat', 
   expect(await world.server.ask(`/sns/jscode2session?${query(SECRET)}`)).toHaveProperty('session_key');
 });
 
-test('a pair that names an appid twice is refused', async () => {
-  await using world = await SdkWorld.start();
-  const path = `/sns/jscode2session?appid=${APPID}&appid=wxother&secret=${SECRET}`;
-  expect(await world.server.ask(path)).toMatchObject({ errcode: 40066 });
-});
+test.each(['appid', 'AppId', 'appid%00', 'appid[]', 'app%09id', '+appid'])(
+  'a call that names an appid once more as %s is refused',
+  async (name) => {
+    await using world = await SdkWorld.start();
+    for (const query of [
+      `jscode2session?appid=${APPID}&${name}=wxother&secret=${SECRET}`,
+      `oauth2/refresh_token?${name}=wxother&appid=${APPID}&refresh_token=x`,
+    ]) {
+      expect(await world.server.ask(`/sns/${query}`)).toMatchObject({ errcode: 40066 });
+    }
+    expect(world.wechat.calls).toEqual([]);
+  },
+);
 
 test("a user's token opens the calls of the user, unchanged, and no others", async () => {
   await using world = await SdkWorld.start();
