@@ -45,12 +45,18 @@ export function prolonged(
 const MAX_OF_KEY = 25;
 const MAX_TOKENS = 200_000;
 
+/** The tokens of a key. They share its object, because each record that is read anew has one of its own. */
+interface TokensOfKey {
+  readonly key: TokenKey;
+  hashes: string[];
+}
+
 /** Finds the keys of tokens by their hashes, in memory. */
 export class TokenIndex {
   readonly #now: () => number;
   /** The tokens by hash; the one that was added first comes first. */
   readonly #tokens = new Map<string, RegisteredToken>();
-  readonly #hashesOfKeys = new Map<string, string[]>();
+  readonly #tokensOfKeys = new Map<string, TokensOfKey>();
 
   /** @param now - returns the time of the store. */
   constructor(now: () => number) {
@@ -78,14 +84,12 @@ export class TokenIndex {
       return;
     }
     this.#makeRoom();
-    this.#tokens.set(hash, token);
     const id = keyId(token.key);
-    const ofKey = this.#hashesOfKeys.get(id);
-    if (ofKey === undefined) this.#hashesOfKeys.set(id, [hash]);
-    else {
-      ofKey.push(hash);
-      if (ofKey.length > MAX_OF_KEY) this.#delete(this.#oldestOf(ofKey));
-    }
+    const ofKey = this.#tokensOfKeys.get(id) ?? { key: token.key, hashes: [] };
+    if (ofKey.hashes.length === 0) this.#tokensOfKeys.set(id, ofKey);
+    this.#tokens.set(hash, { ...token, key: ofKey.key });
+    ofKey.hashes.push(hash);
+    if (ofKey.hashes.length > MAX_OF_KEY) this.#delete(this.#oldestOf(ofKey.hashes));
   }
 
   /** Deletes the first tokens that have expired. Most tokens live equally long, so that they expire in their order. */
@@ -107,8 +111,9 @@ export class TokenIndex {
     if (token === undefined) return;
     this.#tokens.delete(hash);
     const id = keyId(token.key);
-    const others = (this.#hashesOfKeys.get(id) ?? []).filter((other) => other !== hash);
-    if (others.length === 0) this.#hashesOfKeys.delete(id);
-    else this.#hashesOfKeys.set(id, others);
+    const ofKey = this.#tokensOfKeys.get(id);
+    if (ofKey === undefined) return;
+    ofKey.hashes = ofKey.hashes.filter((other) => other !== hash);
+    if (ofKey.hashes.length === 0) this.#tokensOfKeys.delete(id);
   }
 }

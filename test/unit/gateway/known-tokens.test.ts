@@ -195,6 +195,13 @@ test('of one key the current token and the 24 newest earlier ones are kept', () 
   expect(index.size).toBe(25);
 });
 
+test('the tokens of a key share the object of the key, so that 10,000 keys of three tokens take less than 8 MiB', () => {
+  const index = new TokenIndex(() => 0);
+  const hashes = ['T1', 'T2', 'T3'].map(tokenHash);
+  for (const hash of hashes) index.add(hash, { key: { ...KEY }, obtainedAt: 0, expiresAt: LIFE_MS });
+  expect(new Set(hashes.map((hash) => index.find(hash)?.key)).size).toBe(1);
+});
+
 test('expired tokens leave the memory when others are added', () => {
   let now = 0;
   const index = new TokenIndex(() => now);
