@@ -28,6 +28,8 @@ export interface GatewayCall {
   readonly appid: string;
   /** The token that the gateway puts into the query; `undefined` for a query that has its own credential. */
   readonly token: { readonly of: CallToken; readonly parameter: TokenParameter } | undefined;
+  /** Returns whether the caller may still call when its token was stale; absent if its credential is another one. */
+  readonly mayRepeat?: (() => Promise<boolean>) | undefined;
   readonly method: 'GET' | 'POST';
   /** The canonical path. */
   readonly path: string;
@@ -161,7 +163,7 @@ export class Gateway {
     const id = JSON.stringify([call.keyId, of.appid, of.type, of.subject, call.method, comparablePath(call.path)]);
     if (this.#deafCalls.has(id)) return answer;
     const fresh = await this.#tokens.replace(of, value).catch(() => value);
-    if (fresh === value || !isHeld(body)) return answer;
+    if (fresh === value || !isHeld(body) || (await call.mayRepeat?.()) === false) return answer;
     const repeated = await send(fresh);
     if (isStaleAnswer(repeated)) this.#deafCalls.note(id);
     return repeated;

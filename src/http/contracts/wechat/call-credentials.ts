@@ -18,7 +18,7 @@ import { isUserCall, isUserRenewal, takesPair, USER_TOKEN } from './wechat-paths
 type Services = Pick<RouteServices, 'manager' | 'records' | 'registry' | 'peers' | 'clock' | 'start'>;
 
 /** The credential of a call: the app, and the token that takes the place of the presented one, if any does. */
-export type CallCredential = Pick<GatewayCall, 'appid' | 'token'>;
+export type CallCredential = Pick<GatewayCall, 'appid' | 'token' | 'mayRepeat'>;
 
 /** Returns whether a request has a credential of WeChat's API, valid or not. One without any is not for this server. */
 export function hasCredential({ path, search }: HttpRequest): boolean {
@@ -68,7 +68,13 @@ export class CallCredentials {
       if (!isUserCall(path)) throw invalidToken("a user's token may not call this path");
       return { appid, token: undefined };
     }
-    return { appid, token: { of: key, parameter: presented.parameter } };
+    // A stale token may be one that another process has replaced by force, of which this one hears with the new token.
+    const mayRepeat = (): Promise<boolean> =>
+      this.keyOf(presented.value, network).then(
+        () => true,
+        () => false,
+      );
+    return { appid, token: { of: key, parameter: presented.parameter }, mayRepeat };
   }
 
   /**

@@ -55,7 +55,8 @@ async function authorizerToken(context: RequestContext, parts: ComponentParts): 
   const { services, known, credentials, grants } = parts;
   assertForwardable(context);
   const body = await context.json();
-  const { appid, token } = await credentials.of(context, AUTHORIZER_TOKEN);
+  const credential = await credentials.of(context, AUTHORIZER_TOKEN);
+  const { appid, token } = credential;
   if (token?.of.type !== COMPONENT_TYPE) {
     throw refusedWith(ERRCODES.invalidToken, 'invalid credential, component_access_token is needed');
   }
@@ -73,7 +74,7 @@ async function authorizerToken(context: RequestContext, parts: ComponentParts): 
     const answer = await forward(
       context,
       services.gateway,
-      { appid, token, path: AUTHORIZER_TOKEN, keyId: undefined },
+      { ...credential, path: AUTHORIZER_TOKEN, keyId: undefined },
       arrived({
         component_appid: appid,
         authorizer_appid: authorizer,

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { ClaimingStore } from '../../../../support/stores/claiming-store.js';
+import { unwatched } from '../../../../support/stores/unwatched-store.js';
 import { SdkWorld, SECRET, tokenPath } from '../../../../support/worlds/sdk-world.js';
 import { APPID } from '../../../../support/worlds/world.js';
 
@@ -77,6 +78,20 @@ test('another process and a restarted one refuse a token that was replaced by fo
   const other = await world.another();
   expect(await other.ask(`${BUSINESS}?access_token=${leaked}`)).toMatchObject({ errcode: 40001 });
   expect(await other.ask(`${BUSINESS}?access_token=${ordinary}`)).toEqual(IPS);
+});
+
+test('a process that has not heard of a refresh by force does not repeat the call of the leaked token', async () => {
+  await using world = await SdkWorld.start({ store: unwatched });
+  const leaked = await world.server.askToken();
+  const other = await world.another();
+  expect(await other.ask(`${BUSINESS}?access_token=${leaked}`)).toEqual(IPS);
+  await world.clock.advance(60_000);
+  const forced = await world.tokens.refresh(APPID, 'access_token', { force: true });
+  world.wechat.expire(leaked);
+  for (const errcode of [42001, 40001]) {
+    expect(await other.ask(`${BUSINESS}?access_token=${leaked}`)).toMatchObject({ errcode });
+  }
+  expect(await other.ask(`${BUSINESS}?access_token=${forced}`)).toEqual(IPS);
 });
 
 test('another process knows the tokens that this one has handed out, current and earlier', async () => {
