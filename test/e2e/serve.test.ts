@@ -49,7 +49,7 @@ describe('a server that runs', () => {
       level: 'info',
       message: 'started',
       store: world.store,
-      contracts: ['scheduler', 'wetoken', 'native', 'proxy'],
+      contracts: ['scheduler', 'wetoken', 'native', 'wechat', 'proxy'],
       access: 'loopback',
     });
     expect(server.log.slice(-2).map(({ message }) => message)).toEqual(['stopping', 'stopped']);
@@ -194,7 +194,9 @@ describe('a server that is being stopped', () => {
     await server.seen('stopping');
     // A second signal at nearly the same time may come from the same key press.
     const again = setInterval(() => server.signal('SIGTERM'), 100);
-    expect(await server.exited).toBe(128 + 15);
+    // On a loaded machine a further signal may arrive while the process ends, and end it itself.
+    const code = await server.exited;
+    expect(code ?? server.child.signalCode).toBe(code === null ? 'SIGTERM' : 128 + 15);
     clearInterval(again);
     // The worker has been killed, but the init process of a container may take seconds to remove it from the process table.
     const isRemoved = (): void => expect(() => process.kill(server.workerPid, 0)).toThrow('ESRCH');

@@ -66,7 +66,12 @@ test('every key with a task is due in the end, and no other one, whatever three 
     const apps = new Set((await world.documents('app')).map(({ id }) => id.slice('app/'.length)));
     const tasks = (await world.documents('task')).map(({ id }) => id.slice('task/'.length));
     const expected = tasks.filter((id) => apps.has(id.split('/')[0] as string));
-    const scheduled = (await world.documents('key')).filter(({ due }) => due !== undefined);
+    const inSchedule = async () => (await world.documents('key')).filter(({ due }) => due !== undefined);
+    // A put that overlaps an unregistration may leave its key in the schedule, until the key is claimed at its due.
+    const isOfTask = ({ id }: { id: string }): boolean => expected.includes(id.slice('key/'.length));
+    const leftAt = (await inSchedule()).filter((document) => !isOfTask(document)).map(({ due }) => due?.at ?? 0);
+    if (leftAt.length > 0) await world.clock.advance(Math.max(...leftAt) - world.clock.now() + 60_000);
+    const scheduled = await inSchedule();
     expect(scheduled.map(({ id }) => id.slice('key/'.length)).sort()).toEqual(expected.sort());
     for (const { due } of scheduled) expect(due?.at).toBeLessThan(world.clock.now() + LIFE_MS);
     for (const id of expected) {

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import type { EnrolmentMarks } from '../../../src/core/model/enrolment.js';
-import { DocumentReader } from '../../../src/core/store/document-reader.js';
-import { SupervisedStore } from '../../../src/core/store/supervised-store.js';
-import { KnownTokens } from '../../../src/gateway/tokens/known-tokens.js';
-import { StoredTokens } from '../../../src/gateway/tokens/stored-tokens.js';
-import { tokenHash } from '../../../src/gateway/tokens/token-hash.js';
-import { type KnownToken, TokenIndex } from '../../../src/gateway/tokens/token-index.js';
-import { MemoryStore } from '../../../src/index.js';
-import { FakeClock } from '../../../src/testing/index.js';
+import type { EnrolmentMarks } from '../../../../src/core/model/enrolment.js';
+import { DocumentReader } from '../../../../src/core/store/document-reader.js';
+import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
+import { KnownTokens } from '../../../../src/gateway/tokens/known-tokens.js';
+import { StoredTokens } from '../../../../src/gateway/tokens/stored-tokens.js';
+import { tokenHash } from '../../../../src/gateway/tokens/token-hash.js';
+import { type KnownToken, TokenIndex } from '../../../../src/gateway/tokens/token-index.js';
+import { MemoryStore } from '../../../../src/index.js';
+import { FakeClock } from '../../../../src/testing/index.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const LIFE_MS = 7_200_000;
