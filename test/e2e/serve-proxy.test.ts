@@ -51,14 +51,19 @@ test('a program with an API key calls WeChat through the command, and the log sh
     body: '{}',
   });
   expect(await answer.text()).toBe('{"errcode":0}');
-  wechat.answering = (_request, response) => response.end('{"errcode":43101,"errmsg":"user refuse rid: 66b1a2c3-00112233-44556677"}');
+  wechat.answering = (_request, response) =>
+    response.end('{"errcode":43101,"errmsg":"user refuse rid: 66b1a2c3-00112233-44556677"}');
   await (await call(server, caller, '/cgi-bin/message/custom/send')).text();
   expect(await server.seen('called')).toMatchObject({
     appid: APPID,
     path: '/cgi-bin/message/custom/send',
     status: 200,
   });
-  expect(await server.seen('callFailed')).toMatchObject({ level: 'warn', errcode: 43101, rid: '66b1a2c3-00112233-44556677' });
+  expect(await server.seen('callFailed')).toMatchObject({
+    level: 'warn',
+    errcode: 43101,
+    rid: '66b1a2c3-00112233-44556677',
+  });
   expect(server.lines.join('\n') + server.errors).not.toContain('CANARY');
 });
 
