@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../core/primitives/json.js';
 import { errorAnswer, type FakeEndpoint, refuseApp, textOf } from './endpoint.js';
+import { FOLLOWER_ENDPOINTS } from './follower-endpoints.js';
 import type { FakeIssue } from './issue.js';
 import { MINI_PROGRAM_ENDPOINTS } from './mini-program-endpoints.js';
 import { OAUTH2_ENDPOINTS } from './oauth2-endpoints.js';
@@ -65,6 +66,7 @@ export const FAKE_ENDPOINTS: ReadonlyMap<string, FakeEndpoint> = new Map([
   ['/cgi-bin/stable_token', stableToken],
   ['/cgi-bin/ticket/getticket', ticket],
   ['/cgi-bin/getcallbackip', callbackIp],
+  ...FOLLOWER_ENDPOINTS,
   ...OAUTH2_ENDPOINTS,
   ...MINI_PROGRAM_ENDPOINTS,
   ...PLATFORM_ENDPOINTS,
