@@ -159,3 +159,26 @@ test("a merchant whose calls stay refused keeps no other merchant's stale token 
   expect(await call('wxone-1')).toEqual({ errcode: 40001 });
   expect(await call('wxtwo-1')).toEqual({ errcode: 0 });
 });
+
+test('256 calls that hang delay no refresh', async () => {
+  await using world = await started();
+  const apps = Array.from({ length: 4 }, (_, index) => `wxapp${index}`);
+  let arrived = 0;
+  const all = new Promise<void>((resolve) => {
+    world.wechat.onRequest = () => {
+      arrived += 1;
+      if (arrived === 256) resolve();
+    };
+  });
+  const hanging: Promise<unknown>[] = [];
+  for (const appid of apps) {
+    await world.tokens.register({ appid, secret: 'secret-of-the-app' });
+    const token = await world.tokens.get(appid, 'access_token');
+    for (let call = 0; call < 64; call++) hanging.push(world.fetch(`/cgi-bin/user/get?access_token=${token}`));
+  }
+  for (const call of hanging) call.catch(() => {});
+  await all;
+  const before = world.wechat.issued;
+  await Promise.all(apps.map((appid) => world.tokens.refresh(appid, 'access_token', { force: true })));
+  expect(world.wechat.issued).toBe(before + 4);
+});
