@@ -25,6 +25,11 @@ interface Pending extends Queued {
 
 /** The pause between two attempts to store pending grants while the manager is closing. */
 const FLUSH_EVERY_MS = 500;
+/**
+ * The maximum pause between two attempts to store a withheld grant. It is a fraction of a lease, because another process
+ * sends the spent input again once the lease has expired, although the store may have recovered long before.
+ */
+const LONGEST_PAUSE_OF_WITHHELD_MS = 2_000;
 
 /** A pending grant that is current until it is stored or expires. */
 interface Served extends Pending {
@@ -223,6 +228,7 @@ export class PendingGrants {
       leftMs: 0,
       random: this.#clock.random(),
     });
-    this.#schedule.set(pending, this.#clock.now() + delayMs);
+    const longestMs = pending.kind === 'withheld' ? LONGEST_PAUSE_OF_WITHHELD_MS : Number.POSITIVE_INFINITY;
+    this.#schedule.set(pending, this.#clock.now() + Math.min(delayMs, longestMs));
   }
 }
