@@ -13,7 +13,17 @@ export function newestRotation(
 ): Rotation | undefined {
   if (held === undefined) return stored;
   if (stored?.token === undefined) return stored === undefined ? held : { ...stored, ...held };
-  if (held.token === undefined || held.token === stored.token || isKnown(stored, held.token)) return stored;
-  if (isKnown(held, stored.token)) return held;
+  if (held.token === undefined) return stored;
+  if (held.token === stored.token || isKnown(stored, held.token)) return withUnknownReserve(stored, held, now);
+  if (isKnown(held, stored.token)) return withUnknownReserve(held, stored, now);
   return isHeldNewer ? withReserve(held, stored, now) : withReserve(stored, held, now);
+}
+
+/**
+ * Adds what another rotation has in reserve and this one has never had: that came into the reserve of another state of
+ * the store. What this one has had is missing from its reserve because it was sent.
+ */
+function withUnknownReserve(rotation: Rotation, { reserve = [], refused = [] }: Rotation, now: number): Rotation {
+  const unknown = reserve.filter(({ token }) => !isKnown(rotation, token));
+  return withReserve(rotation, { reserve: unknown, refused }, now);
 }

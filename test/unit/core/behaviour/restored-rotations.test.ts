@@ -177,4 +177,24 @@ describe('I3: a refresh token that is put with an older grant into an emptied st
     await world.clock.advance(5_000);
     expect([await refreshed, world.upstream.sent.at(-1)]).toEqual(['token of refresh-4 2', good]);
   });
+
+  test('I3: a refresh token in reserve is put back beside one that another process put back alone', async () => {
+    await using world = new RestoredWorld({});
+    const [a, b] = [await world.process(), await world.process()];
+    await world.register(a);
+    await world.login(a);
+    await b.get(APPID, TYPE, USER);
+    world.store.wipe();
+    await world.login(a, { tells: false });
+    world.store.wipe();
+    const good = await world.login(b, { tells: false, lateMs: LATE_MS });
+    for (let time = 0; time < 3; time++) {
+      world.store.wipe();
+      await world.clock.advance(130_000);
+    }
+    expect(JSON.stringify(world.store.data(ID))).toContain(good);
+    await a.refresh(APPID, TYPE, { ...USER, force: true }).catch(() => {});
+    await world.clock.advance(60_000);
+    expect(world.upstream.isGood(world.storedToken() as string)).toBe(true);
+  });
 });
