@@ -44,15 +44,17 @@ describe.skipIf(!hasRedis())('RedisStore: documents', () => {
   test.each([
     [2 * LEASE_MS - 2_000, 'held', []],
     [2 * LEASE_MS + 2_000, 'free', [ID]],
+    [Number.POSITIVE_INFINITY, 'free', [ID]],
   ])(
-    'a lease that ends %i ms from now is %s: only a clock that was ahead sets a longer one',
+    'a lease that ends %s ms from now is %s: only a clock that was ahead, or a restored copy, has a longer one',
     async (aheadMs, _, claimed) => {
       const { store, prefix } = openStore();
       const other = 'key/wx2/access_token';
       await store.set(ID, {}, 0, { due: { lane: LANE, at: 1 } });
       for (const id of [other, ID]) {
         await store.lease(id, LEASE_MS);
-        await redis.pExpire(`{${prefix}}:lease:${id}`, aheadMs);
+        const key = `{${prefix}}:lease:${id}`;
+        await (aheadMs === Number.POSITIVE_INFINITY ? redis.persist(key) : redis.pExpire(key, aheadMs));
       }
       // The lease was granted long ago, so the claim looks at the document.
       await redis.zAdd(`{${prefix}}:due:${LANE}`, { score: 1, value: ID });

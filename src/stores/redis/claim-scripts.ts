@@ -79,7 +79,7 @@ ${eachOf(count, (index) => {
   isDue, at = judge(document, ARGV[${id + 1}])
   if isDue then
     left = redis.call('PTTL', KEYS[${key + 1}])
-    if left > farthestEnd(ttl) then redis.call('DEL', KEYS[${key + 1}]) end
+    if isVoid(left, ttl) then redis.call('DEL', KEYS[${key + 1}]) end
     granted = redis.call('SET', KEYS[${key + 1}], owner, 'PX', ttl, 'NX')
     if granted then
       at = digits(lapse)

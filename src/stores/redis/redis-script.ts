@@ -47,9 +47,10 @@ local function score(at, lapse)
   return at
 end
 
--- How far ahead a held lease may end: one that ends later was granted before the clock was set back, and counts as free.
-local function farthestEnd(ttl)
-  return math.max(2 * tonumber(ttl), ${LONGEST_LEASE_MS})
+-- Whether a held lease counts as free. One that ends too far ahead was granted before the clock was set back. One
+-- without an end was written by a tool that restored or copied the keys without their expiry.
+local function isVoid(left, ttl)
+  return left == -1 or left > math.max(2 * tonumber(ttl), ${LONGEST_LEASE_MS})
 end
 
 -- When a lease expires that is held for so many milliseconds more.

@@ -83,7 +83,7 @@ end
 local holder = redis.call('GET', KEYS[3])
 if holder and holder ~= ARGV[2] then
   local left = redis.call('PTTL', KEYS[3])
-  if left <= farthestEnd(ARGV[3]) then return false end
+  if not isVoid(left, ARGV[3]) then return false end
 end
 if lane and lane ~= ARGV[4] then return standsIn(lane) end
 redis.call('SET', KEYS[3], ARGV[2], 'PX', ARGV[3])
