@@ -58,6 +58,11 @@ export class OwnRemovals {
     return this.#unsettled.size === 0;
   }
 
+  /** Returns whether the enrolment with this mark was ended here and may have come back with the current store. */
+  isUnsettled(mark: string): boolean {
+    return this.#unsettled.has(mark) && this.#ended.peek(mark) !== undefined;
+  }
+
   /**
    * Begins to unregister an app or a task, and records that for processes that are asleep. If the app or task did not
    * exist, its record is the first to be evicted.

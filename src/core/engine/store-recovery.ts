@@ -135,6 +135,10 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
     return isLeftOver(this.#parts.registry, id) && !this.#hasUnregistered(id);
   }
 
+  isToBeRemoved(mark: string): boolean {
+    return this.#removals.isUnsettled(mark);
+  }
+
   /** Decides why a document was found missing just now. */
   async judgeAbsence(id: string): Promise<Absence> {
     const { own, history } = this;

@@ -21,6 +21,11 @@ export interface AbsenceJudge {
    * the replacing one. Another process may put it back, so documents that belong to it must not be deleted.
    */
   isAwaited(id: string): boolean;
+  /**
+   * Returns whether the enrolment with this mark was ended by this process, and is still to be removed from a store that
+   * has brought it back. Nothing must be stored for it, as it would be removed with it.
+   */
+  isToBeRemoved(mark: string): boolean;
 }
 
 /** The judge of a store that has never lost anything. */
@@ -28,4 +33,5 @@ export const NOTHING_IS_LOST: AbsenceJudge = {
   judgeAbsence: async () => 'deleted',
   lookAtHistory: async () => Number.NEGATIVE_INFINITY,
   isAwaited: () => false,
+  isToBeRemoved: () => false,
 };

@@ -28,6 +28,7 @@ export async function checkRegistration(
     if (found.absences.some((absence) => absence !== 'lost')) found = await look(store, ids);
     if (found.absences.includes('deleted')) return 'gone';
     if (found.absences.includes('awaited')) return 'awaited';
+    if (found.marks.some((mark) => mark !== undefined && store.isToBeRemoved(mark))) return 'awaited';
     const [app, task] = found.marks;
     if (belongsTo({ app, task }, enrolment)) return 'same';
     // Other marks may also mean that the store was replaced, so the history is checked.

@@ -102,6 +102,11 @@ export class SupervisedStore {
     return this.#judge.isAwaited(id);
   }
 
+  /** Returns whether the enrolment with this mark is about to be removed again; see {@link AbsenceJudge}. */
+  isToBeRemoved(mark: string): boolean {
+    return this.#judge.isToBeRemoved(mark);
+  }
+
   get failing(): boolean {
     return this.#troubles.any;
   }

@@ -198,3 +198,28 @@ describe('I3: a refresh token that is put with an older grant into an emptied st
     expect(world.upstream.isGood(world.storedToken() as string)).toBe(true);
   });
 });
+
+test('I3: a put for an enrolment that a backup has brought back is not acknowledged and then removed with it', async () => {
+  await using world = new RestoredWorld({ versions: 'of the clock' });
+  const [a, b] = [await world.process(), await world.process()];
+  await world.register(a);
+  await world.login(a);
+  await world.clock.advance(2_000);
+  const backup = world.store.state();
+  await a.unregister(APPID);
+  await world.register(b);
+  world.store.tell();
+  await world.clock.advance(70_000);
+  world.store.restore(backup);
+  const refreshToken = world.upstream.authorize();
+  const put = (): Promise<unknown> =>
+    a.put(APPID, TYPE, { value: 'login', expiresInSeconds: 7_200, refreshToken }, USER).then(
+      () => 'acknowledged',
+      ({ code }: { code: string }) => code,
+    );
+  expect(await put()).toBe('STORE_UNAVAILABLE');
+  await world.clock.advance(130_000);
+  expect(await put()).toBe('acknowledged');
+  await world.clock.advance(130_000);
+  expect(world.storedToken()).toBe(refreshToken);
+});
