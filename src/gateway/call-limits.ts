@@ -1,6 +1,5 @@
 import type { Clock } from '../core/concurrency/clock.js';
-import { RateLimiter } from '../core/concurrency/rate-limit.js';
-import { boundedCache } from '../core/primitives/bounded-cache.js';
+import { RateLimiters } from '../core/concurrency/rate-limit.js';
 import { GatewayFailure } from './gateway-failure.js';
 
 const MAX_CALLS = 1_024;
@@ -15,14 +14,17 @@ const MAX_RATED_APPS = 10_000;
 export class CallLimits {
   readonly #ofApps = new Map<string, number>();
   readonly #ofKeys = new Map<string, number>();
-  readonly #rates = boundedCache<string, RateLimiter>(MAX_RATED_APPS);
   readonly #clock: Clock;
   readonly #perSecondOfApp: number | undefined;
+  readonly #rates: RateLimiters | undefined;
   #calls = 0;
 
   constructor(clock: Clock, perSecondOfApp: number | undefined) {
     this.#clock = clock;
     this.#perSecondOfApp = perSecondOfApp;
+    if (perSecondOfApp !== undefined) {
+      this.#rates = new RateLimiters(perSecondOfApp, MAX_RATED_APPS, Math.max(1, perSecondOfApp));
+    }
   }
 
   /**
@@ -36,7 +38,10 @@ export class CallLimits {
     if (this.#calls >= MAX_CALLS) throw limit(`this server has ${MAX_CALLS} calls in progress`);
     if (ofApp >= MAX_OF_APP) throw limit(`this app has ${MAX_OF_APP} calls in progress`);
     if (ofKey >= MAX_OF_KEY) throw limit(`this key has ${MAX_OF_KEY} calls in progress`);
-    if (!this.#isWithinRate(appid)) throw limit(`this app may have ${this.#perSecondOfApp} calls a second`);
+    const rate = this.#rates?.of(appid);
+    if (rate !== undefined && rate.reserve(this.#clock.monotonic()) > 0) {
+      throw limit(`this app may have ${this.#perSecondOfApp} calls a second`);
+    }
     this.#calls += 1;
     this.#ofApps.set(appid, ofApp + 1);
     if (keyId !== undefined) this.#ofKeys.set(keyId, ofKey + 1);
@@ -48,16 +53,6 @@ export class CallLimits {
       decrement(this.#ofApps, appid);
       if (keyId !== undefined) decrement(this.#ofKeys, keyId);
     };
-  }
-
-  #isWithinRate(appid: string): boolean {
-    if (this.#perSecondOfApp === undefined) return true;
-    let rate = this.#rates.get(appid);
-    if (rate === undefined) {
-      rate = new RateLimiter(this.#perSecondOfApp, Math.max(1, this.#perSecondOfApp));
-      this.#rates.set(appid, rate);
-    }
-    return rate.reserve(this.#clock.monotonic()) === 0;
   }
 }
 

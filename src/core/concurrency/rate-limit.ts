@@ -1,3 +1,4 @@
+import type { LRUCache } from 'lru-cache';
 import { boundedCache } from '../primitives/bounded-cache.js';
 
 /** The maximum numbers of background refreshes that may begin in a second. */
@@ -69,16 +70,38 @@ export class RateLimiter {
   }
 }
 
+/** Holds a rate limiter for each name, such as an app or a peer. A bounded number is kept: those that were used last. */
+export class RateLimiters {
+  readonly #perSecond: number;
+  readonly #burst: number | undefined;
+  readonly #byName: LRUCache<string, RateLimiter>;
+
+  /** @param burst - the burst of each limiter. */
+  constructor(perSecond: number, maxNames: number, burst?: number) {
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#byName = boundedCache(maxNames);
+  }
+
+  of(name: string): RateLimiter {
+    let limiter = this.#byName.get(name);
+    if (limiter === undefined) {
+      limiter = new RateLimiter(this.#perSecond, this.#burst);
+      this.#byName.set(name, limiter);
+    }
+    return limiter;
+  }
+}
+
 /** Limits the rate of refreshes in a process that does not share its schedule with a fleet. */
 export class LocalRateLimit {
   readonly #steps: RateLimiter;
-  readonly #ofApps = boundedCache<string, RateLimiter>(MAX_APPS);
-  readonly #perSecondOfApp: number;
+  readonly #ofApps: RateLimiters;
   readonly #monotonic: () => number;
 
   constructor({ perSecond, perSecondOfApp }: RefreshRates, monotonic: () => number) {
     this.#steps = new RateLimiter(perSecond);
-    this.#perSecondOfApp = perSecondOfApp;
+    this.#ofApps = new RateLimiters(perSecondOfApp, MAX_APPS);
     this.#monotonic = monotonic;
   }
 
@@ -93,23 +116,17 @@ export class LocalRateLimit {
   }
 
   reserveForApp(appid: string): number {
-    return this.#ofApp(appid).reserveInLine(this.#monotonic());
+    return this.#ofApps.of(appid).reserveInLine(this.#monotonic());
   }
 
   refundApp(appid: string): void {
-    this.#ofApp(appid).refund();
+    this.#ofApps.of(appid).refund();
   }
 
   /** Charges for a refresh that a caller waits for and that therefore begins at once. */
   charge(appid: string): void {
     const now = this.#monotonic();
     this.#steps.charge(now);
-    this.#ofApp(appid).charge(now);
-  }
-
-  #ofApp(appid: string): RateLimiter {
-    let steps = this.#ofApps.get(appid);
-    if (steps === undefined) this.#ofApps.set(appid, (steps = new RateLimiter(this.#perSecondOfApp)));
-    return steps;
+    this.#ofApps.of(appid).charge(now);
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/concurrency/clock.js';
-import { RateLimiter } from '../../core/concurrency/rate-limit.js';
+import { RateLimiter, RateLimiters } from '../../core/concurrency/rate-limit.js';
 import { belongsTo, type Enrolment, marksOf } from '../../core/model/enrolment.js';
 import type { TokenKey } from '../../core/model/token-key.js';
 import { boundedCache } from '../../core/primitives/bounded-cache.js';
@@ -40,7 +40,7 @@ export class KnownTokens {
   readonly #clock: Clock;
   readonly #index: TokenIndex;
   readonly #reads = new RateLimiter(READS_PER_SECOND, READS_PER_SECOND);
-  readonly #readsOfPeers = boundedCache<string, RateLimiter>(MAX_REMEMBERED);
+  readonly #readsOfPeers = new RateLimiters(MISSES_PER_SECOND_OF_PEER, MAX_REMEMBERED, MISSES_PER_SECOND_OF_PEER);
   /** The ends of cached misses on the monotonic clock, by hash. */
   readonly #misses = boundedCache<string, number>(MAX_REMEMBERED);
   readonly #lookUps = new Map<string, Promise<TokenLookUp>>();
@@ -85,9 +85,9 @@ export class KnownTokens {
   /**
    * Recognizes a token.
    *
-   * @param peer - the network of the caller, whose look-ups are limited.
+   * @param network - the network of the caller, whose look-ups are limited.
    */
-  async find(value: string, peer: string): Promise<TokenLookUp> {
+  async find(value: string, network: string): Promise<TokenLookUp> {
     const hash = tokenHash(value);
     const held = this.#index.find(hash);
     if (held !== undefined) return held;
@@ -95,7 +95,7 @@ export class KnownTokens {
     if (underWay !== undefined) return underWay;
     const now = this.#clock.monotonic();
     if (now < (this.#misses.get(hash) ?? 0)) return 'unknown';
-    const ofPeer = this.#readsOf(peer);
+    const ofPeer = this.#readsOfPeers.of(network);
     if (ofPeer.reserve(now) > 0) return 'unsure';
     if (this.#reads.reserve(now) > 0) {
       ofPeer.refund();
@@ -108,15 +108,6 @@ export class KnownTokens {
     this.#lookUps.set(hash, lookUp);
     lookUp.then(noop, noop).finally(() => this.#lookUps.delete(hash));
     return lookUp;
-  }
-
-  #readsOf(peer: string): RateLimiter {
-    let reads = this.#readsOfPeers.get(peer);
-    if (reads === undefined) {
-      reads = new RateLimiter(MISSES_PER_SECOND_OF_PEER, MISSES_PER_SECOND_OF_PEER);
-      this.#readsOfPeers.set(peer, reads);
-    }
-    return reads;
   }
 
   async #read(hash: string): Promise<TokenLookUp> {

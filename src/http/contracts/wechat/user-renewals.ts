@@ -1,5 +1,4 @@
-import { RateLimiter } from '../../../core/concurrency/rate-limit.js';
-import { boundedCache } from '../../../core/primitives/bounded-cache.js';
+import { RateLimiter, RateLimiters } from '../../../core/concurrency/rate-limit.js';
 import { isAppid } from '../../access/api-key.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import { RouteFailure } from '../../routing/route-failure.js';
@@ -15,7 +14,7 @@ const MAX_RATED_APPS = 10_000;
 /** Judges the renewals of users' tokens, which need no secret. What they can cost the server and the app is limited. */
 export class UserRenewals {
   readonly #services: Services;
-  readonly #rates = boundedCache<string, RateLimiter>(MAX_RATED_APPS);
+  readonly #rates = new RateLimiters(PER_SECOND, MAX_RATED_APPS, PER_SECOND);
   readonly #appReads = new RateLimiter(APP_READS_PER_SECOND, APP_READS_PER_SECOND);
 
   constructor(services: Services) {
@@ -34,7 +33,7 @@ export class UserRenewals {
       throw refusedWith(ERRCODES.invalidBody, 'a renewal has its parameters in the query, and no body');
     }
     if (!(await this.#isRegistered(appid))) throw refusedWith(ERRCODES.invalidAppid, 'invalid appid');
-    if (this.#rateOf(appid).reserve(this.#services.clock.monotonic()) > 0) {
+    if (this.#rates.of(appid).reserve(this.#services.clock.monotonic()) > 0) {
       throw new RouteFailure({ status: 429, message: `this app may renew ${PER_SECOND} tokens a second` });
     }
     return appid;
@@ -49,15 +48,6 @@ export class UserRenewals {
       throw new RouteFailure({ status: 429, message: 'too many apps that are not in memory are being looked up' });
     }
     return isRegistered(appid, this.#services);
-  }
-
-  #rateOf(appid: string): RateLimiter {
-    let rate = this.#rates.get(appid);
-    if (rate === undefined) {
-      rate = new RateLimiter(PER_SECOND, PER_SECOND);
-      this.#rates.set(appid, rate);
-    }
-    return rate;
   }
 }
 
