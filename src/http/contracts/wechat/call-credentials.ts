@@ -4,7 +4,7 @@ import type { CachedRecord } from '../../../core/records/cached-record.js';
 import type { GatewayCall } from '../../../gateway/gateway.js';
 import { tokensIn, valuesOf } from '../../../gateway/query-parameters.js';
 import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
-import type { KnownToken, RegisteredToken } from '../../../gateway/tokens/token-index.js';
+import type { RegisteredToken } from '../../../gateway/tokens/token-index.js';
 import { peerNetwork } from '../../access/peer-network.js';
 import type { HttpRequest } from '../../messages/http-message.js';
 import type { RequestContext } from '../../routing/request-context.js';
@@ -51,14 +51,14 @@ export class CallCredentials {
   async of(context: RequestContext, path: string): Promise<CallCredential> {
     const { search, peer } = context.request;
     const [presented, ...others] = tokensIn(search);
-    if (presented === undefined) return { appid: await this.#ofApp(context, path), token: undefined };
+    if (presented === undefined) return { appid: await this.#appOf(context, path), token: undefined };
     const network = peerNetwork(peer);
-    const { key } = await this.keyOf(presented.value, network);
+    const key = await this.#keyOf(presented.value, network);
     for (const { value } of others) {
-      if (keyId((await this.keyOf(value, network)).key) !== keyId(key)) throw invalidToken('two tokens in one request');
+      if (keyId(await this.#keyOf(value, network)) !== keyId(key)) throw invalidToken('two tokens in one request');
     }
     const { appid } = key;
-    if (takesPair(path) && (await this.#ofApp(context, path)) !== appid) {
+    if (takesPair(path) && (await this.#appOf(context, path)) !== appid) {
       throw refusedWith(ERRCODES.invalidAppid, 'invalid appid: it is not that of the access_token');
     }
     this.#services.peers.accepted?.note(peer);
@@ -70,7 +70,7 @@ export class CallCredentials {
     }
     // A stale token may be one that another process has replaced by force, of which this one hears with the new token.
     const mayRepeat = (): Promise<boolean> =>
-      this.keyOf(presented.value, network).then(
+      this.#keyOf(presented.value, network).then(
         () => true,
         () => false,
       );
@@ -78,12 +78,12 @@ export class CallCredentials {
   }
 
   /**
-   * Returns a presented token that may be used.
+   * Returns the key of a presented token that opens calls.
    *
    * @param network - the network of the caller.
    * @throws RouteFailure for any other token; a `TokenError` if its app has no usable token.
    */
-  async keyOf(value: string, network: string): Promise<KnownToken> {
+  async #keyOf(value: string, network: string): Promise<TokenKey> {
     const token = await this.#known.find(value, network);
     if (token === 'unsure') throw new RouteFailure({ status: 503, message: 'the token could not be looked up now' });
     if (token === 'unknown') throw invalidToken('the access_token is not one of this server');
@@ -91,12 +91,12 @@ export class CallCredentials {
     if (key.type === USER_TOKEN) {
       if (!(await isRegistered(key.appid, this.#services))) throw invalidToken('the app is not registered');
       this.#assertPresent(token);
-      return token;
+      return key;
     }
     const current = await this.#current(key);
-    if (current.value === value) return token;
+    if (current.value === value) return key;
     this.#assertPresent(token);
-    if (obtainedAt >= (current.revokedAt ?? Number.NEGATIVE_INFINITY)) return token;
+    if (obtainedAt >= (current.revokedAt ?? Number.NEGATIVE_INFINITY)) return key;
     throw invalidToken('the access_token was replaced by force');
   }
 
@@ -106,12 +106,11 @@ export class CallCredentials {
   }
 
   /** Returns the app of a call by pair, or the one whose user renews a token. */
-  async #ofApp(context: RequestContext, path: string): Promise<string> {
+  async #appOf(context: RequestContext, path: string): Promise<string> {
     const { search } = context.request;
     const appid = singleOf(search, 'appid');
     if (isUserRenewal(path)) return this.#renewals.appOf(context, appid);
-    await this.#pairs.assert(context, appid, singleOf(search, 'secret'));
-    return appid as string;
+    return this.#pairs.appOf(context, appid, singleOf(search, 'secret'));
   }
 
   /** Returns the current record of a key, which is in memory for most calls. */

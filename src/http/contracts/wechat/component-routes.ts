@@ -44,9 +44,8 @@ async function componentToken(context: RequestContext, parts: ComponentParts): P
   const { services, known, pairs } = parts;
   assertForwardable(context);
   const body = await context.json();
-  const appid = textIn(body, 'component_appid');
-  await pairs.assert(context, appid, textIn(body, 'component_appsecret'));
-  const served = await handedOutToken(services, known, tokenKey(appid as string, COMPONENT_TYPE, undefined));
+  const appid = await pairs.appOf(context, textIn(body, 'component_appid'), textIn(body, 'component_appsecret'));
+  const served = await handedOutToken(services, known, tokenKey(appid, COMPONENT_TYPE, undefined));
   return jsonAnswer(200, { component_access_token: served.record.value, expires_in: served.expiresIn });
 }
 

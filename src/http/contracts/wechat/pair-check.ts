@@ -21,11 +21,11 @@ export class PairCheck {
   }
 
   /**
-   * Asserts that a pair is that of a registered app, and registers it if the caller may and WeChat accepts it.
+   * Returns the appid of a pair that is that of a registered app, and registers it if the caller may and WeChat accepts it.
    *
-   * @throws RouteFailure for a pair that is not, with the code that WeChat gives; a `TokenError` if the store fails.
+   * @throws RouteFailure for any other pair, with the code that WeChat gives; a `TokenError` if the store fails.
    */
-  async assert(context: RequestContext, appid: string | undefined, secret: string | undefined): Promise<void> {
+  async appOf(context: RequestContext, appid: string | undefined, secret: string | undefined): Promise<string> {
     if (appid === undefined) throw refusedWith(ERRCODES.noAppid, 'appid missing');
     if (secret === undefined) throw refusedWith(ERRCODES.noSecret, 'appsecret missing');
     const { secrets, peers } = this.#services;
@@ -36,6 +36,7 @@ export class PairCheck {
       peers.refused.giveBack(peer);
     }
     peers.accepted?.note(peer);
+    return appid;
   }
 
   async #tryPair(context: RequestContext, appid: string, secret: string, refusal: Refusal): Promise<void> {

@@ -43,16 +43,15 @@ async function handOut(
   if (fieldOf('grant_type') !== GRANT_TYPE) {
     throw refusedWith(ERRCODES.invalidGrantType, `invalid grant_type: it must be ${GRANT_TYPE}`);
   }
-  const appid = textOf('appid');
-  await pairs.assert(context, appid, textOf('secret'));
-  const key = tokenKey(appid as string, 'access_token', undefined);
+  const key = tokenKey(await pairs.appOf(context, textOf('appid'), textOf('secret')), 'access_token', undefined);
   const force = fieldOf('force_refresh');
-  if (context.request.path === STABLE_TOKEN && (force === true || force === 'true')) await refresh(key.appid, services);
+  if (context.request.path === STABLE_TOKEN && (force === true || force === 'true'))
+    await refreshByForce(key.appid, services);
   const { record, expiresIn } = await handedOutToken(services, known, key);
   return jsonAnswer(200, { access_token: record.value, expires_in: expiresIn });
 }
 
-async function refresh(appid: string, { manager }: RouteServices): Promise<void> {
+async function refreshByForce(appid: string, { manager }: RouteServices): Promise<void> {
   try {
     await manager.refresh(appid, 'access_token', { force: true });
   } catch (error) {
