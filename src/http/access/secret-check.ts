@@ -30,8 +30,8 @@ export class SecretCheck {
     const { refused } = this.#peers;
     const hash = secretHash(secret);
     const fits = (own: string): boolean => timingSafeEqual(Buffer.from(hash), Buffer.from(secretHash(own)));
-    const isHeld = isAppid(appid) ? this.#coldLookups.heldSecret(appid, fits) : false;
-    if (isHeld !== undefined) return isHeld ? undefined : refused.refuse(peer, WRONG_SECRET);
+    const fitsHeld = isAppid(appid) ? this.#coldLookups.heldSecret(appid, fits) : false;
+    if (fitsHeld !== undefined) return fitsHeld ? undefined : refused.refuse(peer, WRONG_SECRET);
     // Concurrent look-ups are judged only when they end, so that a refusal is reserved for each of them in advance.
     const reserves = !this.#lookUps.isUnderWay(appid, hash);
     if (reserves && !refused.reserve(peer)) return refused.refuse(peer, WRONG_SECRET);
