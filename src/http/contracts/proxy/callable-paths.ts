@@ -1,4 +1,5 @@
 import { comparablePath, isWithin } from '../../../gateway/canonical-path.js';
+import { isUserCall } from '../wechat/wechat-paths.js';
 
 /**
  * The paths that no key may call: they hand out tokens or users' identities, or act on the quota of the whole app. They are
@@ -19,7 +20,6 @@ const REFUSED: readonly string[] = [
 ];
 const QUOTA_CLEARING = /\/clear_quota/;
 const SNS = '/sns';
-const CALLABLE_SNS: readonly string[] = ['/sns/userinfo', '/sns/auth'];
 const COMPONENT = '/cgi-bin/component';
 
 /**
@@ -31,7 +31,7 @@ const COMPONENT = '/cgi-bin/component';
 export function mayCall(given: string, paths: readonly string[] | undefined): boolean {
   const path = comparablePath(given);
   if (REFUSED.some((refused) => isWithin(path, refused)) || QUOTA_CLEARING.test(path)) return false;
-  if (isWithin(path, SNS) && !CALLABLE_SNS.includes(path)) return false;
+  if (isWithin(path, SNS) && !isUserCall(path)) return false;
   if (isWithin(path, COMPONENT)) return paths?.includes(path) === true;
   return paths === undefined || paths.some((allowed) => isWithin(path, allowed));
 }

@@ -11,9 +11,10 @@ import type { RequestContext } from '../../routing/request-context.js';
 import { RouteFailure } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import type { PairCheck } from './pair-check.js';
+import { USER_TYPE } from './token-types.js';
 import { isRegistered, UserRenewals } from './user-renewals.js';
 import { ERRCODES, refusedWith } from './wechat-answers.js';
-import { isUserCall, isUserRenewal, takesPair, USER_TOKEN } from './wechat-paths.js';
+import { isUserCall, isUserRenewal, takesPair } from './wechat-paths.js';
 
 type Services = Pick<RouteServices, 'manager' | 'records' | 'registry' | 'peers' | 'clock' | 'start'>;
 
@@ -63,8 +64,8 @@ export class CallCredentials {
     }
     this.#services.peers.accepted?.note(peer);
     // WeChat refuses a token of the wrong kind as stale, and the app may have few such reports a day.
-    if (isUserCall(path) && key.type !== USER_TOKEN) throw invalidToken("this path needs a user's token");
-    if (key.type === USER_TOKEN) {
+    if (isUserCall(path) && key.type !== USER_TYPE) throw invalidToken("this path needs a user's token");
+    if (key.type === USER_TYPE) {
       if (!isUserCall(path)) throw invalidToken("a user's token may not call this path");
       return { appid, token: undefined };
     }
@@ -88,7 +89,7 @@ export class CallCredentials {
     if (token === 'unsure') throw new RouteFailure({ status: 503, message: 'the token could not be looked up now' });
     if (token === 'unknown') throw invalidToken('the access_token is not one of this server');
     const { key, obtainedAt } = token;
-    if (key.type === USER_TOKEN) {
+    if (key.type === USER_TYPE) {
       if (!(await isRegistered(key.appid, this.#services))) throw invalidToken('the app is not registered');
       this.#assertPresent(token);
       return key;

@@ -9,15 +9,16 @@ import type { Route } from '../../routing/router.js';
 import { type CallCredentials, hasCredential, singleOf } from './call-credentials.js';
 import type { PassedGrants } from './passed-grants.js';
 import { servedToken } from './served-token.js';
+import { AUTHORIZER_TYPE } from './token-types.js';
 import { ERRCODES, refusedWith, wechatAnswers } from './wechat-answers.js';
-import { isAnswered, isUserGrant, QUERY_AUTH, TICKET } from './wechat-paths.js';
+import { isAnswered, isUserGrant, QUERY_AUTH_PATH, TICKET_PATH } from './wechat-paths.js';
 
 /** The types of the tickets that are answered here, by WeChat's names. */
 const TICKETS: ReadonlyMap<string, string> = new Map([
   ['jsapi', 'jsapi_ticket'],
   ['wx_card', 'wx_card_ticket'],
 ]);
-const TICKET_OWNERS: ReadonlySet<string> = new Set(['access_token', 'authorizer_access_token']);
+const TICKET_OWNERS: ReadonlySet<string> = new Set(['access_token', AUTHORIZER_TYPE]);
 
 export interface CallParts {
   readonly services: RouteServices;
@@ -29,7 +30,7 @@ export interface CallParts {
 export function callRoutes(parts: CallParts): readonly Route[] {
   const route = { scope: 'open', changes: true, contract: wechatAnswers } as const;
   return [
-    { ...route, path: TICKET, methods: ['GET'], answer: (context) => ticket(context, parts) },
+    { ...route, path: TICKET_PATH, methods: ['GET'], answer: (context) => ticket(context, parts) },
     {
       ...route,
       path: '/*',
@@ -44,11 +45,11 @@ export function callRoutes(parts: CallParts): readonly Route[] {
 async function ticket(context: RequestContext, parts: CallParts): Promise<HttpAnswer> {
   const { services, credentials } = parts;
   assertForwardable(context);
-  const credential = await credentials.of(context, TICKET);
+  const credential = await credentials.of(context, TICKET_PATH);
   const type = TICKETS.get(singleOf(context.request.search, 'type')?.toLowerCase() ?? '');
   const owner = credential.token?.of;
   if (type === undefined || owner === undefined || !TICKET_OWNERS.has(owner.type)) {
-    return forward(context, services.gateway, { ...credential, path: TICKET, keyId: undefined });
+    return forward(context, services.gateway, { ...credential, path: TICKET_PATH, keyId: undefined });
   }
   const { record, expiresIn } = await servedToken(services, tokenKey(owner.appid, type, owner.subject));
   return jsonAnswer(200, { errcode: 0, errmsg: 'ok', ticket: record.value, expires_in: expiresIn });
@@ -76,6 +77,6 @@ async function call(context: RequestContext, parts: CallParts): Promise<HttpAnsw
  * @param appid - the app whose credential the call carried: the platform, where it acts for an authorizer.
  */
 async function keepGrants(answer: GatewayAnswer, path: string, appid: string, { grants }: CallParts): Promise<void> {
-  if (path === QUERY_AUTH) await grants.storeAuthorization(answer, appid);
+  if (path === QUERY_AUTH_PATH) await grants.storeAuthorization(answer, appid);
   else if (isUserGrant(path)) await grants.rememberUser(answer, appid);
 }

@@ -12,12 +12,11 @@ import type { CallCredentials } from './call-credentials.js';
 import type { PairCheck } from './pair-check.js';
 import type { PassedGrants } from './passed-grants.js';
 import { handedOutToken } from './served-token.js';
+import { AUTHORIZER_TYPE, COMPONENT_TYPE } from './token-types.js';
 import { ERRCODES, refusedWith, wechatAnswers } from './wechat-answers.js';
-import { AUTHORIZER_TOKEN, COMPONENT_TOKEN } from './wechat-paths.js';
+import { AUTHORIZER_TOKEN_PATH, COMPONENT_TOKEN_PATH } from './wechat-paths.js';
 
-const COMPONENT_TYPE = 'component_access_token';
 const REFRESH_TOKEN = 'authorizer_refresh_token';
-const AUTHORIZER_TYPE = 'authorizer_access_token';
 
 export interface ComponentParts {
   readonly services: RouteServices;
@@ -31,8 +30,8 @@ export interface ComponentParts {
 export function componentRoutes(parts: ComponentParts): readonly Route[] {
   const route = { methods: ['POST'], scope: 'open', changes: true, contract: wechatAnswers } as const;
   return [
-    { ...route, path: COMPONENT_TOKEN, answer: (context) => componentToken(context, parts) },
-    { ...route, path: AUTHORIZER_TOKEN, answer: (context) => authorizerToken(context, parts) },
+    { ...route, path: COMPONENT_TOKEN_PATH, answer: (context) => componentToken(context, parts) },
+    { ...route, path: AUTHORIZER_TOKEN_PATH, answer: (context) => authorizerToken(context, parts) },
   ];
 }
 
@@ -54,7 +53,7 @@ async function authorizerToken(context: RequestContext, parts: ComponentParts): 
   const { services, known, credentials, grants } = parts;
   assertForwardable(context);
   const body = await context.json();
-  const credential = await credentials.of(context, AUTHORIZER_TOKEN);
+  const credential = await credentials.of(context, AUTHORIZER_TOKEN_PATH);
   const { appid, token } = credential;
   if (token?.of.type !== COMPONENT_TYPE) {
     throw refusedWith(ERRCODES.invalidToken, 'invalid credential, component_access_token is needed');
@@ -73,7 +72,7 @@ async function authorizerToken(context: RequestContext, parts: ComponentParts): 
     const answer = await forward(
       context,
       services.gateway,
-      { ...credential, path: AUTHORIZER_TOKEN, keyId: undefined },
+      { ...credential, path: AUTHORIZER_TOKEN_PATH, keyId: undefined },
       arrived({
         component_appid: appid,
         authorizer_appid: authorizer,

@@ -5,7 +5,7 @@ import { contentOf } from '../../../gateway/answer-content.js';
 import type { GatewayAnswer } from '../../../gateway/gateway.js';
 import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
 import type { RouteServices } from '../../routing/route-services.js';
-import { USER_TOKEN } from './wechat-paths.js';
+import { AUTHORIZER_TYPE, USER_TYPE } from './token-types.js';
 
 type Services = Pick<RouteServices, 'manager' | 'clock'>;
 
@@ -25,7 +25,7 @@ export class PassedGrants {
     const seconds = secondsIn(expires_in);
     if (typeof value !== 'string' || value === '' || seconds === undefined) return;
     const obtainedAt = this.#services.clock.now();
-    const key = tokenKey(appid, USER_TOKEN, typeof openid === 'string' ? openid : undefined);
+    const key = tokenKey(appid, USER_TYPE, typeof openid === 'string' ? openid : undefined);
     await this.#known.handOut(value, { key, obtainedAt, expiresAt: obtainedAt + seconds * 1_000 });
   }
 
@@ -53,12 +53,12 @@ export class PassedGrants {
       result: answer,
       ...(typeof refreshToken === 'string' && refreshToken !== '' && { refreshToken }),
     };
-    const type = 'authorizer_access_token';
     try {
-      const { obtainedAt, expiresAt } = await this.#services.manager.put(component, type, grant, {
+      const key = tokenKey(component, AUTHORIZER_TYPE, authorizer);
+      const { obtainedAt, expiresAt } = await this.#services.manager.put(component, AUTHORIZER_TYPE, grant, {
         subject: authorizer,
       });
-      await this.#known.handOut(value, { key: tokenKey(component, type, authorizer), obtainedAt, expiresAt });
+      await this.#known.handOut(value, { key, obtainedAt, expiresAt });
     } catch {
       // The failure of the store is reported by the store.
     }

@@ -11,7 +11,7 @@ import type { Route } from '../../routing/router.js';
 import type { PairCheck } from './pair-check.js';
 import { handedOutToken } from './served-token.js';
 import { ERRCODES, refusedWith, wechatAnswers } from './wechat-answers.js';
-import { STABLE_TOKEN, TOKEN } from './wechat-paths.js';
+import { STABLE_TOKEN_PATH, TOKEN_PATH } from './wechat-paths.js';
 
 const GRANT_TYPE = 'client_credential';
 /** The refusals of a forced refresh after which the current token is answered, as WeChat does beyond its own limit. */
@@ -22,8 +22,8 @@ export function tokenRoutes(services: RouteServices, known: KnownTokens, pairs: 
   const route = { scope: 'open', changes: true, contract: wechatAnswers } as const;
   const answer = (context: RequestContext): Promise<HttpAnswer> => handOut(context, services, known, pairs);
   return [
-    { ...route, path: TOKEN, methods: ['GET', 'POST'], answer },
-    { ...route, path: STABLE_TOKEN, methods: ['POST'], answer },
+    { ...route, path: TOKEN_PATH, methods: ['GET', 'POST'], answer },
+    { ...route, path: STABLE_TOKEN_PATH, methods: ['POST'], answer },
   ];
 }
 
@@ -45,7 +45,7 @@ async function handOut(
   }
   const key = tokenKey(await pairs.appOf(context, textOf('appid'), textOf('secret')), 'access_token', undefined);
   const force = fieldOf('force_refresh');
-  if (context.request.path === STABLE_TOKEN && (force === true || force === 'true'))
+  if (context.request.path === STABLE_TOKEN_PATH && (force === true || force === 'true'))
     await refreshByForce(key.appid, services);
   const { record, expiresIn } = await handedOutToken(services, known, key);
   return jsonAnswer(200, { access_token: record.value, expires_in: expiresIn });

@@ -1,20 +1,23 @@
 import { isWithin } from '../../../gateway/canonical-path.js';
 
-/** The type of the tokens of users. */
-export const USER_TOKEN = 'oauth2_access_token';
-
-export const TOKEN = '/cgi-bin/token';
-export const STABLE_TOKEN = '/cgi-bin/stable_token';
-export const TICKET = '/cgi-bin/ticket/getticket';
-export const COMPONENT_TOKEN = '/cgi-bin/component/api_component_token';
-export const AUTHORIZER_TOKEN = '/cgi-bin/component/api_authorizer_token';
-export const QUERY_AUTH = '/cgi-bin/component/api_query_auth';
+export const TOKEN_PATH = '/cgi-bin/token';
+export const STABLE_TOKEN_PATH = '/cgi-bin/stable_token';
+export const TICKET_PATH = '/cgi-bin/ticket/getticket';
+export const COMPONENT_TOKEN_PATH = '/cgi-bin/component/api_component_token';
+export const AUTHORIZER_TOKEN_PATH = '/cgi-bin/component/api_authorizer_token';
+export const QUERY_AUTH_PATH = '/cgi-bin/component/api_query_auth';
 
 /**
  * The paths that this server answers itself. At WeChat some of them would end the tokens that this server keeps, so that
  * no other spelling of them may pass.
  */
-const ANSWERED: readonly string[] = [TOKEN, STABLE_TOKEN, TICKET, COMPONENT_TOKEN, AUTHORIZER_TOKEN];
+const ANSWERED: readonly string[] = [
+  TOKEN_PATH,
+  STABLE_TOKEN_PATH,
+  TICKET_PATH,
+  COMPONENT_TOKEN_PATH,
+  AUTHORIZER_TOKEN_PATH,
+];
 
 const USER_RENEWAL = '/sns/oauth2/refresh_token';
 /** The paths whose answers contain the token of a user. */
