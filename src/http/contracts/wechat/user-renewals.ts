@@ -32,22 +32,23 @@ export class UserRenewals {
     if (context.arrivingBody() !== undefined) {
       throw refusedWith(ERRCODES.invalidBody, 'a renewal has its parameters in the query, and no body');
     }
-    if (!(await this.#isRegistered(appid))) throw refusedWith(ERRCODES.invalidAppid, 'invalid appid');
+    await this.#assertRegistered(appid);
     if (this.#rates.of(appid).reserve(this.#services.clock.monotonic()) > 0) {
       throw new RouteFailure({ status: 429, message: `this app may renew ${PER_SECOND} tokens a second` });
     }
     return appid;
   }
 
-  /** Returns whether an app is registered. The reads of the store are limited, because no credential is needed to cause them. */
-  async #isRegistered(appid: string): Promise<boolean> {
+  /** Refuses an unknown app. The reads of the store are limited, because no credential is needed to cause them. */
+  async #assertRegistered(appid: string): Promise<void> {
     const { registry, clock } = this.#services;
-    if (registry.hasApp(appid)) return true;
-    if (!isAppid(appid)) return false;
-    if (!registry.holdsAll && this.#appReads.reserve(clock.monotonic()) > 0) {
+    if (registry.hasApp(appid)) return;
+    const mayExist = isAppid(appid);
+    if (mayExist && !registry.holdsAll && this.#appReads.reserve(clock.monotonic()) > 0) {
       throw new RouteFailure({ status: 429, message: 'too many apps that are not in memory are being looked up' });
     }
-    return isRegistered(appid, this.#services);
+    if (mayExist && (await isRegistered(appid, this.#services))) return;
+    throw refusedWith(ERRCODES.invalidAppid, 'invalid appid');
   }
 }
 
