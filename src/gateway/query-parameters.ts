@@ -1,5 +1,5 @@
 import { unescape as unescapeQuery } from 'node:querystring';
-import { carriesToken, type TokenParameter } from '../wechat/token-parameter.js';
+import { carriesToken, IGNORED_IN_NAME, type TokenParameter } from '../wechat/token-parameter.js';
 
 /** A token in a query. */
 export interface PresentedToken {
@@ -8,8 +8,7 @@ export interface PresentedToken {
 }
 
 const KIND = /component|authorizer/i;
-/** The characters that some programs ignore within a name, and those that may surround one, such as the brackets of a list. */
-const IGNORED = /[\s\p{Cc}]/gu;
+/** The characters that may surround a name, such as the brackets of a list. */
 const SURROUNDING = /^\W+|\W.*$/g;
 
 /** Returns the tokens in a raw query, in any spelling of their names. */
@@ -27,7 +26,7 @@ export function tokensIn(query: string): readonly PresentedToken[] {
 export function valuesOf(query: string, name: string): readonly string[] {
   return pieces(query)
     .map(decoded)
-    .filter(([found]) => found.replace(IGNORED, '').replace(SURROUNDING, '').toLowerCase() === name)
+    .filter(([found]) => found.replace(IGNORED_IN_NAME, '').replace(SURROUNDING, '').toLowerCase() === name)
     .map(([, value]) => value);
 }
 

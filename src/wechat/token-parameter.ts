@@ -2,8 +2,8 @@ import { unescape as unescapeQuery } from 'node:querystring';
 
 /** The decoded name of a parameter that carries a token, with whatever may follow a name. */
 const TOKEN_NAME = /^\W*(?:component_|authorizer_)?access_token(?!\w)/i;
-/** The characters that some programs ignore within a name. */
-const IGNORED = /[\s\p{Cc}]/gu;
+/** The characters that some programs ignore within the name of a parameter. */
+export const IGNORED_IN_NAME: RegExp = /[\s\p{Cc}]/gu;
 /** The beginnings of the paths whose documents call the platform's token `component_access_token`. */
 const COMPONENT_PATHS: readonly string[] = ['/cgi-bin/component/', '/sns/oauth2/component/'];
 
@@ -13,7 +13,7 @@ export type TokenParameter = 'access_token' | 'component_access_token' | 'author
 export function carriesToken(piece: string): boolean {
   const end = piece.indexOf('=');
   const name = unescapeQuery((end === -1 ? piece : piece.slice(0, end)).replaceAll('+', ' '));
-  return TOKEN_NAME.test(name) || TOKEN_NAME.test(name.replace(IGNORED, ''));
+  return TOKEN_NAME.test(name) || TOKEN_NAME.test(name.replace(IGNORED_IN_NAME, ''));
 }
 
 /**
