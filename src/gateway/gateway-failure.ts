@@ -1,6 +1,7 @@
 /**
- * The reasons for which the gateway has no answer of WeChat: a limit is reached, WeChat cannot be reached, its answer is none
- * or broke, it did not answer in time, the caller's body is unusable, the caller has gone, or the manager is closed.
+ * The reasons for which the gateway has no answer of WeChat: a limit is reached, WeChat cannot be reached, the connection broke
+ * or its answer may not be passed on, it did not answer in time, the caller's body is unusable, the caller has gone, or the
+ * manager is closed.
  */
 export type GatewayFailureReason = 'limit' | 'unreachable' | 'answer' | 'timeout' | 'body' | 'gone' | 'closed';
 

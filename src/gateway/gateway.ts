@@ -89,7 +89,7 @@ export class Gateway {
     const report = (outcome: CallOutcome): void =>
       this.#onCall(reportOf(call, outcome, Math.round(this.#clock.monotonic() - startedAt)));
     try {
-      const answer = await this.#limited(call);
+      const answer = await this.#callWithinLimits(call);
       const { status, body } = answer;
       measure(body, (bytes, isBroken) => report({ status, bytes, ...codesIn(answer), ...(isBroken && BROKEN) }));
       return forCaller(answer);
@@ -101,7 +101,8 @@ export class Gateway {
   }
 
   /**
-   * Sends a request of this server itself, and returns the text of the answer; `undefined` if that is too long.
+   * Sends a request of this server itself, and returns the text of the answer; `undefined` for one that is streamed, as any
+   * that is no short JSON is.
    *
    * @throws GatewayFailure.
    */
@@ -118,7 +119,7 @@ export class Gateway {
     return this.#upstream.close();
   }
 
-  async #limited(call: GatewayCall): Promise<UpstreamAnswer> {
+  async #callWithinLimits(call: GatewayCall): Promise<UpstreamAnswer> {
     const release = this.#limits.acquire(call.appid, call.keyId);
     const { body } = call;
     const releaseBody = this.#heldBodies.reserve(body?.length);

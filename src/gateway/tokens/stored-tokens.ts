@@ -7,7 +7,7 @@ import { seal, unseal } from '../../core/store/document-codec.js';
 import type { DocumentReader } from '../../core/store/document-reader.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import { contended } from '../../core/store/write-errors.js';
-import { adds, prolonged, type RegisteredToken } from './token-index.js';
+import { merged, type RegisteredToken, saysMore } from './token-index.js';
 
 /** The documents are fixed in number, so that tokens leave nothing behind in the store when they expire. */
 const SLOTS = 1_024;
@@ -65,8 +65,8 @@ export class StoredTokens {
       const { version, entries } = await this.#read(id);
       const live = this.#live(entries);
       const known = this.#find(live, hash);
-      if (known !== undefined && !adds(token, known)) return;
-      const added = entryOf(hash, known === undefined ? token : prolonged(known, token));
+      if (known !== undefined && !saysMore(token, known)) return;
+      const added = entryOf(hash, known === undefined ? token : merged(known, token));
       const others = live.filter(([stored]) => stored !== hash);
       const tokens = [...others, added].slice(-MAX_OF_SLOT).map((entry): JsonValue => [...entry] as JsonValue[]);
       if ((await this.#store.set(id, seal(id, { tokens }), version)) !== undefined) return;

@@ -16,10 +16,10 @@ export interface RegisteredToken extends KnownToken {
 }
 
 /**
- * Returns whether a token says more than what is known of it: it lives longer, or belongs to another registration. The key
- * never changes: who may put tokens of one app must not take those of another by their values.
+ * Returns whether a token says more than what is known of it: it lives longer, or belongs to another registration. Its key
+ * never changes: callers that may put tokens of one app must not take those of another by their values.
  */
-export function adds({ key, expiresAt, marks }: RegisteredToken, known: RegisteredToken): boolean {
+export function saysMore({ key, expiresAt, marks }: RegisteredToken, known: RegisteredToken): boolean {
   if (keyId(key) !== keyId(known.key)) return false;
   const isOfAnother = marks !== undefined && (marks.app !== known.marks?.app || marks.task !== known.marks?.task);
   return expiresAt > known.expiresAt || isOfAnother;
@@ -27,9 +27,9 @@ export function adds({ key, expiresAt, marks }: RegisteredToken, known: Register
 
 /**
  * Returns a known token with what was learned of it. WeChat prolongs the token of a user when it is renewed, and keeps its
- * value. The first instant stays, since that decides whether the token was revoked.
+ * value. The earlier instant stays, since it decides whether the token was revoked.
  */
-export function prolonged(
+export function merged(
   known: RegisteredToken,
   { obtainedAt, expiresAt, marks = known.marks }: RegisteredToken,
 ): RegisteredToken {
@@ -78,9 +78,9 @@ export class TokenIndex {
   add(hash: string, token: RegisteredToken): void {
     const known = this.#tokens.get(hash);
     if (known !== undefined) {
-      if (!adds(token, known)) return;
+      if (!saysMore(token, known)) return;
       this.#tokens.delete(hash);
-      this.#tokens.set(hash, prolonged(known, token));
+      this.#tokens.set(hash, merged(known, token));
       return;
     }
     this.#makeRoom();

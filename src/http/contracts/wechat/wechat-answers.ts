@@ -31,7 +31,7 @@ const ERRCODE_OF_STATUS: ReadonlyMap<number, number> = new Map([
 
 /**
  * The contract whose failures look like those of WeChat: status 200 with an `errcode`. The errors of some SDKs contain the URL
- * with its token for any other status, so that only methods that no SDK sends have one.
+ * with its token for any other status, so that only a method that no SDK sends is answered with one.
  */
 export const wechatAnswers: Contract = {
   fail(failure: Failure): HttpAnswer {
