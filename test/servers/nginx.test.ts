@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createApiKey } from '../../src/http/index.js';
 import { requireTools } from '../faults/require-tool.js';
 import { type ServeProcess, ServeWorld } from '../support/servers/serve-process.js';
 import { listening, portOf, RecordingWeChat } from '../support/worlds/recording-wechat.js';
@@ -68,9 +69,7 @@ async function front(server: ServeProcess): Promise<string> {
 
 test('calls pass nginx as the operations page sets it up: streamed, with their paths, and with no query in its log', async (context) => {
   requireTools(context, { programs: ['nginx'] });
-  const { entry, key } = await import('../../src/http/index.js').then(({ createApiKey }) =>
-    createApiKey({ scopes: ['register'] }),
-  );
+  const { entry, key } = createApiKey({ scopes: ['register'] });
   const keys = world.path('keys.json');
   await writeFile(keys, JSON.stringify({ keys: [entry] }), { mode: 0o600 });
   const server = await world.start(['--wechat-origin', wechat.origin, '--keys', keys]);

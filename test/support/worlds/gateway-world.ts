@@ -8,10 +8,11 @@ import {
   type HandlerOptions,
 } from '../../../src/http/index.js';
 import { type Clock, TokenManager } from '../../../src/index.js';
+import { sendBytes } from './raw-bytes.js';
 import { listening, portOf, RecordingWeChat } from './recording-wechat.js';
+import { APPID } from './world.js';
 
-export const APPID = 'wx0123456789abcdef';
-const SECRET = 'secret-of-the-app';
+export const SECRET = 'secret-of-the-app';
 
 export interface GatewayOptions {
   readonly clock?: Clock;
@@ -78,14 +79,7 @@ export class GatewayWorld {
 
   /** Sends bytes as they are, and returns what is answered until the connection is closed. */
   send(bytes: string): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const socket = this.connect();
-      const chunks: Buffer[] = [];
-      socket.on('data', (chunk) => chunks.push(chunk));
-      socket.once('error', reject);
-      socket.once('close', () => resolve(Buffer.concat(chunks).toString('latin1')));
-      socket.write(bytes, 'latin1');
-    });
+    return sendBytes(this.port, bytes);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

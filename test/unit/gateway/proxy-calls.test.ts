@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { CallReport } from '../../../src/http/index.js';
-import { APPID, GatewayWorld } from '../../support/worlds/gateway-world.js';
+import { GatewayWorld } from '../../support/worlds/gateway-world.js';
+import { APPID } from '../../support/worlds/world.js';
 
 test('a call without a token reaches WeChat with the current one in its query', async () => {
   await using world = await GatewayWorld.start();
@@ -97,7 +98,7 @@ test.each([
   ['/cgi-bin/user%2Finfo', 400],
   ['/cgi-bin//user', 400],
   ['/cgi-bin/user/', 400],
-])('%s is answered with %i', async (path, status) => {
+])('a call of %s is answered with %i', async (path, status) => {
   await using world = await GatewayWorld.start();
   expect((await world.call(path)).status).toBe(status);
   expect(world.wechat.calls).toHaveLength(status === 200 ? 1 : 0);
@@ -151,7 +152,7 @@ test('a call may carry the token of a user that is stored', async () => {
   expect(world.wechat.calls.map(({ url }) => url)).toEqual(['/sns/userinfo?access_token=USER&openid=o1']);
 });
 
-test.each(['wx%2F..%2Fapp', '%00', 'a'.repeat(65)])('the appid %s is answered with 400', async (appid) => {
+test.each(['wx%2F..%2Fapp', '%00', 'a'.repeat(65)])('a call for the appid %s is answered with 400', async (appid) => {
   await using world = await GatewayWorld.start();
   const headers = { authorization: `Bearer ${world.key}` };
   const answer = await fetch(`http://127.0.0.1:${world.port}/proxy/${appid}/cgi-bin/user/get`, { headers });

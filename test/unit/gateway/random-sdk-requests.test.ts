@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { APPID, GatewayWorld } from '../../support/worlds/gateway-world.js';
+import { GatewayWorld, SECRET } from '../../support/worlds/gateway-world.js';
 import type { ReachedWeChat } from '../../support/worlds/recording-wechat.js';
+import { APPID } from '../../support/worlds/world.js';
 
 /** The number of requests; more are made to look for faults, as `SDK_REQUESTS=10000 SDK_SEED=1`. */
 const REQUESTS = Number(process.env['SDK_REQUESTS'] ?? 400);
 const SEED = process.env['SDK_SEED'];
 
-const SECRET = 'secret-of-the-app';
 const FOREIGN = 'FOREIGN';
 const USER = 'USER-1';
 

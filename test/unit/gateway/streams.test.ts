@@ -1,7 +1,9 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { CallReport } from '../../../src/http/index.js';
 import { FakeClock } from '../../../src/testing/index.js';
 import { GatewayWorld } from '../../support/worlds/gateway-world.js';
+import { APPID } from '../../support/worlds/world.js';
 
 describe('answers', () => {
   test('an answer that is not JSON is passed on from its first byte', async () => {
@@ -44,7 +46,6 @@ describe('answers', () => {
   });
 
   test('a compressed error is recognized and sent as it came', async () => {
-    const { gzipSync } = await import('node:zlib');
     await using world = await GatewayWorld.start();
     world.wechat.answering = ({ url }, response) => {
       response.setHeader('content-encoding', 'gzip');
@@ -84,7 +85,21 @@ describe('answers', () => {
     expect(world.wechat.calls).toHaveLength(1);
   });
 
-  test('every answer forbids browsers to store, sniff and run it', async () => {
+  test('a status that HTTP does not have is a 502', async () => {
+    await using world = await GatewayWorld.start();
+    world.wechat.onRequest = (request) => void request.socket.end('HTTP/1.1 700 Odd\r\nContent-Length: 0\r\n\r\n');
+    expect((await world.call('/cgi-bin/user/get')).status).toBe(502);
+  });
+
+  test('compressed answers of many callers at once arrive', async () => {
+    await using world = await GatewayWorld.start();
+    const packed = gzipSync(Buffer.alloc(400_000, '{"a":1}'));
+    world.wechat.answering = (_request, response) => response.setHeader('content-encoding', 'gzip').end(packed);
+    const answers = Array.from({ length: 48 }, async () => (await world.call('/cgi-bin/user/get')).arrayBuffer());
+    expect((await Promise.all(answers)).map(({ byteLength }) => byteLength)).toEqual(Array(48).fill(400_000));
+  });
+
+  test('every answer tells browsers not to store, sniff or run it', async () => {
     await using world = await GatewayWorld.start();
     world.wechat.answering = (_request, response) =>
       response
@@ -146,21 +161,6 @@ describe('reports of calls', () => {
     };
     await (await world.call('/cgi-bin/media/get')).text().catch(() => {});
     await expect.poll(() => reports).toMatchObject([{ status: 200, bytes: 4, failure: expect.any(String) }]);
-  });
-
-  test('a status that HTTP does not have is a 502', async () => {
-    await using world = await GatewayWorld.start();
-    world.wechat.onRequest = (request) => void request.socket.end('HTTP/1.1 700 Odd\r\nContent-Length: 0\r\n\r\n');
-    expect((await world.call('/cgi-bin/user/get')).status).toBe(502);
-  });
-
-  test('compressed answers of many callers at once arrive', async () => {
-    const { gzipSync } = await import('node:zlib');
-    await using world = await GatewayWorld.start();
-    const packed = gzipSync(Buffer.alloc(400_000, '{"a":1}'));
-    world.wechat.answering = (_request, response) => response.setHeader('content-encoding', 'gzip').end(packed);
-    const answers = Array.from({ length: 48 }, async () => (await world.call('/cgi-bin/user/get')).arrayBuffer());
-    expect((await Promise.all(answers)).map(({ byteLength }) => byteLength)).toEqual(Array(48).fill(400_000));
   });
 });
 
@@ -253,7 +253,7 @@ describe('stale tokens', () => {
       response.end(dead.has(token) ? '{"errcode":40001}' : '{"errcode":0}');
     };
     for (let round = 1; round <= 12; round++) {
-      dead.add(await world.tokens.get('wx0123456789abcdef', 'access_token'));
+      dead.add(await world.tokens.get(APPID, 'access_token'));
       await (await world.call(`/cgi-bin/path${round}`)).text();
       await clock.advance(60_000);
     }

@@ -1,7 +1,7 @@
-import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { ClaimingStore } from '../../../../support/stores/claiming-store.js';
 import { unwatched } from '../../../../support/stores/unwatched-store.js';
+import { sendBytes } from '../../../../support/worlds/raw-bytes.js';
 import { SdkWorld, SECRET, tokenPath } from '../../../../support/worlds/sdk-world.js';
 import { APPID } from '../../../../support/worlds/world.js';
 
@@ -271,7 +271,7 @@ test('a renewal with a body is refused, since a slow one would keep a call of th
 });
 
 test.each(['%00', 'wx%2F..', '%FF', 'x'.repeat(65)])(
-  'the store is not asked for an app that cannot be: %s',
+  'the store is not asked for an appid that no app can have: %s',
   async (appid) => {
     const ids: string[] = [];
     await using world = await SdkWorld.start({
@@ -338,17 +338,13 @@ test('a failing store is -1 for unknown tokens, so that SDKs keep theirs, and kn
   expect(await world.server.ask(tokenPath())).toHaveProperty('access_token', token);
 });
 
-/** Sends a request line as it is, since clients mend odd paths. */
+/** Sends a request line as it is. */
 async function raw(world: SdkWorld, target: string): Promise<{ status: number; errcode: number | undefined }> {
-  const { hostname, port } = new URL(world.server.origin);
-  const text = await new Promise<string>((resolve, reject) => {
-    const socket = connect(Number(port), hostname);
-    const chunks: Buffer[] = [];
-    socket.on('data', (chunk) => chunks.push(chunk));
-    socket.once('error', reject);
-    socket.once('close', () => resolve(Buffer.concat(chunks).toString()));
-    socket.write(`GET ${target} HTTP/1.1\r\nHost: tokens.test\r\nConnection: close\r\n\r\n`);
-  });
+  const { port } = new URL(world.server.origin);
+  const text = await sendBytes(
+    Number(port),
+    `GET ${target} HTTP/1.1\r\nHost: tokens.test\r\nConnection: close\r\n\r\n`,
+  );
   const errcode = /"errcode":(-?\d+)/.exec(text)?.[1];
   return { status: Number(text.split(' ')[1]), errcode: errcode === undefined ? undefined : Number(errcode) };
 }

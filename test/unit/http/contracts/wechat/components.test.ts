@@ -90,7 +90,7 @@ test('a refusal of WeChat for an authorizer passes, and nothing is stored', asyn
 });
 
 test.each(['\0', 'wx/1', '../x', 'x'.repeat(65)])(
-  'an authorizer_appid that cannot be reaches neither the store nor WeChat: %j',
+  'an authorizer_appid that no authorizer can have reaches neither the store nor WeChat: %j',
   async (appid) => {
     await using world = await SdkWorld.start();
     await world.registerComponent();

@@ -1,10 +1,19 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { FakeClock } from '../../../../../src/testing/index.js';
-import { APPID, GatewayWorld } from '../../../../support/worlds/gateway-world.js';
+import { GatewayWorld } from '../../../../support/worlds/gateway-world.js';
+import { COMPONENT } from '../../../../support/worlds/sdk-world.js';
+import { APPID } from '../../../../support/worlds/world.js';
 
-const COMPONENT = 'wxcomponent00000001';
 const started = (): Promise<GatewayWorld> => GatewayWorld.start({ handler: { contracts: ['wechat'] } });
+
+/** Starts a server with a platform whose token is `COMPONENT-1`. */
+async function startedWithComponent(): Promise<GatewayWorld> {
+  const world = await started();
+  await world.tokens.register({ appid: COMPONENT, secret: 'secret-of-the-component' });
+  await world.tokens.put(COMPONENT, 'component_access_token', { value: 'COMPONENT-1', expiresInSeconds: 7_200 });
+  return world;
+}
 
 test('the token keeps the name that the caller gave it, once, and other parameters stay byte for byte', async () => {
   await using world = await started();
@@ -64,9 +73,7 @@ test.each([
   ['plain', (text: string) => ({ body: Buffer.from(text), headers: {} })],
   ['compressed', (text: string) => ({ body: gzipSync(text), headers: { 'content-encoding': 'gzip' } })],
 ])("the token in a %s answer to an authorization code opens the merchant's calls", async (_, encoded) => {
-  await using world = await started();
-  await world.tokens.register({ appid: COMPONENT, secret: 'secret-of-the-component' });
-  await world.tokens.put(COMPONENT, 'component_access_token', { value: 'COMPONENT-1', expiresInSeconds: 7_200 });
+  await using world = await startedWithComponent();
   const info = {
     authorizer_appid: 'wxmerchant',
     authorizer_access_token: 'MERCHANT-1',
@@ -92,9 +99,7 @@ test.each([
 });
 
 test('WeChat gets the body of api_authorizer_token with each member once, as this server has read it', async () => {
-  await using world = await started();
-  await world.tokens.register({ appid: COMPONENT, secret: 'secret-of-the-component' });
-  await world.tokens.put(COMPONENT, 'component_access_token', { value: 'COMPONENT-1', expiresInSeconds: 7_200 });
+  await using world = await startedWithComponent();
   await world.fetch('/cgi-bin/component/api_authorizer_token?component_access_token=COMPONENT-1', {
     method: 'POST',
     body: `{"authorizer_appid":"wxone","component_appid":"${COMPONENT}","authorizer_appid":"wxtwo","authorizer_refresh_token":"r"}`,
@@ -109,9 +114,7 @@ test('WeChat gets the body of api_authorizer_token with each member once, as thi
 });
 
 test("the token of a merchant's user, got by its platform, opens the calls of the user", async () => {
-  await using world = await started();
-  await world.tokens.register({ appid: COMPONENT, secret: 'secret-of-the-component' });
-  await world.tokens.put(COMPONENT, 'component_access_token', { value: 'COMPONENT-1', expiresInSeconds: 7_200 });
+  await using world = await startedWithComponent();
   const login = { access_token: 'USER-1', expires_in: 7_200, refresh_token: 'r', openid: 'o1', scope: 'snsapi_base' };
   world.wechat.answering = ({ url }, response) =>
     response.end(JSON.stringify(url.includes('/component/') ? login : { errcode: 0 }));
@@ -139,9 +142,7 @@ test("a user's token that WeChat prolongs at its renewal opens calls until its n
 });
 
 test("a merchant whose calls stay refused keeps no other merchant's stale token from being replaced", async () => {
-  await using world = await started();
-  await world.tokens.register({ appid: COMPONENT, secret: 'secret-of-the-component' });
-  await world.tokens.put(COMPONENT, 'component_access_token', { value: 'COMPONENT-1', expiresInSeconds: 7_200 });
+  await using world = await startedWithComponent();
   for (const subject of ['wxone', 'wxtwo']) {
     const grant = { value: `${subject}-1`, expiresInSeconds: 7_200, refreshToken: 'r' };
     await world.tokens.put(COMPONENT, 'authorizer_access_token', grant, { subject });
