@@ -77,6 +77,6 @@ async function call(context: RequestContext, parts: CallParts): Promise<HttpAnsw
  * @param appid - the app whose credential the call carried: the platform, where it acts for an authorizer.
  */
 async function keepGrants(answer: GatewayAnswer, path: string, appid: string, { grants }: CallParts): Promise<void> {
-  if (path === QUERY_AUTH_PATH) await grants.storeAuthorization(answer, appid);
+  if (path === QUERY_AUTH_PATH) await grants.storeExchangedGrant(answer, appid);
   else if (isUserGrant(path)) await grants.rememberUser(answer, appid);
 }

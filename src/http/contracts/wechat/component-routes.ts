@@ -79,7 +79,7 @@ async function authorizerToken(context: RequestContext, parts: ComponentParts): 
         authorizer_refresh_token: body[REFRESH_TOKEN] ?? '',
       }),
     );
-    await grants.storeAuthorizer(answer, appid, authorizer);
+    await grants.storeRefreshedGrant(answer, appid, authorizer);
     return answer;
   }
   const { record, expiresIn } = await handedOutToken(services, known, key);

@@ -30,15 +30,15 @@ export class PassedGrants {
   }
 
   /** Stores the grant of an authorizer in the answer to an exchanged authorization code. */
-  async storeAuthorization(answer: GatewayAnswer, component: string): Promise<void> {
+  async storeExchangedGrant(answer: GatewayAnswer, component: string): Promise<void> {
     const { authorization_info: info } = contentOf(answer);
     if (!isJsonObject(info)) return;
     const { authorizer_appid: authorizer } = info;
     if (typeof authorizer === 'string') await this.#store(info, component, authorizer);
   }
 
-  /** Stores the grant of an authorizer in the answer with its token. */
-  async storeAuthorizer(answer: GatewayAnswer, component: string, authorizer: string): Promise<void> {
+  /** Stores the grant of an authorizer in the answer to its refresh token. */
+  async storeRefreshedGrant(answer: GatewayAnswer, component: string, authorizer: string): Promise<void> {
     await this.#store(contentOf(answer), component, authorizer);
   }
 

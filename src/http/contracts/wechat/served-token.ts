@@ -12,8 +12,9 @@ export interface ServedToken {
   readonly expiresIn: number;
 }
 
-const MAX_PLAIN_MS = 1_800_000;
-const MAX_STABLE_MS = 300_000;
+/** The remaining life that SDKs need, in each mode of the app. A token that lives for less in all has a share of it. */
+const PLAIN_MS = 1_800_000;
+const STABLE_MS = 300_000;
 /**
  * The time by which tokens are said to end too early. SDKs count whole seconds from the arrival of the answer, and node-easywechat
  * uses its token up to two seconds beyond the stated end.
@@ -32,9 +33,7 @@ export async function servedToken({ manager, clock, registry }: Services, key: T
   const current = await manager.getRecord(appid, type, options);
   const lifeMs = current.expiresAt - current.obtainedAt;
   const isStable = type === 'access_token' && registry.app(appid)?.accessToken !== 'plain';
-  const minValidityMs = Math.floor(
-    isStable ? Math.min(MAX_STABLE_MS, lifeMs / 24) : Math.min(MAX_PLAIN_MS, lifeMs / 4),
-  );
+  const minValidityMs = Math.floor(isStable ? Math.min(STABLE_MS, lifeMs / 24) : Math.min(PLAIN_MS, lifeMs / 4));
   const isLong = current.expiresAt - clock.now() > minValidityMs;
   const record = isLong ? current : await manager.getRecord(appid, type, { ...options, minValidityMs });
   return { record, expiresIn: Math.max(1, secondsLeft(record.expiresAt - EARLIER_MS, clock.now())) };
