@@ -12,7 +12,7 @@ const LIFE_SECONDS = 24;
 /** The lives of a token that the SDKs live through. */
 const LIVES = Number(process.env.SDK_LIVES ?? 3);
 const PROGRAM = fileURLToPath(new URL('../e2e/processes/sdk-program.mjs', import.meta.url));
-/** The errors of a connection that was cut, or that nothing accepted. The login of node-easywechat reads the status of no answer. */
+/** The errors of a connection that was cut or refused. The login of node-easywechat then reads the status of a missing answer. */
 const OF_THE_CONNECTION = /ECONNREFUSED|ECONNRESET|socket hang up|EPIPE|other side closed|aborted|reading 'status'/i;
 
 interface Outcome {

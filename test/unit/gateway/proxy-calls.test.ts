@@ -120,7 +120,7 @@ test.each(['read', 'refresh', 'register'] as const)('a key with the scope %s may
 
 test('a caller without a key may not call, even where everything else is anonymous', async () => {
   await using world = await GatewayWorld.start({ handler: { anonymous: true } });
-  const answer = await fetch(`http://127.0.0.1:${world.port}/proxy/${APPID}/cgi-bin/user/get`);
+  const answer = await world.fetch(`/proxy/${APPID}/cgi-bin/user/get`);
   expect(answer.status).toBe(403);
 });
 
@@ -155,7 +155,7 @@ test('a call may carry the token of a user that is stored', async () => {
 test.each(['wx%2F..%2Fapp', '%00', 'a'.repeat(65)])('a call for the appid %s is answered with 400', async (appid) => {
   await using world = await GatewayWorld.start();
   const headers = { authorization: `Bearer ${world.key}` };
-  const answer = await fetch(`http://127.0.0.1:${world.port}/proxy/${appid}/cgi-bin/user/get`, { headers });
+  const answer = await world.fetch(`/proxy/${appid}/cgi-bin/user/get`, { headers });
   expect(answer.status).toBe(400);
 });
 

@@ -31,7 +31,7 @@ test('an unknown app is registered when WeChat accepts its pair', async () => {
   expect(world.wechat.countCalls('/cgi-bin/token')).toBe(0);
 });
 
-test('the key may be the password of the URL', async () => {
+test('the key that lets an app be registered may be the password of the URL', async () => {
   await using world = await start();
   const authorization = `Basic ${Buffer.from(`any:${key}`).toString('base64')}`;
   const answer = await world.server.fetch(tokenPath(), { headers: { authorization } });
@@ -69,7 +69,7 @@ test('after three refused pairs the appid rests for ten minutes, even for the ri
   expect(await ask(world, tokenPath())).toHaveProperty('access_token');
 });
 
-test.each([40164, 89503])('after %i no pair is tried for ten minutes', async (errcode) => {
+test.each([40164, 89503])('after WeChat has answered %i, no pair is tried for ten minutes', async (errcode) => {
   await using world = await start();
   const clear = world.wechat.fail(STABLE, { errcode });
   expect(await ask(world, tokenPath())).toMatchObject({ errcode });
@@ -80,7 +80,7 @@ test.each([40164, 89503])('after %i no pair is tried for ten minutes', async (er
   expect(await ask(world, tokenPath())).toHaveProperty('access_token');
 });
 
-test('one pair a second is tried', async () => {
+test('one pair of an unknown app is tried a second', async () => {
   const apps = Object.fromEntries([1, 2].map((number) => [`wxapp${number}`, { secret: SECRET }]));
   await using world = await start({ wechat: { apps } });
   expect(await ask(world, tokenPath('wxapp1'))).toHaveProperty('access_token');
@@ -89,7 +89,7 @@ test('one pair a second is tried', async () => {
   expect(await ask(world, tokenPath('wxapp2'))).toHaveProperty('access_token');
 });
 
-test('a hundred pairs a day are tried', async () => {
+test('a hundred pairs of unknown apps are tried a day', async () => {
   await using world = await start();
   world.wechat.fail(STABLE, { errcode: -1 });
   for (let trial = 0; trial < 101; trial++) {

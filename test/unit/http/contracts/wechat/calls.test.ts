@@ -111,7 +111,7 @@ test('a token that was handed out by another contract opens calls', async () => 
   expect(await world.server.ask(`${BUSINESS}?access_token=${token}`)).toEqual(IPS);
 });
 
-test('a token of another server is 40001 without a question to WeChat', async () => {
+test('a token of another server is answered 40001 without asking WeChat', async () => {
   await using world = await SdkWorld.start();
   const calls = world.wechat.calls.length;
   for (const query of ['access_token=THEIRS', 'access_token=', 'Access%5FToken=x', 'authorizer_access_token=x']) {
@@ -316,7 +316,7 @@ test("a token does not let its holder use another app's pair, or renew the token
   });
 });
 
-test('a failing store is -1 for unknown tokens, so that SDKs keep theirs, and known ones still open', async () => {
+test('while the store fails, unknown tokens are answered -1, so that SDKs keep theirs, and known ones still open calls', async () => {
   let fails = false;
   await using world = await SdkWorld.start({
     store: (store) =>

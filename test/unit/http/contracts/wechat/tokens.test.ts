@@ -47,7 +47,7 @@ test.each([
   expect(world.wechat.calls).toEqual([]);
 });
 
-test('guesses of secrets are limited, and the pair still opens', async () => {
+test('guesses of secrets are limited, and the right pair still gets the token', async () => {
   await using world = await SdkWorld.start();
   const codes: unknown[] = [];
   for (let guess = 0; guess < 21; guess++) {
@@ -58,7 +58,7 @@ test('guesses of secrets are limited, and the pair still opens', async () => {
   expect(await world.server.ask(tokenPath())).toHaveProperty('access_token');
 });
 
-test('a failure to get a token is -1 with the code of the manager, at status 200', async () => {
+test('a failure to get a token is answered -1 with the code of the manager, at status 200', async () => {
   await using world = await SdkWorld.start();
   world.wechat.fail('/cgi-bin/stable_token', { errcode: 40164, errmsg: 'invalid ip 203.0.113.9' });
   const answer = await world.server.fetch(tokenPath());
