@@ -9,6 +9,7 @@ import { tokenHash } from '../../../../src/gateway/tokens/token-hash.js';
 import { type KnownToken, TokenIndex } from '../../../../src/gateway/tokens/token-index.js';
 import { MemoryStore } from '../../../../src/index.js';
 import { FakeClock } from '../../../../src/testing/index.js';
+import { FaultyStore } from '../../../support/stores/shared-store.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const LIFE_MS = 7_200_000;
@@ -17,24 +18,18 @@ const PEER = '203.0.113.1';
 /** Several processes that recognize tokens by one store, whose commands are counted. */
 class Scene {
   readonly clock = new FakeClock();
-  readonly commands: string[] = [];
   fails = false;
   marks: EnrolmentMarks = {};
-  readonly #memory = new MemoryStore({ clock: this.clock });
+  readonly #store = new FaultyStore(new MemoryStore({ clock: this.clock }));
+
+  constructor() {
+    this.#store.before = () => {
+      if (this.fails) throw new Error('the connection is lost');
+    };
+  }
 
   process(): KnownTokens {
-    const counted = new Proxy(this.#memory, {
-      get: (target, name) => {
-        const member: unknown = Reflect.get(target, name);
-        if (typeof member !== 'function') return member;
-        return (...given: unknown[]) => {
-          if (name === 'get' || name === 'set') this.commands.push(name);
-          if (this.fails) return Promise.reject(new Error('the connection is lost'));
-          return Reflect.apply(member, target, given) as unknown;
-        };
-      },
-    });
-    const store = new SupervisedStore(counted, this.clock, { unavailable: () => {}, available: () => {} });
+    const store = new SupervisedStore(this.#store, this.clock, { unavailable: () => {}, available: () => {} });
     const stored = new StoredTokens(store, new DocumentReader(store, () => {}), () => this.clock.now());
     return new KnownTokens(stored, { enrolment: () => ({ ...this.marks, hadTask: true }) }, this.clock);
   }
@@ -47,7 +42,7 @@ class Scene {
   /** Returns the version of each document, and the ends of the tokens in it. */
   async documents(): Promise<{ version: number; ends: ReadonlySet<unknown> }[]> {
     const documents = [];
-    for await (const document of this.#memory.list('value')) {
+    for await (const document of this.#store.list('value')) {
       const tokens = unseal(document)['tokens'] as (readonly unknown[])[];
       documents.push({ version: document.version, ends: new Set(tokens.map(([, , expiresAt]) => expiresAt)) });
     }
@@ -55,7 +50,7 @@ class Scene {
   }
 
   count(command: 'get' | 'set'): number {
-    return this.commands.filter((name) => name === command).length;
+    return this.#store.calls.filter((method) => method === command).length;
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ClaimingStore } from '../../../../support/stores/claiming-store.js';
+import { FaultyStore } from '../../../../support/stores/shared-store.js';
 import { unwatched } from '../../../../support/stores/unwatched-store.js';
 import { sendBytes } from '../../../../support/worlds/raw-bytes.js';
 import { SdkWorld, SECRET, tokenPath } from '../../../../support/worlds/sdk-world.js';
@@ -276,14 +277,11 @@ test.each(['%00', 'wx%2F..', '%FF', 'x'.repeat(65)])(
     const ids: string[] = [];
     await using world = await SdkWorld.start({
       store: (store) => {
-        const claiming = new ClaimingStore(store);
-        const { get } = claiming;
-        return Object.assign(claiming, {
-          get: (wanted: readonly string[]) => {
-            ids.push(...wanted);
-            return get.call(claiming, wanted);
-          },
-        });
+        const watched = new FaultyStore(new ClaimingStore(store));
+        watched.before = (method, id) => {
+          if (method === 'get') ids.push(String(id));
+        };
+        return watched;
       },
     });
     await world.server.askToken();
@@ -319,17 +317,13 @@ test("a token does not let its holder use another app's pair, or renew the token
 test('while the store fails, unknown tokens are answered -1, so that SDKs keep theirs, and known ones still open calls', async () => {
   let fails = false;
   await using world = await SdkWorld.start({
-    store: (store) =>
-      new Proxy(store, {
-        get: (target, name) => {
-          const member = Reflect.get(target, name);
-          if (typeof member !== 'function') return member;
-          return (...given: unknown[]) => {
-            if (fails && name === 'get') return Promise.reject(new Error('the connection is lost'));
-            return Reflect.apply(member, target, given);
-          };
-        },
-      }),
+    store: (store) => {
+      const faulty = new FaultyStore(store);
+      faulty.before = (method) => {
+        if (fails && method === 'get') throw new Error('the connection is lost');
+      };
+      return faulty;
+    },
   });
   const token = await world.server.askToken();
   fails = true;
