@@ -101,8 +101,8 @@ export class Gateway {
   }
 
   /**
-   * Sends a request of this server itself, and returns the text of the answer; `undefined` for one that is streamed, as any
-   * that is no short JSON is.
+   * Sends a request of this server itself, and returns the text of the answer; `undefined` for one that is streamed, because
+   * it is too long or no JSON.
    *
    * @throws GatewayFailure.
    */
