@@ -2,6 +2,7 @@ import type { Clock } from '../concurrency/clock.js';
 import { marksOf } from '../model/enrolment.js';
 import { appDocumentId, documentId, type TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
+import { latestRevocation } from '../records/earlier-tokens.js';
 import { newestRotation } from '../records/newest-rotation.js';
 import type { RecordListener } from '../records/record-changes.js';
 import type { RecordRestorer } from '../records/record-reader.js';
@@ -139,7 +140,7 @@ export class HeldRecords implements RecordRestorer {
     if (stored === undefined && !(isNewer && isOfUse)) return;
     const isOurs = isNewer && isOfUse;
     const grant = isOurs ? ours : (stored as StoredGrant);
-    const revokedAt = document.revokedAt ?? held.revokedAt;
+    const revokedAt = latestRevocation(document.revokedAt, held.revokedAt);
     let next: KeyDocument = { ...document, enrolment: marks, rotation, revokedAt };
     if (isOurs || rotation !== document.rotation) {
       // The failure belongs to the refresh tokens that were stored then, while one in reserve may be valid.

@@ -32,6 +32,11 @@ export async function revokeEarlier(record: CachedRecord, { documents, records, 
   throw isChangedMeanwhile(key);
 }
 
+/** Returns the later one of two revocations; `undefined` if there is none. */
+export function latestRevocation(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || (other !== undefined && other > one) ? other : one;
+}
+
 function isRevokedBefore(revokedAt: number | undefined, obtainedAt: number): boolean {
   return revokedAt !== undefined && revokedAt >= obtainedAt;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { StoredDocument, TokenManager, TokenStore } from '../../../../src/index.js';
+import { RestorableStore } from '../../../support/stores/restorable-store.js';
 import { FaultyStore, shared } from '../../../support/stores/shared-store.js';
 import { unwatched } from '../../../support/stores/unwatched-store.js';
 import { RotatingWorld, USER, ID as USER_ID, TYPE as USER_TYPE } from '../../../support/worlds/rotating-world.js';
@@ -575,4 +576,23 @@ describe('documents that are missing in the same history', () => {
     await world.clock.advance(0);
     await expect(next.get(APPID, TYPE)).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
   });
+});
+
+test('a store that was set back gets the last refresh by force back', async () => {
+  await using world = new World();
+  const store = new RestorableStore(world.clock);
+  const tokens = await world.registered({ store: shared(store) });
+  await tokens.get(APPID, TYPE);
+  await world.clock.advance(60_000);
+  await tokens.refresh(APPID, TYPE, { force: true });
+  const before = store.state();
+  await world.clock.advance(120_000);
+  await tokens.refresh(APPID, TYPE, { force: true });
+  const revokedAt = store.data(KEY_ID)?.['revokedAt'];
+  store.restore(before);
+  expect(store.data(KEY_ID)?.['revokedAt']).not.toBe(revokedAt);
+  await world.clock.advance(120_000);
+  await tokens.get(APPID, TYPE);
+  await world.clock.advance(1_000);
+  expect(store.data(KEY_ID)?.['revokedAt']).toBe(revokedAt);
 });
