@@ -1,4 +1,4 @@
-import { nextDueAt } from '../store/key-document.js';
+import { nextDueAt, type StoredGrant } from '../store/key-document.js';
 import type { Storage } from '../store/storage.js';
 import { isChangedMeanwhile } from '../store/write-errors.js';
 import type { CachedRecord } from './cached-record.js';
@@ -30,6 +30,18 @@ export async function revokeEarlier(record: CachedRecord, { documents, records, 
     if (version !== undefined) return records.adopt(key, { ...revoked, version }, grant, adoption);
   }
   throw isChangedMeanwhile(key);
+}
+
+/**
+ * Returns the instant before which a forced refresh revokes tokens. A clock may have been set back since the replaced token
+ * was asked for, which is revoked all the same, as are those that an earlier forced refresh has revoked.
+ */
+export function revocationBy(
+  forced: Pick<StoredGrant, 'obtainedAt'>,
+  replaced: Pick<StoredGrant, 'obtainedAt'> | undefined,
+  before: number | undefined,
+): number {
+  return Math.max(forced.obtainedAt, (replaced?.obtainedAt ?? Number.NEGATIVE_INFINITY) + 1, before ?? 0);
 }
 
 /** Returns the later one of two revocations; `undefined` if there is none. */

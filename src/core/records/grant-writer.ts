@@ -15,6 +15,7 @@ import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import { goneError, isAwaited, isChangedMeanwhile, notRegistered } from '../store/write-errors.js';
 import type { CachedRecord } from './cached-record.js';
+import { revocationBy } from './earlier-tokens.js';
 import { type GrantOrigin, mayFollow, verdictOn } from './grant-verdict.js';
 import type { Adoption, Records } from './records.js';
 
@@ -126,7 +127,8 @@ export class GrantWriter {
       const next = {
         ...verdict.next,
         enrolment: marksOf(options.enrolment),
-        ...(options.reason === 'forced' && !isBeside && { revokedAt: inForce.obtainedAt }),
+        ...(options.reason === 'forced' &&
+          !isBeside && { revokedAt: revocationBy(inForce, document.grant, document.revokedAt) }),
       };
       const writtenIn = this.#records.displaced.generation;
       const saving = saveOptions(inForce.dueAt, options);

@@ -12,6 +12,7 @@ import { redated } from '../store/redated.js';
 import type { Storage } from '../store/storage.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { CachedRecord } from './cached-record.js';
+import { revocationBy } from './earlier-tokens.js';
 import type { GrantWriter, WriteOptions } from './grant-writer.js';
 import type { Records } from './records.js';
 
@@ -79,8 +80,9 @@ export class PendingGrants {
   ): CachedRecord {
     const version = Math.max(storedVersion, this.#records.cache.get(key)?.version ?? 0) + 1;
     this.#add({ kind: 'served', key, grant, options, version, ...this.#fresh(grant) });
-    const { rotation, revokedAt: before } = this.#records.cache.get(key) ?? {};
-    const revokedAt = options.reason === 'forced' ? grant.obtainedAt : before;
+    const held = this.#records.cache.get(key);
+    const { rotation, revokedAt: before } = held ?? {};
+    const revokedAt = options.reason === 'forced' ? revocationBy(grant, held, before) : before;
     const document = { version, recordVersion: version, grant, rotation, revokedAt, unknown: {} };
     const adoption = { ...options, written: false, replaces: storedVersion, announceFirst: true };
     return this.#records.adopt(key, document, grant, adoption);

@@ -18,6 +18,8 @@ import { isUserCall, isUserRenewal, takesPair } from './wechat-paths.js';
 
 type Services = Pick<RouteServices, 'manager' | 'records' | 'registry' | 'peers' | 'clock' | 'start'>;
 
+type Current = Pick<CachedRecord, 'value' | 'obtainedAt' | 'revokedAt'>;
+
 /** The credential of a call: the app, and the token that takes the place of the presented one, if any does. */
 export type CallCredential = Pick<GatewayCall, 'appid' | 'token' | 'mayRepeat'>;
 
@@ -97,7 +99,7 @@ export class CallCredentials {
     const current = await this.#current(key);
     if (current.value === value) return key;
     this.#assertPresent(token);
-    if (obtainedAt >= (current.revokedAt ?? Number.NEGATIVE_INFINITY)) return key;
+    if (!isRevoked(obtainedAt, current)) return key;
     throw invalidToken('the access_token was replaced by force');
   }
 
@@ -115,14 +117,15 @@ export class CallCredentials {
   }
 
   /** Returns the current record of a key, which is in memory for most calls. */
-  async #current(key: TokenKey): Promise<Pick<CachedRecord, 'value' | 'revokedAt'>> {
+  async #current(key: TokenKey): Promise<Current> {
     const { manager, records } = this.#services;
     const { appid, type, subject } = key;
     const hit = records.hit(appid, type, subject);
     if (hit !== undefined) return hit;
     try {
       const record = await manager.getRecord(appid, type, subject === undefined ? {} : { subject });
-      return records.cache.get(key) ?? { value: record.value, revokedAt: record.obtainedAt };
+      const { value, obtainedAt } = record;
+      return records.cache.get(key) ?? { value, obtainedAt, revokedAt: obtainedAt };
     } catch (error) {
       if (isTokenError(error) && error.code === 'NOT_REGISTERED') throw invalidToken('the app is not registered');
       throw error;
@@ -139,6 +142,15 @@ export function singleOf(query: string, name: string): string | undefined {
   const [value, ...others] = valuesOf(query, name);
   if (others.length > 0) throw refusedWith(ERRCODES.invalidUrl, `${name} is there more than once`);
   return value === '' ? undefined : value;
+}
+
+/**
+ * Returns whether an earlier token may have been replaced by force. One that claims to be later than the current token was
+ * asked for by a clock that was set back since, so that nothing tells when that was.
+ */
+function isRevoked(obtainedAt: number, current: Current): boolean {
+  const { revokedAt } = current;
+  return revokedAt !== undefined && (obtainedAt < revokedAt || obtainedAt > current.obtainedAt);
 }
 
 function invalidToken(message: string): RouteFailure {

@@ -54,6 +54,27 @@ test.each(['the same process', 'another process'])(
   },
 );
 
+test.each([240_000, 3_600_000])(
+  'a token that was replaced by force opens nothing, although a clock was set back by %i ms since it was obtained',
+  async (ms) => {
+    await using world = await SdkWorld.start();
+    world.clock.jump(ms);
+    const leaked = await world.server.askToken();
+    world.clock.jump(-ms);
+    await world.clock.advance(60_000);
+    await world.tokens.refresh(APPID, 'access_token', { force: true });
+    const other = await world.another();
+    for (const advanceMs of [0, 300_000, 6_700_000]) {
+      await world.clock.advance(advanceMs);
+      await world.server.askToken();
+      for (const server of [world.server, other]) {
+        expect(await server.ask(`${BUSINESS}?access_token=${leaked}`)).toMatchObject({ errcode: 40001 });
+      }
+    }
+    expect(await world.server.ask(`${BUSINESS}?access_token=${await world.server.askToken()}`)).toEqual(IPS);
+  },
+);
+
 test('the token that a refresh by force has obtained opens calls until its own end, to every process', async () => {
   await using world = await SdkWorld.start();
   await world.server.askToken();
