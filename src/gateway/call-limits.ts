@@ -30,6 +30,7 @@ export class CallLimits {
   /**
    * Counts a call until the returned function is called.
    *
+   * @param appid - the app, or another name for a group of calls of it that has limits of its own.
    * @throws GatewayFailure with reason `limit`.
    */
   acquire(appid: string, keyId: string | undefined): () => void {

@@ -39,6 +39,8 @@ export interface GatewayCall {
   readonly body: ArrivingBody | undefined;
   /** The id of the caller's key. */
   readonly keyId: string | undefined;
+  /** Whether the caller needed no credential. Such calls have limits of their own, so that they use up none of the app's others. */
+  readonly isOpen?: boolean;
   readonly whenGone: WhenGone;
 }
 
@@ -120,8 +122,8 @@ export class Gateway {
   }
 
   async #callWithinLimits(call: GatewayCall): Promise<UpstreamAnswer> {
-    const release = this.#limits.acquire(call.appid, call.keyId);
-    const { body } = call;
+    const { appid, keyId, body, isOpen } = call;
+    const release = this.#limits.acquire(isOpen ? `${appid} open` : appid, keyId);
     const releaseBody = this.#heldBodies.reserve(body?.length);
     try {
       const sent = body === undefined || releaseBody === undefined ? body : await this.#readBody(body);

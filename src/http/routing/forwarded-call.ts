@@ -6,7 +6,7 @@ import type { RequestContext } from './request-context.js';
 import { badRequest, RouteFailure } from './route-failure.js';
 
 /** The parts of a call that do not follow from the request. */
-export type ForwardedCall = Pick<GatewayCall, 'appid' | 'token' | 'mayRepeat' | 'path' | 'keyId'>;
+export type ForwardedCall = Pick<GatewayCall, 'appid' | 'token' | 'mayRepeat' | 'path' | 'keyId' | 'isOpen'>;
 
 /**
  * Asserts that a request can be forwarded as a call.

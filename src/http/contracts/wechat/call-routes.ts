@@ -11,7 +11,7 @@ import type { PassedGrants } from './passed-grants.js';
 import { servedToken } from './served-token.js';
 import { AUTHORIZER_TYPE } from './token-types.js';
 import { ERRCODES, refusedWith, wechatAnswers } from './wechat-answers.js';
-import { isAnswered, isUserGrant, QUERY_AUTH_PATH, TICKET_PATH } from './wechat-paths.js';
+import { isAnswered, isUserGrant, isUserRenewal, QUERY_AUTH_PATH, TICKET_PATH } from './wechat-paths.js';
 
 /** The types of the tickets that are answered here, by WeChat's names. */
 const TICKETS: ReadonlyMap<string, string> = new Map([
@@ -66,7 +66,8 @@ async function call(context: RequestContext, parts: CallParts): Promise<HttpAnsw
   if (isAnswered(comparable))
     throw refusedWith(ERRCODES.invalidUrl, 'invalid url: this server answers another spelling');
   const credential = await credentials.of(context, comparable);
-  const answer = await forward(context, services.gateway, { ...credential, path, keyId: undefined });
+  const isOpen = isUserRenewal(comparable);
+  const answer = await forward(context, services.gateway, { ...credential, path, keyId: undefined, isOpen });
   await keepGrants(answer, comparable, credential.appid, parts);
   return answer;
 }

@@ -284,6 +284,16 @@ test("a user's token is renewed for registered apps alone, twenty times a second
   expect(codes.filter((errcode) => errcode === 45011)).toHaveLength(1);
 });
 
+test('renewals, which need no secret, use up none of the calls that the app may make in a second', async () => {
+  await using world = await SdkWorld.start({ handler: { callsPerSecondOfApp: 5 } });
+  const token = await world.server.askToken();
+  const path = `/sns/oauth2/refresh_token?appid=${APPID}&grant_type=refresh_token&refresh_token=x`;
+  for (const errcode of [40030, 40030, 40030, 40030, 40030, 45011]) {
+    expect(await world.server.ask(path)).toMatchObject({ errcode });
+  }
+  expect(await world.server.ask(`${BUSINESS}?access_token=${token}`)).toEqual(IPS);
+});
+
 test('a renewal with a body is refused, since a slow one would keep a call of the app in progress', async () => {
   await using world = await SdkWorld.start();
   const path = `/sns/oauth2/refresh_token?appid=${APPID}&grant_type=refresh_token&refresh_token=x`;
