@@ -9,6 +9,7 @@ import type { Records } from '../../core/records/records.js';
 import type { StoredTokens } from './stored-tokens.js';
 import { tokenHash } from './token-hash.js';
 import { type KnownToken, type RegisteredToken, TokenIndex } from './token-index.js';
+import { TokenWrites } from './token-writes.js';
 
 /** The types whose tokens open the calls of WeChat's API. */
 const CALL_TYPES: ReadonlySet<string> = new Set(['access_token', 'component_access_token', 'authorizer_access_token']);
@@ -44,14 +45,14 @@ export class KnownTokens {
   /** The ends of cached misses on the monotonic clock, by hash. */
   readonly #misses = boundedCache<string, number>(MAX_REMEMBERED);
   readonly #lookUps = new Map<string, Promise<TokenLookUp>>();
-  /** The writes of tokens that were handed out, which have succeeded or are in progress, by hash, end and registration. */
-  readonly #writes = boundedCache<string, Promise<void>>(MAX_REMEMBERED);
+  readonly #writes: TokenWrites;
 
   /** @param clock - the clock of the store. */
   constructor(stored: StoredTokens, registrations: Registrations, clock: Clock) {
     this.#stored = stored;
     this.#registrations = registrations;
     this.#clock = clock;
+    this.#writes = new TokenWrites(stored, clock);
     this.#index = new TokenIndex(() => clock.now());
   }
 
@@ -62,19 +63,13 @@ export class KnownTokens {
 
   /**
    * Notes that a token leaves the server. Resolves when every process of the fleet can recognize it, or the store has
-   * failed: the token is then recognized by this process alone.
+   * failed: the token is then recognized by this process alone until it can be stored.
    */
   async handOut(value: string, given: KnownToken): Promise<void> {
     const hash = tokenHash(value);
     const token = this.#withMarks(given);
     this.#index.add(hash, token);
-    const { expiresAt, marks } = token;
-    const id = [hash, expiresAt, marks?.app, marks?.task].join(' ');
-    const before = this.#writes.get(id);
-    if (before !== undefined) return before;
-    const written = this.#stored.add(hash, token).catch(() => void this.#writes.delete(id));
-    this.#writes.set(id, written);
-    return written;
+    return this.#writes.write(hash, token);
   }
 
   /** Returns whether a token was handed out for the present registration of its app, and not for an earlier one. */
@@ -88,6 +83,7 @@ export class KnownTokens {
    * @param network - the network of the caller, whose look-ups are limited.
    */
   async find(value: string, network: string): Promise<TokenLookUp> {
+    this.#writes.writeAgain();
     const hash = tokenHash(value);
     const held = this.#index.find(hash);
     if (held !== undefined) return held;

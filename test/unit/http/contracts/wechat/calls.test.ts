@@ -133,6 +133,37 @@ test('a token that was handed out by another contract opens calls', async () => 
   expect(await world.server.ask(`${BUSINESS}?access_token=${token}`)).toEqual(IPS);
 });
 
+test.each([
+  ['was set back', undefined],
+  ['has failed', 'value/'],
+])('another process knows a token that this one has handed out when the store %s', async (_what, failing) => {
+  let before: (id: string | undefined) => void = () => {};
+  await using world = await SdkWorld.start({
+    store: (store) => {
+      const faulty = new FaultyStore(unwatched(store));
+      faulty.before = (method, id) => {
+        if (method === 'set') before(id);
+      };
+      return faulty;
+    },
+  });
+  await world.tokens.get(APPID, 'access_token');
+  before = (id) => {
+    if (failing !== undefined && id?.startsWith(failing) === true) throw new Error('away');
+  };
+  const token = await world.server.askToken();
+  before = () => {};
+  await world.clock.advance(60_000);
+  for (let slot = 0; slot < 1_024; slot++) {
+    const [document] = await world.store.get([`value/${slot}`]);
+    if (document !== undefined) await world.store.delete(document.id, document.version);
+  }
+  if (failing === undefined) expect(await world.server.askToken()).toBe(token);
+  else expect(await world.server.ask(`${BUSINESS}?access_token=${token}`)).toEqual(IPS);
+  await world.clock.advance(0);
+  expect(await (await world.another()).ask(`${BUSINESS}?access_token=${token}`)).toEqual(IPS);
+});
+
 test('a token of another server is answered 40001 without asking WeChat', async () => {
   await using world = await SdkWorld.start();
   const calls = world.wechat.calls.length;
