@@ -124,7 +124,7 @@ export class Gateway {
   async #callWithinLimits(call: GatewayCall): Promise<UpstreamAnswer> {
     const { appid, keyId, body, isOpen } = call;
     const release = this.#limits.acquire(isOpen ? `${appid} open` : appid, keyId);
-    const releaseBody = this.#heldBodies.reserve(body?.length);
+    const releaseBody = this.#heldBodies.reserve(appid, body?.length);
     try {
       const sent = body === undefined || releaseBody === undefined ? body : await this.#readBody(body);
       const answer = await this.#answerTo(call, sent);
