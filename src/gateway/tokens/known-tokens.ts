@@ -53,7 +53,7 @@ export class KnownTokens {
     this.#registrations = registrations;
     this.#clock = clock;
     this.#writes = new TokenWrites(stored, clock);
-    this.#index = new TokenIndex(() => clock.now());
+    this.#index = new TokenIndex(clock);
   }
 
   /** Recognizes every token that becomes current in this process from now on, and those that are. */
@@ -119,8 +119,10 @@ export class KnownTokens {
     return 'unknown';
   }
 
-  #adopt({ key, value, obtainedAt, expiresAt }: CachedRecord): void {
-    if (CALL_TYPES.has(key.type)) this.#index.add(tokenHash(value), this.#withMarks({ key, obtainedAt, expiresAt }));
+  #adopt({ key, value, obtainedAt, expiresAt, endsAtMonotonic }: CachedRecord): void {
+    if (!CALL_TYPES.has(key.type)) return;
+    const token = this.#withMarks({ key, obtainedAt, expiresAt });
+    this.#index.add(tokenHash(value), token, endsAtMonotonic - this.#clock.monotonic());
   }
 
   #withMarks(token: KnownToken): RegisteredToken {

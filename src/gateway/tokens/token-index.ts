@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/concurrency/clock.js';
 import type { EnrolmentMarks } from '../../core/model/enrolment.js';
 import { keyId, type TokenKey } from '../../core/model/token-key.js';
 
@@ -51,16 +52,22 @@ interface TokensOfKey {
   hashes: string[];
 }
 
-/** Finds the keys of tokens by their hashes, in memory. */
+/**
+ * Finds the keys of tokens by their hashes, in memory. Their ends are kept by a time that goes on with the monotonic clock, so that
+ * a wall clock that is set forward ends none of them.
+ */
 export class TokenIndex {
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, 'now' | 'monotonic'>;
+  /** The steady time at the zero of the monotonic clock. */
+  readonly #zero: number;
   /** The tokens by hash; the one that was added first comes first. */
   readonly #tokens = new Map<string, RegisteredToken>();
   readonly #tokensOfKeys = new Map<string, TokensOfKey>();
 
-  /** @param now - returns the time of the store. */
-  constructor(now: () => number) {
-    this.#now = now;
+  /** @param clock - the clock of the store. */
+  constructor(clock: Pick<Clock, 'now' | 'monotonic'>) {
+    this.#clock = clock;
+    this.#zero = clock.now() - clock.monotonic();
   }
 
   /** Returns the number of tokens. */
@@ -74,8 +81,13 @@ export class TokenIndex {
     return token !== undefined && token.expiresAt > this.#now() ? token : undefined;
   }
 
-  /** Adds a token, or prolongs it. Of one key, the tokens that were obtained last are kept. */
-  add(hash: string, token: RegisteredToken): void {
+  /**
+   * Adds a token, or prolongs it. Of one key, the tokens that were obtained last are kept.
+   *
+   * @param leftMs - the time until its end, where that is known better than by the wall clock.
+   */
+  add(hash: string, given: RegisteredToken, leftMs: number = given.expiresAt - this.#clock.now()): void {
+    const token = { ...given, expiresAt: Math.round(this.#now() + leftMs) };
     const known = this.#tokens.get(hash);
     if (known !== undefined) {
       if (!saysMore(token, known)) return;
@@ -90,6 +102,10 @@ export class TokenIndex {
     this.#tokens.set(hash, { ...token, key: ofKey.key });
     ofKey.hashes.push(hash);
     if (ofKey.hashes.length > MAX_OF_KEY) this.#delete(this.#oldestOf(ofKey.hashes));
+  }
+
+  #now(): number {
+    return this.#zero + this.#clock.monotonic();
   }
 
   /** Deletes the first tokens that have expired. Most tokens live equally long, so that they expire in their order. */

@@ -196,7 +196,7 @@ test('tokens that have ended leave the store at the next write of their document
 });
 
 test('of one key the current token and the 24 newest earlier ones are kept', () => {
-  const index = new TokenIndex(() => 0);
+  const index = new TokenIndex(new FakeClock({ now: 0 }));
   const hashes = Array.from({ length: 40 }, (_, token) => tokenHash(`T${token}`));
   for (const [token, hash] of hashes.entries()) index.add(hash, { key: KEY, obtainedAt: token, expiresAt: LIFE_MS });
   expect(hashes.map((hash) => index.find(hash) !== undefined)).toEqual(hashes.map((_, token) => token >= 15));
@@ -204,17 +204,18 @@ test('of one key the current token and the 24 newest earlier ones are kept', () 
 });
 
 test('the tokens of a key share the object of the key', () => {
-  const index = new TokenIndex(() => 0);
+  const index = new TokenIndex(new FakeClock({ now: 0 }));
   const hashes = ['T1', 'T2', 'T3'].map(tokenHash);
   for (const hash of hashes) index.add(hash, { key: { ...KEY }, obtainedAt: 0, expiresAt: LIFE_MS });
   expect(new Set(hashes.map((hash) => index.find(hash)?.key)).size).toBe(1);
 });
 
-test('expired tokens leave the memory when others are added', () => {
-  let now = 0;
-  const index = new TokenIndex(() => now);
+test('expired tokens leave the memory when others are added', async () => {
+  const clock = new FakeClock();
+  const index = new TokenIndex(clock);
   for (let token = 0; token < 1_000; token++) {
-    now = token * 1_000;
+    await clock.advance(1_000);
+    const now = clock.now();
     index.add(tokenHash(`T${token}`), {
       key: { appid: `wx${token}`, type: 'access_token' },
       obtainedAt: now,

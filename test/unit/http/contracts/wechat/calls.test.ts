@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { FakeClock } from '../../../../../src/testing/index.js';
 import { ClaimingStore } from '../../../../support/stores/claiming-store.js';
 import { FaultyStore } from '../../../../support/stores/shared-store.js';
 import { unwatched } from '../../../../support/stores/unwatched-store.js';
@@ -19,6 +20,19 @@ test('an earlier token opens calls until its own end, and the current one takes 
   expect(await world.server.ask(`${BUSINESS}?access_token=${first}`)).toEqual(IPS);
   await world.clock.advance(200_000);
   expect(await world.server.ask(`${BUSINESS}?access_token=${first}`)).toMatchObject({ errcode: 40001 });
+});
+
+test('a token opens calls until its own end, although the clock is set forward by an hour', async () => {
+  const clock = new FakeClock();
+  await using world = await SdkWorld.start({ wechat: { clock } });
+  const token = await world.server.askToken();
+  world.clock.jump(3_600_000);
+  for (const advanceMs of [3_000_000, 3_000_000, 1_190_000]) {
+    await Promise.all([clock.advance(advanceMs), world.clock.advance(advanceMs)]);
+    expect(await world.server.ask(`${BUSINESS}?access_token=${token}`)).toEqual(IPS);
+  }
+  await Promise.all([clock.advance(20_000), world.clock.advance(20_000)]);
+  expect(await world.server.ask(`${BUSINESS}?access_token=${token}`)).toMatchObject({ errcode: 40001 });
 });
 
 test('a token that was replaced by force opens nothing any more', async () => {
