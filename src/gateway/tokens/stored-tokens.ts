@@ -36,12 +36,17 @@ export class StoredTokens {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #now: () => number;
+  readonly #start: () => Promise<unknown>;
 
-  /** @param now - returns the time of the store. */
-  constructor(store: SupervisedStore, reader: DocumentReader, now: () => number) {
+  /**
+   * @param now - returns the time of the store.
+   * @param start - resolves when that is known. Until then it is the time of this machine, by which tokens may seem to have expired.
+   */
+  constructor(store: SupervisedStore, reader: DocumentReader, now: () => number, start: () => Promise<unknown>) {
     this.#store = store;
     this.#reader = reader;
     this.#now = now;
+    this.#start = start;
   }
 
   /**
@@ -80,6 +85,7 @@ export class StoredTokens {
   }
 
   async #read(id: string): Promise<Slot> {
+    await this.#start();
     const [document] = await this.#store.get([id]);
     return this.#reader.read(document, slotIn);
   }

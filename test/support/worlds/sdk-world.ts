@@ -106,9 +106,9 @@ export class SdkWorld implements AsyncDisposable {
     return this.server.tokens;
   }
 
-  /** Starts another process on the same store. */
-  async another(): Promise<SdkServer> {
-    const server = await startServer(this.clock, this.wechat, this.store, this.#options);
+  /** Starts another process on the same store, which may have a clock of its own. */
+  async another({ clock = this.clock }: { readonly clock?: FakeClock } = {}): Promise<SdkServer> {
+    const server = await startServer(clock, this.wechat, this.store, this.#options);
     this.#servers.push(server);
     return server;
   }

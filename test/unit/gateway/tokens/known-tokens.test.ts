@@ -30,7 +30,12 @@ class Scene {
 
   process(): KnownTokens {
     const store = new SupervisedStore(this.#store, this.clock, { unavailable: () => {}, available: () => {} });
-    const stored = new StoredTokens(store, new DocumentReader(store, () => {}), () => this.clock.now());
+    const stored = new StoredTokens(
+      store,
+      new DocumentReader(store, () => {}),
+      () => this.clock.now(),
+      async () => {},
+    );
     return new KnownTokens(stored, { enrolment: () => ({ ...this.marks, hadTask: true }) }, this.clock);
   }
 

@@ -141,6 +141,17 @@ test('another process knows the tokens that this one has handed out, current and
   expect(await other.ask(`${BUSINESS}?access_token=${second}`)).toEqual(IPS);
 });
 
+test.each([7_200_000, -7_200_000])(
+  'a process whose clock is wrong by %i ms knows from its first call on the tokens that others have handed out',
+  async (ms) => {
+    await using world = await SdkWorld.start();
+    const token = await world.server.askToken();
+    const clock = new FakeClock({ now: world.clock.now() + ms });
+    const other = await world.another({ clock });
+    expect(await other.ask(`${BUSINESS}?access_token=${token}`)).toEqual(IPS);
+  },
+);
+
 test('a token that was handed out by another contract opens calls', async () => {
   await using world = await SdkWorld.start();
   const token = await world.tokens.get(APPID, 'access_token');
