@@ -33,7 +33,7 @@ export type TokenLookUp = RegisteredToken | 'unknown' | 'unsure';
 /**
  * Recognizes the tokens that this server holds or has handed out: current ones and those before them, by their hashes.
  *
- * The reads of the store for unknown tokens are limited, because no valid credential is needed to cause them.
+ * The reads of the store that find no token are limited, because no valid credential is needed to cause them.
  */
 export class KnownTokens {
   readonly #stored: StoredTokens;
@@ -99,6 +99,8 @@ export class KnownTokens {
     }
     const lookUp = this.#read(hash).then((found) => {
       if (found !== 'unknown') ofPeer.refund();
+      // After a restart each caller's token is looked up once. Only invented ones can be looked up without end.
+      if (typeof found === 'object') this.#reads.refund();
       return found;
     });
     this.#lookUps.set(hash, lookUp);

@@ -147,6 +147,19 @@ test('an unknown token costs one read of the store, and is unknown for a second'
   expect(scene.count('get')).toBe(2);
 });
 
+test('the tokens that others have handed out are looked up without a limit, each of them once', async () => {
+  const scene = new Scene();
+  const [own, other] = [scene.process(), scene.process()];
+  const values = Array.from({ length: 120 }, (_, token) => `T${token}`);
+  for (const [index, value] of values.entries()) {
+    await own.handOut(value, scene.token({ appid: `wx${index}`, type: 'access_token' }));
+  }
+  const before = scene.count('get');
+  for (const value of [...values, ...values])
+    expect(await other.find(value, PEER)).toMatchObject({ expiresAt: expect.any(Number) });
+  expect(scene.count('get') - before).toBe(120);
+});
+
 test('fifty unknown tokens a second are looked up, and further ones are unsure', async () => {
   const scene = new Scene();
   const known = scene.process();
