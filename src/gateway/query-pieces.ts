@@ -3,6 +3,16 @@ import { carriesToken, type TokenParameter } from '../wechat/token-parameter.js'
 /** The characters that a query may have. Others are refused, because programs disagree on their meaning. */
 const PLAIN_QUERY = /^[\x21\x22\x24-\x7e]*$/;
 
+/** The limit of the parameters of a query, each of which is decoded before the credential of the caller is known. */
+const MAX_PIECES = 256;
+
+/** Returns whether a raw query has at most 256 parameters. No call of WeChat's API has as many. */
+export function hasFewPieces(query: string): boolean {
+  let pieces = 1;
+  for (let at = query.indexOf('&'); at !== -1 && pieces <= MAX_PIECES; at = query.indexOf('&', at + 1)) pieces += 1;
+  return pieces <= MAX_PIECES;
+}
+
 /** Returns whether a raw query consists of printable ASCII characters other than `#`. */
 export function isPlainQuery(query: string): boolean {
   return PLAIN_QUERY.test(query);

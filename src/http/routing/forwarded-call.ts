@@ -1,6 +1,6 @@
 import type { Gateway, GatewayAnswer, GatewayCall } from '../../gateway/gateway.js';
 import { GatewayFailure } from '../../gateway/gateway-failure.js';
-import { isPlainQuery } from '../../gateway/query-pieces.js';
+import { hasFewPieces, isPlainQuery } from '../../gateway/query-pieces.js';
 import type { ArrivingBody } from '../../gateway/request-body.js';
 import type { RequestContext } from './request-context.js';
 import { badRequest, RouteFailure } from './route-failure.js';
@@ -11,13 +11,15 @@ export type ForwardedCall = Pick<GatewayCall, 'appid' | 'token' | 'mayRepeat' | 
 /**
  * Asserts that a request can be forwarded as a call.
  *
- * @throws RouteFailure for a HEAD request, one that would change the protocol, and a query that is not encoded.
+ * @throws RouteFailure for a HEAD request, one that would change the protocol, and a query that is not encoded or has
+ * too many parameters.
  */
 export function assertForwardable({ request }: RequestContext): void {
   if (request.isHead || request.header('upgrade') !== undefined) {
     throw new RouteFailure({ status: 405, message: 'a call must be a GET or POST request without Upgrade' });
   }
   if (!isPlainQuery(request.search)) throw badRequest('the query must be encoded, in printable ASCII characters');
+  if (!hasFewPieces(request.search)) throw badRequest('the query has more than 256 parameters');
 }
 
 /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isPlainQuery, withoutTokens, withToken } from '../../../src/gateway/query-pieces.js';
+import { hasFewPieces, isPlainQuery, withoutTokens, withToken } from '../../../src/gateway/query-pieces.js';
 
 describe('the query of a call', () => {
   test.each([
@@ -24,6 +24,15 @@ describe('the query of a call', () => {
     ['a=%ff&b=%zz&&=', 'access_token=T&a=%ff&b=%zz&&='],
   ])('%j becomes %j with the token of the server', (query, expected) => {
     expect(withToken(query, 'access_token', 'T')).toBe(expected);
+  });
+
+  test.each([
+    ['', true],
+    ['&'.repeat(255), true],
+    ['&'.repeat(256), false],
+    ['%&'.repeat(7_000), false],
+  ])('a query of 256 parameters at most has few of them: %#', (query, hasFew) => {
+    expect(hasFewPieces(query)).toBe(hasFew);
   });
 
   test('a token with special characters is encoded', () => {

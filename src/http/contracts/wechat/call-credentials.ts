@@ -3,6 +3,7 @@ import { keyId, type TokenKey } from '../../../core/model/token-key.js';
 import type { CachedRecord } from '../../../core/records/cached-record.js';
 import type { GatewayCall } from '../../../gateway/gateway.js';
 import { tokensIn, valuesOf } from '../../../gateway/query-parameters.js';
+import { hasFewPieces } from '../../../gateway/query-pieces.js';
 import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
 import type { RegisteredToken } from '../../../gateway/tokens/token-index.js';
 import { peerNetwork } from '../../access/peer-network.js';
@@ -23,9 +24,12 @@ type Current = Pick<CachedRecord, 'value' | 'obtainedAt' | 'revokedAt'>;
 /** The credential of a call: the app, and the token that takes the place of the presented one, if any does. */
 export type CallCredential = Pick<GatewayCall, 'appid' | 'token' | 'mayRepeat'>;
 
-/** Returns whether a request has a credential of WeChat's API, valid or not. One without any is not for this server. */
+/**
+ * Returns whether a request has a credential of WeChat's API, valid or not. One without any is not for this server, nor is one
+ * whose many parameters would take long to search.
+ */
 export function hasCredential({ path, search }: HttpRequest): boolean {
-  if (search === '') return false;
+  if (search === '' || !hasFewPieces(search)) return false;
   if (tokensIn(search).length > 0) return true;
   const hasAppid = valuesOf(search, 'appid').length > 0;
   return hasAppid && (valuesOf(search, 'secret').length > 0 || isUserRenewal(path.toLowerCase()));

@@ -279,6 +279,15 @@ test('a request without a credential is not for the server, whatever its method'
   }
 });
 
+test('a request with more than 256 parameters, which take long to decode, is not for the server', async () => {
+  await using world = await SdkWorld.start();
+  const token = await world.server.askToken();
+  const path = (count: number): string => `${BUSINESS}?access_token=${token}${'&%'.repeat(count)}`;
+  expect(await world.server.ask(path(255))).toEqual(IPS);
+  expect((await world.server.fetch(path(256))).status).toBe(404);
+  expect(await world.server.ask(`/cgi-bin/ticket/getticket?${'%&'.repeat(256)}`)).toMatchObject({ errcode: 47001 });
+});
+
 test('a call by pair passes unchanged, and a wrong pair does not reach WeChat', async () => {
   await using world = await SdkWorld.start();
   const code = world.wechat.createCode(APPID, 'o1');
