@@ -1,30 +1,48 @@
+import { onAbort } from '../core/concurrency/abort-listeners.js';
 import type { Clock } from '../core/concurrency/clock.js';
-import { Semaphore } from '../core/concurrency/semaphore.js';
 import { boundedCache } from '../core/primitives/bounded-cache.js';
 
-/** The limit of concurrent calls to hosts whose last answer took less than 2 s. */
-const MAX_PROMPT = 64;
+/**
+ * The limit of concurrent calls to hosts whose last answer took less than 2 s, the first two calls of each host. Hundreds of
+ * such hosts may stop answering at the same time, and must not delay another one until that has been noticed.
+ */
+const MAX_PROMPT = 512;
+/** The limit of concurrent further calls to these hosts. */
+const MAX_FURTHER = 64;
 /**
  * The limit of concurrent calls to all other hosts. Each of them has two slots, so that it takes more than two hundred
  * unresponsive hosts to delay another one.
  */
 const MAX_DOUBTFUL = 512;
-const MAX_PER_DOUBTFUL_HOST = 2;
+const FIRST_CALLS = 2;
 const PROMPT_MS = 2_000;
 const MAX_REMEMBERED = 10_000;
 
+/** The calls that share a limit. */
+interface Pool {
+  free: number;
+  /** The hosts whose next call waits for a free slot, in the order of their turns. */
+  readonly hosts: Set<Host>;
+}
+
 interface Host {
-  readonly slots: Semaphore;
-  users: number;
+  readonly name: string;
+  /** The functions that begin the calls that wait for a slot. */
+  readonly waiting: Set<(pool: Pool) => void>;
+  underWay: number;
+  /** The number of calls in progress that are not further ones. */
+  first: number;
 }
 
 /**
  * Limits the calls that run at once, in total and for each host. A host that is unknown or was slow the last time has two
- * slots in a separate pool until it answers promptly, so that unresponsive hosts do not delay others.
+ * slots in a separate pool until it answers promptly, so that unresponsive hosts do not delay others. If a pool has no free
+ * slot, hosts take turns.
  */
 export class HostTurns {
-  readonly #prompt = new Semaphore(MAX_PROMPT);
-  readonly #doubtful = new Semaphore(MAX_DOUBTFUL);
+  readonly #prompt = newPool(MAX_PROMPT);
+  readonly #further = newPool(MAX_FURTHER);
+  readonly #doubtful = newPool(MAX_DOUBTFUL);
   readonly #hosts = new Map<string, Host>();
   /** The hosts whose last answer was prompt. */
   readonly #answering = boundedCache<string, true>(MAX_REMEMBERED);
@@ -39,46 +57,98 @@ export class HostTurns {
   /**
    * Runs a call as soon as there is a free slot.
    *
-   * @param host - the name and the port.
+   * @param name - the name and the port of the host.
    *
    * @throws the signal's reason when it is aborted before the call has begun.
    */
-  async run<Result>(host: string, signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
-    const turns = this.#hosts.get(host) ?? { slots: new Semaphore(this.#placesOf(host)), users: 0 };
-    this.#hosts.set(host, turns);
-    turns.users += 1;
-    const taken: (() => void)[] = [];
+  async run<Result>(name: string, signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
+    signal?.throwIfAborted();
+    const host = this.#hosts.get(name) ?? { name, waiting: new Set(), underWay: 0, first: 0 };
+    this.#hosts.set(name, host);
+    const pool = await this.#turn(host, signal);
     try {
-      // The slot of the host is acquired first, so that calls that wait for a slow host hold no slot of the shared pool.
-      taken.push(await turns.slots.acquire(signal));
-      taken.push(await (this.#answering.has(host) ? this.#prompt : this.#doubtful).acquire(signal));
-      return await this.#timed(host, turns, signal, work);
+      return await this.#timed(name, signal, work);
     } finally {
-      for (const giveBack of taken) giveBack();
-      turns.users -= 1;
-      if (turns.users === 0) this.#hosts.delete(host);
+      this.#end(host, pool);
     }
   }
 
+  /** Waits for a slot, and returns the pool that it belongs to. */
+  #turn(host: Host, signal: AbortSignal | undefined): Promise<Pool> {
+    return new Promise((resolve, reject) => {
+      const begin = (pool: Pool): void => {
+        endListening?.();
+        resolve(pool);
+      };
+      const leave = (): void => {
+        host.waiting.delete(begin);
+        this.#forgetIdle(host);
+        reject(signal?.reason);
+      };
+      const endListening = signal === undefined ? undefined : onAbort(signal, leave);
+      host.waiting.add(begin);
+      this.#beginNext(host);
+    });
+  }
+
+  /** Begins the waiting calls of a host as far as there are free slots. */
+  #beginNext(host: Host): void {
+    for (const begin of host.waiting) {
+      const pool = this.#poolOf(host);
+      if (pool === undefined) return;
+      if (pool.free === 0) {
+        pool.hosts.add(host);
+        return;
+      }
+      host.waiting.delete(begin);
+      host.underWay += 1;
+      if (pool !== this.#further) host.first += 1;
+      pool.free -= 1;
+      begin(pool);
+    }
+  }
+
+  /** Returns the pool in which the next call of a host has to find a slot; `undefined` while the host is at its limit. */
+  #poolOf(host: Host): Pool | undefined {
+    const isAnswering = this.#answering.has(host.name);
+    if (host.underWay >= (isAnswering ? this.#maxPerHost : Math.min(this.#maxPerHost, FIRST_CALLS))) return undefined;
+    if (!isAnswering) return this.#doubtful;
+    return host.first < FIRST_CALLS ? this.#prompt : this.#further;
+  }
+
+  #end(host: Host, pool: Pool): void {
+    host.underWay -= 1;
+    if (pool !== this.#further) host.first -= 1;
+    pool.free += 1;
+    // A host that still has waiting calls goes to the end of the pool's queue, which a loop over the set reaches again.
+    for (const next of pool.hosts) {
+      if (pool.free === 0) break;
+      pool.hosts.delete(next);
+      this.#beginNext(next);
+    }
+    this.#beginNext(host);
+    this.#forgetIdle(host);
+  }
+
+  #forgetIdle(host: Host): void {
+    if (host.underWay > 0 || host.waiting.size > 0) return;
+    this.#hosts.delete(host.name);
+    for (const pool of [this.#prompt, this.#further, this.#doubtful]) pool.hosts.delete(host);
+  }
+
   /** Runs a call and records whether the host is prompt. An aborted call tells nothing about the host. */
-  async #timed<Result>(
-    host: string,
-    { slots }: Host,
-    signal: AbortSignal | undefined,
-    work: () => Promise<Result>,
-  ): Promise<Result> {
+  async #timed<Result>(name: string, signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
     const beganAt = this.#clock.monotonic();
     try {
       return await work();
     } finally {
       const isPrompt = this.#clock.monotonic() - beganAt < PROMPT_MS;
-      if (!isPrompt) this.#answering.delete(host);
-      else if (signal?.aborted !== true) this.#answering.set(host, true);
-      slots.resize(this.#placesOf(host));
+      if (!isPrompt) this.#answering.delete(name);
+      else if (signal?.aborted !== true) this.#answering.set(name, true);
     }
   }
+}
 
-  #placesOf(host: string): number {
-    return this.#answering.has(host) ? this.#maxPerHost : Math.min(this.#maxPerHost, MAX_PER_DOUBTFUL_HOST);
-  }
+function newPool(free: number): Pool {
+  return { free, hosts: new Set() };
 }

@@ -57,15 +57,54 @@ describe('HostTurns', () => {
   });
 
   it('300 silent hosts take no turns from hosts that answer, and both groups are bounded', async () => {
-    const good = Array.from({ length: 70 }, (_unused, index) => `good${index}`);
+    const good = Array.from({ length: 520 }, (_unused, index) => `good${index}`);
     const { begin, hosts, endFirst } = working(await answering(2, good));
     for (let host = 0; host < 300; host++) for (let count = 0; count < 5; count++) void begin(`silent${host}`);
     expect(await hosts()).toHaveLength(512);
     for (const host of good) void begin(host);
-    expect((await hosts()).filter((host) => host.startsWith('good'))).toHaveLength(64);
+    expect((await hosts()).filter((host) => host.startsWith('good'))).toHaveLength(512);
     now += 5_000;
     endFirst();
     expect((await hosts()).at(-1)).toBe('silent256');
+  });
+
+  it.each([2, 8])(
+    '200 hosts that stop answering at once delay no other host (%i turns for each)',
+    async (maxPerHost) => {
+      const silent = Array.from({ length: 200 }, (_unused, index) => `silent${index}`);
+      const { begin, hosts } = working(await answering(maxPerHost, [...silent, 'good']));
+      for (const host of silent) for (let count = 0; count < 10; count++) void begin(host);
+      void begin('good');
+      void begin('good');
+      void begin('good');
+      const begun = await hosts();
+      expect(begun.filter((host) => host === 'good')).toHaveLength(2);
+      expect(begun).toHaveLength(maxPerHost === 2 ? 402 : 466);
+    },
+  );
+
+  it('hosts that wait for a place in common take turns', async () => {
+    const many = Array.from({ length: 512 }, (_unused, index) => `many${index}`);
+    const { begin, hosts, endFirst } = working(await answering(2, [...many, 'one', 'other']));
+    for (const host of many) void begin(host);
+    for (let count = 0; count < 3; count++) void begin('one');
+    void begin('other');
+    expect(await hosts()).toHaveLength(512);
+    for (let ended = 0; ended < 3; ended++) endFirst();
+    expect((await hosts()).slice(-3)).toEqual(['one', 'other', 'one']);
+  });
+
+  it('a host that has stopped answering while its calls wait takes no place of hosts that answer', async () => {
+    const many = Array.from({ length: 511 }, (_unused, index) => `many${index}`);
+    const { begin, hosts, endFirst } = working(await answering(2, ['slow', 'good', ...many]));
+    void begin('slow');
+    for (const host of many) void begin(host);
+    void begin('slow');
+    void begin('good');
+    expect(await hosts()).toHaveLength(512);
+    now += 5_000;
+    endFirst();
+    expect((await hosts()).slice(-2)).toEqual(['slow', 'good']);
   });
 
   it('a waiting turn can be aborted, and work that fails releases its turn', async () => {
