@@ -6,6 +6,7 @@ import { failureText } from '../../failures/failure-text.js';
 import { UsageError } from '../../failures/usage-error.js';
 import { fromWorker, type IdleConnections, type ToWorker } from '../processes/messages.js';
 import { type StartReason, workerEnvironment } from '../processes/worker-environment.js';
+import { HandOver } from './hand-over.js';
 import { passLines, type WorkerOutput } from './worker-output.js';
 import type { WorkerStart } from './worker-start.js';
 
@@ -65,7 +66,7 @@ export function forkWorker(
       if (child.pid === undefined) resolve({ code: null, signal: null, reason: failureText(error) });
     });
   });
-  const unsent = new Set<Socket>();
+  const handOver = new HandOver((socket, sent) => send(child, socket, sent));
   return {
     pid: child.pid,
     ready: becomesReady(child, ended),
@@ -78,12 +79,11 @@ export function forkWorker(
     },
     isTraced: () => child.pid !== undefined && isTraced(child.pid),
     hand(socket) {
-      unsent.add(socket);
-      handOver(child, socket, () => unsent.delete(socket));
+      handOver.hand(socket);
     },
-    unsent: () => [...unsent],
+    unsent: () => handOver.unsent,
     stop(idle) {
-      tell(child, { kind: 'stop', idle });
+      handOver.whenEmpty(() => tell(child, { kind: 'stop', idle }));
     },
     kill() {
       child.kill('SIGKILL');
@@ -133,11 +133,11 @@ function tell(child: ChildProcess, message: ToWorker): void {
   if (child.connected) child.send(message, () => {});
 }
 
-function handOver(child: ChildProcess, socket: Socket, sent: () => void): void {
+function send(child: ChildProcess, socket: Socket, sent: () => void): void {
   const message: ToWorker = { kind: 'connection' };
   if (!child.connected) return;
   child.send(message, socket, SENDING, () => {
-    sent();
     socket.destroy();
+    sent();
   });
 }
