@@ -1,11 +1,12 @@
 import { isTokenError } from '../../../core/model/errors.js';
+import { isFromTheFuture } from '../../../core/model/refresh-policy.js';
 import { keyId, type TokenKey } from '../../../core/model/token-key.js';
 import type { CachedRecord } from '../../../core/records/cached-record.js';
 import type { GatewayCall } from '../../../gateway/gateway.js';
 import { tokensIn, valuesOf } from '../../../gateway/query-parameters.js';
 import { hasFewPieces } from '../../../gateway/query-pieces.js';
 import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
-import type { RegisteredToken } from '../../../gateway/tokens/token-index.js';
+import type { KnownToken, RegisteredToken } from '../../../gateway/tokens/token-index.js';
 import { peerNetwork } from '../../access/peer-network.js';
 import type { HttpRequest } from '../../messages/http-message.js';
 import type { RequestContext } from '../../routing/request-context.js';
@@ -19,7 +20,7 @@ import { isUserCall, isUserRenewal, takesPair } from './wechat-paths.js';
 
 type Services = Pick<RouteServices, 'manager' | 'records' | 'registry' | 'peers' | 'clock' | 'start'>;
 
-type Current = Pick<CachedRecord, 'value' | 'obtainedAt' | 'revokedAt'>;
+type Current = Pick<CachedRecord, 'value' | 'revokedAt'>;
 
 /** The credential of a call: the app, and the token that takes the place of the presented one, if any does. */
 export type CallCredential = Pick<GatewayCall, 'appid' | 'token' | 'mayRepeat'>;
@@ -94,7 +95,7 @@ export class CallCredentials {
     const token = await this.#known.find(value, network);
     if (token === 'unsure') throw new RouteFailure({ status: 503, message: 'the token could not be looked up now' });
     if (token === 'unknown') throw invalidToken('the access_token is not one of this server');
-    const { key, obtainedAt } = token;
+    const { key } = token;
     if (key.type === USER_TYPE) {
       if (!(await isRegistered(key.appid, this.#services))) throw invalidToken('the app is not registered');
       this.#assertPresent(token);
@@ -103,13 +104,22 @@ export class CallCredentials {
     const current = await this.#current(key);
     if (current.value === value) return key;
     this.#assertPresent(token);
-    if (!isRevoked(obtainedAt, current)) return key;
+    if (!this.#isRevoked(token, current)) return key;
     throw invalidToken('the access_token was replaced by force');
   }
 
   /** Refuses a token of an app that was unregistered and registered anew, as it may have leaked before. */
   #assertPresent(token: RegisteredToken): void {
     if (!this.#known.isOfPresent(token)) throw invalidToken('the access_token is of an earlier registration');
+  }
+
+  /**
+   * Returns whether a token that is not the current one may have been replaced by force. One that claims to come from the future
+   * was asked for before a clock was set back, so that nothing tells when that was.
+   */
+  #isRevoked(token: KnownToken, { revokedAt }: Current): boolean {
+    if (revokedAt === undefined) return false;
+    return token.obtainedAt < revokedAt || isFromTheFuture(token, this.#services.clock.now());
   }
 
   /** Returns the app of a call by pair, or the one whose user renews a token. */
@@ -129,7 +139,7 @@ export class CallCredentials {
     try {
       const record = await manager.getRecord(appid, type, subject === undefined ? {} : { subject });
       const { value, obtainedAt } = record;
-      return records.cache.get(key) ?? { value, obtainedAt, revokedAt: obtainedAt };
+      return records.cache.get(key) ?? { value, revokedAt: obtainedAt };
     } catch (error) {
       if (isTokenError(error) && error.code === 'NOT_REGISTERED') throw invalidToken('the app is not registered');
       throw error;
@@ -146,15 +156,6 @@ export function singleOf(query: string, name: string): string | undefined {
   const [value, ...others] = valuesOf(query, name);
   if (others.length > 0) throw refusedWith(ERRCODES.invalidUrl, `${name} is there more than once`);
   return value === '' ? undefined : value;
-}
-
-/**
- * Returns whether an earlier token may have been replaced by force. One that claims to be later than the current token was
- * asked for by a clock that was set back since, so that nothing tells when that was.
- */
-function isRevoked(obtainedAt: number, current: Current): boolean {
-  const { revokedAt } = current;
-  return revokedAt !== undefined && (obtainedAt < revokedAt || obtainedAt > current.obtainedAt);
 }
 
 function invalidToken(message: string): RouteFailure {

@@ -104,6 +104,22 @@ test('the token that a refresh by force has obtained opens calls until its own e
   expect(await world.server.ask(`${BUSINESS}?access_token=${forced}`)).toMatchObject({ errcode: 40001 });
 });
 
+test('a token that is newer than what a process has heard of opens calls, also after a refresh by force', async () => {
+  await using world = await SdkWorld.start({ store: unwatched });
+  const other = await world.another();
+  await other.askToken();
+  await world.clock.advance(60_000);
+  await world.tokens.refresh(APPID, 'access_token', { force: true });
+  await world.clock.advance(60_000);
+  const held = await other.askToken();
+  await world.clock.advance(6_900_000);
+  world.wechat.supersede(APPID);
+  await world.tokens.refresh(APPID, 'access_token', { stale: await world.server.askToken() });
+  const newest = await world.server.askToken();
+  expect(newest).not.toBe(held);
+  expect(await other.ask(`${BUSINESS}?access_token=${newest}`)).toEqual(IPS);
+});
+
 test('another process and a restarted one refuse a token that was replaced by force', async () => {
   await using world = await SdkWorld.start();
   const leaked = await world.server.askToken();
