@@ -5,19 +5,29 @@ const TO_WECHAT = ['content-type', 'accept', 'accept-language', 'range', 'if-ran
 
 /** The headers of an answer that reach the caller. A `Location` could repeat the token, and a cookie is not the caller's. */
 const FROM_WECHAT = [
-  'Content-Type',
-  'Content-Disposition',
-  'Content-Range',
-  'Accept-Ranges',
-  'Content-Encoding',
-  'Date',
+  ['Content-Type', 'content-type'],
+  ['Content-Disposition', 'content-disposition'],
+  ['Content-Range', 'content-range'],
+  ['Accept-Ranges', 'accept-ranges'],
+  ['Content-Encoding', 'content-encoding'],
+  ['Date', 'date'],
 ] as const;
 
 /**
- * The headers that are added to those of every answer of the server. Media is content of WeChat's users, and the status page
+ * The headers of every answer of the server. A browser does not make the content available to pages of other origins, and does
+ * not run it as a script.
+ */
+export const GUARDING_HEADERS = {
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'X-Content-Type-Options': 'nosniff',
+} as const;
+
+/**
+ * The headers that guard an answer of WeChat. Media is content of WeChat's users, and the status page
  * has the same origin, so that no browser may take an answer for a page or a script of it.
  */
 const GATEWAY_GUARDS = {
+  ...GUARDING_HEADERS,
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "sandbox; default-src 'none'",
   'Referrer-Policy': 'no-referrer',
@@ -46,8 +56,8 @@ export function headersToWeChat(
  */
 export function headersFromWeChat(headers: IncomingHttpHeaders, isWhole: boolean): Record<string, string> {
   const forwarded: Record<string, string> = { ...GATEWAY_GUARDS };
-  for (const name of FROM_WECHAT) {
-    const value = headers[name.toLowerCase()];
+  for (const [name, received] of FROM_WECHAT) {
+    const value = headers[received];
     if (typeof value === 'string') forwarded[name] = value;
   }
   const length = headers['content-length'];

@@ -40,7 +40,7 @@ export interface GatewayCall {
   /** The id of the caller's key. */
   readonly keyId: string | undefined;
   /** Whether the caller needed no credential. Such calls have limits of their own, so that they use up none of the app's others. */
-  readonly isOpen?: boolean;
+  readonly isOpen?: boolean | undefined;
   readonly whenGone: WhenGone;
 }
 

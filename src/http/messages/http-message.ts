@@ -1,4 +1,5 @@
 import type { AnswerStream } from '../../gateway/answer-stream.js';
+import { GUARDING_HEADERS } from '../../gateway/forwarded-headers.js';
 import type { ArrivingBody } from '../../gateway/request-body.js';
 
 /** A request, independent of the server that received it. */
@@ -73,14 +74,7 @@ export function bodyTooSlow(): BodyRefused {
   return new BodyRefused(408, `the body did not arrive within ${BODY_TIMEOUT_MS} ms`);
 }
 
-/**
- * The headers of every answer: a browser does not make the content available to pages of other origins, and does not run
- * it as a script.
- */
-export const GUARDING_HEADERS = {
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'X-Content-Type-Options': 'nosniff',
-} as const;
+export { GUARDING_HEADERS };
 
 /** The headers of most answers, merged with those of every answer once and not for each of them. */
 const JSON_HEADERS = {
