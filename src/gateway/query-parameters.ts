@@ -7,6 +7,7 @@ export interface PresentedToken {
   readonly value: string;
 }
 
+const ENCODED = /[%+]/;
 const KIND = /component|authorizer/i;
 /** The characters that may surround a name, such as the brackets of a list. */
 const SURROUNDING = /^\W+|\W.*$/g;
@@ -36,6 +37,9 @@ function pieces(query: string): readonly string[] {
 
 function decoded(piece: string): readonly [name: string, value: string] {
   const end = piece.indexOf('=');
-  const decode = (text: string): string => unescapeQuery(text.replaceAll('+', ' '));
   return end === -1 ? [decode(piece), ''] : [decode(piece.slice(0, end)), decode(piece.slice(end + 1))];
+}
+
+function decode(text: string): string {
+  return ENCODED.test(text) ? unescapeQuery(text.replaceAll('+', ' ')) : text;
 }

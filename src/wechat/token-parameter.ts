@@ -2,6 +2,8 @@ import { unescape as unescapeQuery } from 'node:querystring';
 
 /** The decoded name of a parameter that carries a token, with whatever may follow a name. */
 const TOKEN_NAME = /^\W*(?:component_|authorizer_)?access_token(?!\w)/i;
+/** A raw name that has only one spelling. */
+const PLAIN_NAME = /^\w*$/;
 /** The characters that some programs ignore within the name of a parameter. */
 export const IGNORED_IN_NAME: RegExp = /[\s\p{Cc}]/gu;
 /** The beginnings of the paths whose documents call the platform's token `component_access_token`. */
@@ -12,7 +14,10 @@ export type TokenParameter = 'access_token' | 'component_access_token' | 'author
 /** Returns whether a raw piece of a query is a parameter that carries a token, in any spelling of its name. */
 export function carriesToken(piece: string): boolean {
   const end = piece.indexOf('=');
-  const name = unescapeQuery((end === -1 ? piece : piece.slice(0, end)).replaceAll('+', ' '));
+  const raw = end === -1 ? piece : piece.slice(0, end);
+  // Almost all names are plain, and need not be decoded.
+  if (PLAIN_NAME.test(raw)) return TOKEN_NAME.test(raw);
+  const name = unescapeQuery(raw.replaceAll('+', ' '));
   return TOKEN_NAME.test(name) || TOKEN_NAME.test(name.replace(IGNORED_IN_NAME, ''));
 }
 

@@ -36,7 +36,7 @@ export function callRoutes(parts: CallParts): readonly Route[] {
       path: '/*',
       methods: ['GET', 'POST'],
       accepts: hasCredential,
-      answer: (context) => call(context, parts),
+      answer: (context) => pass(context, parts),
     },
   ];
 }
@@ -55,7 +55,7 @@ async function ticket(context: RequestContext, parts: CallParts): Promise<HttpAn
   return jsonAnswer(200, { errcode: 0, errmsg: 'ok', ticket: record.value, expires_in: expiresIn });
 }
 
-async function call(context: RequestContext, parts: CallParts): Promise<HttpAnswer> {
+async function pass(context: RequestContext, parts: CallParts): Promise<HttpAnswer> {
   const { services, credentials } = parts;
   const { path } = context.request;
   assertForwardable(context);
@@ -65,10 +65,11 @@ async function call(context: RequestContext, parts: CallParts): Promise<HttpAnsw
   const comparable = comparablePath(path);
   if (isAnswered(comparable))
     throw refusedWith(ERRCODES.invalidUrl, 'invalid url: this server answers another spelling');
-  const credential = await credentials.of(context, comparable);
+  const { appid, token, mayRepeat } = await credentials.of(context, comparable);
   const isOpen = isUserRenewal(comparable);
-  const answer = await forward(context, services.gateway, { ...credential, path, keyId: undefined, isOpen });
-  await keepGrants(answer, comparable, credential.appid, parts);
+  const call = { appid, token, mayRepeat, path, keyId: undefined, isOpen };
+  const answer = await forward(context, services.gateway, call);
+  await keepGrants(answer, comparable, appid, parts);
   return answer;
 }
 
