@@ -81,7 +81,7 @@ describe.runIf(PM2)('a server that pm2 runs', () => {
     for (const { pm2_env } of await processes()) {
       expect(pm2_env).toMatchObject({ status: 'stopped', restart_time: 0 });
       const errors = await readFile(pm2_env.pm_err_log_path, 'utf8');
-      expect(errors.split('\n')).toEqual([expect.stringContaining('WECHAT_TOKENS_PORT: not taken for options'), '']);
+      expect(errors.split('\n')).toEqual([expect.stringContaining('WECHAT_TOKENS_PORT: ignored'), '']);
     }
   });
 
