@@ -1,9 +1,8 @@
 import { isTokenError } from '../../../core/model/errors.js';
 import { tokenKey } from '../../../core/model/token-key.js';
-import type { JsonValue } from '../../../core/primitives/json.js';
 import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
-import { bodyFieldsOf } from '../../routing/body-fields.js';
+import { requestFieldsOf } from '../../routing/body-fields.js';
 import { assertForwardable } from '../../routing/forwarded-call.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import type { RouteServices } from '../../routing/route-services.js';
@@ -34,17 +33,16 @@ async function handOut(
   pairs: PairCheck,
 ): Promise<HttpAnswer> {
   assertForwardable(context);
-  const fields = await bodyFieldsOf(context);
-  const fieldOf = (name: string): JsonValue | undefined => context.query(name) ?? fields(name);
-  const textOf = (name: string): string | undefined => {
-    const value = fieldOf(name);
-    return typeof value === 'string' ? value : undefined;
-  };
-  if (fieldOf('grant_type') !== GRANT_TYPE) {
+  const fields = await requestFieldsOf(context);
+  if (fields.value('grant_type') !== GRANT_TYPE) {
     throw refusedWith(ERRCODES.invalidGrantType, `invalid grant_type: it must be ${GRANT_TYPE}`);
   }
-  const key = tokenKey(await pairs.appOf(context, textOf('appid'), textOf('secret')), 'access_token', undefined);
-  const force = fieldOf('force_refresh');
+  const key = tokenKey(
+    await pairs.appOf(context, fields.text('appid'), fields.text('secret')),
+    'access_token',
+    undefined,
+  );
+  const force = fields.value('force_refresh');
   if (context.request.path === STABLE_TOKEN_PATH && (force === true || force === 'true'))
     await refreshByForce(key.appid, services);
   const { record, expiresIn } = await handedOutToken(services, known, key);

@@ -2,7 +2,7 @@ import { tokenKey } from '../../../core/model/token-key.js';
 import { secondsLeft } from '../../../core/primitives/lifetime-left.js';
 import { type Failure, olderStatusOf, retryAfterOf } from '../../messages/error-status.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
-import { bodyFieldsOf } from '../../routing/body-fields.js';
+import { requestFieldsOf } from '../../routing/body-fields.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import { badRequest } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
@@ -67,12 +67,8 @@ export function wetokenRoutes(services: RouteServices): readonly Route[] {
 }
 
 async function createApp(context: RequestContext, { manager }: RouteServices): Promise<HttpAnswer> {
-  const fields = await bodyFieldsOf(context);
-  const textOf = (name: string): string | undefined => {
-    const value = context.query(name) ?? fields(name);
-    return typeof value === 'string' ? value : undefined;
-  };
-  const [appid, secret] = [textOf('appid'), textOf('secret')];
+  const fields = await requestFieldsOf(context);
+  const [appid, secret] = [fields.text('appid'), fields.text('secret')];
   if (appid === undefined) throw badRequest('appid is required');
   if (secret === undefined) throw badRequest('secret is required');
   context.require('register', appid);
