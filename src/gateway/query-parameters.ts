@@ -12,6 +12,11 @@ const KIND = /component|authorizer/i;
 /** The characters that may surround a name, such as the brackets of a list. */
 const SURROUNDING = /^\W+|\W.*$/g;
 
+/** Returns whether a raw query has a token, in any spelling of its name. */
+export function hasToken(query: string): boolean {
+  return pieces(query).some(carriesToken);
+}
+
 /** Returns the tokens in a raw query, in any spelling of their names. */
 export function tokensIn(query: string): readonly PresentedToken[] {
   return pieces(query)

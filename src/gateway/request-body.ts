@@ -6,6 +6,15 @@ export interface ArrivingBody {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
+/** Returns a body that is whole already as one that arrives. */
+export function arrivedBody(bytes: Uint8Array): ArrivingBody {
+  return { length: bytes.length, chunks: once(bytes) };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
 /** The body of a call: none, whole so that it can be sent again, or arriving and sent once. */
 export type CallBody = Uint8Array | ArrivingBody | undefined;
 

@@ -3,7 +3,6 @@ import { RateLimiter, RateLimiters } from '../../core/concurrency/rate-limit.js'
 import { belongsTo, type Enrolment, marksOf } from '../../core/model/enrolment.js';
 import type { TokenKey } from '../../core/model/token-key.js';
 import { boundedCache } from '../../core/primitives/bounded-cache.js';
-import { noop } from '../../core/primitives/noop.js';
 import type { CachedRecord } from '../../core/records/cached-record.js';
 import type { Records } from '../../core/records/records.js';
 import type { StoredTokens } from './stored-tokens.js';
@@ -98,16 +97,17 @@ export class KnownTokens {
       return 'unsure';
     }
     const lookUp = this.#read(hash).then((found) => {
+      this.#lookUps.delete(hash);
       if (found !== 'unknown') ofPeer.refund();
       // After a restart each caller's token is looked up once. Only invented ones can be looked up without end.
       if (typeof found === 'object') this.#reads.refund();
       return found;
     });
     this.#lookUps.set(hash, lookUp);
-    lookUp.then(noop, noop).finally(() => this.#lookUps.delete(hash));
     return lookUp;
   }
 
+  /** Reads a token from the store. It never rejects. */
   async #read(hash: string): Promise<TokenLookUp> {
     try {
       const stored = await this.#stored.find(hash);

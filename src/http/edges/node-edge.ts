@@ -3,7 +3,7 @@ import { CALLBACK_HEADER } from '../../callbacks/guarded-request.js';
 import type { Clock } from '../../core/concurrency/clock.js';
 import { bytesIn } from '../../core/primitives/foreign-objects.js';
 import type { AnswerStream } from '../../gateway/answer-stream.js';
-import type { ArrivingBody } from '../../gateway/request-body.js';
+import { type ArrivingBody, arrivedBody } from '../../gateway/request-body.js';
 import {
   BODY_TIMEOUT_MS,
   BodyRefused,
@@ -110,7 +110,7 @@ export class NodeHttpRequest implements HttpRequest {
     const { rawBody, body, readableDidRead, readableEncoding, headers } = this.#request;
     if (!hasBody(this.#request)) return undefined;
     const bytes = bytesIn(rawBody) ?? bytesIn(body);
-    if (bytes !== undefined) return { length: bytes.length, chunks: once(bytes) };
+    if (bytes !== undefined) return arrivedBody(bytes);
     if (readableDidRead) {
       throw new BodyRefused(
         500,
@@ -130,10 +130,6 @@ export class NodeHttpRequest implements HttpRequest {
       chunks: this.#request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
     };
   }
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }
 
 export function sendNodeAnswer(request: NodeRequest, response: ServerResponse, answer: HttpAnswer): void {

@@ -2,8 +2,9 @@ import { isTokenError } from '../../../core/model/errors.js';
 import { isFromTheFuture } from '../../../core/model/refresh-policy.js';
 import { keyId, type TokenKey } from '../../../core/model/token-key.js';
 import type { CachedRecord } from '../../../core/records/cached-record.js';
+import { comparablePath } from '../../../gateway/canonical-path.js';
 import type { GatewayCall } from '../../../gateway/gateway.js';
-import { tokensIn, valuesOf } from '../../../gateway/query-parameters.js';
+import { hasToken, tokensIn, valuesOf } from '../../../gateway/query-parameters.js';
 import { hasFewPieces } from '../../../gateway/query-pieces.js';
 import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
 import type { KnownToken, RegisteredToken } from '../../../gateway/tokens/token-index.js';
@@ -31,9 +32,9 @@ export type CallCredential = Pick<GatewayCall, 'appid' | 'token' | 'mayRepeat'>;
  */
 export function hasCredential({ path, search }: HttpRequest): boolean {
   if (search === '' || !hasFewPieces(search)) return false;
-  if (tokensIn(search).length > 0) return true;
+  if (hasToken(search)) return true;
   const hasAppid = valuesOf(search, 'appid').length > 0;
-  return hasAppid && (valuesOf(search, 'secret').length > 0 || isUserRenewal(path.toLowerCase()));
+  return hasAppid && (valuesOf(search, 'secret').length > 0 || isUserRenewal(comparablePath(path)));
 }
 
 /** Judges the credentials of calls: a token of this server, or the pair of a registered app. */

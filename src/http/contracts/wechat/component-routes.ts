@@ -1,6 +1,6 @@
 import { tokenKey } from '../../../core/model/token-key.js';
 import type { JsonObject } from '../../../core/primitives/json.js';
-import type { ArrivingBody } from '../../../gateway/request-body.js';
+import { arrivedBody } from '../../../gateway/request-body.js';
 import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
 import { isAppid } from '../../access/api-key.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
@@ -69,15 +69,16 @@ async function authorizerToken(context: RequestContext, parts: ComponentParts): 
   const key = { appid, type: AUTHORIZER_TYPE, subject: authorizer };
   if (!(await services.coldLookups.knows(key))) {
     // The body is written anew: of two members of one name, WeChat might read the other one than this server.
+    const sent = {
+      component_appid: appid,
+      authorizer_appid: authorizer,
+      authorizer_refresh_token: body[REFRESH_TOKEN] ?? '',
+    };
     const answer = await forward(
       context,
       services.gateway,
       { ...credential, path: AUTHORIZER_TOKEN_PATH, keyId: undefined },
-      arrived({
-        component_appid: appid,
-        authorizer_appid: authorizer,
-        authorizer_refresh_token: body[REFRESH_TOKEN] ?? '',
-      }),
+      arrivedBody(Buffer.from(JSON.stringify(sent))),
     );
     await grants.storeRefreshedGrant(answer, appid, authorizer);
     return answer;
@@ -94,15 +95,4 @@ async function authorizerToken(context: RequestContext, parts: ComponentParts): 
 function textIn(body: JsonObject, name: string): string | undefined {
   const value = body[name];
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-/** Returns a body of this server as one that arrives. */
-function arrived(body: JsonObject): ArrivingBody {
-  const bytes = Buffer.from(JSON.stringify(body));
-  return {
-    length: bytes.length,
-    chunks: (async function* () {
-      yield bytes;
-    })(),
-  };
 }
