@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../core/primitives/json.js';
 import { errorAnswer, type FakeEndpoint, textOf } from './endpoint.js';
-import { ownerOfToken, refuseToken } from './token-check.js';
+import { ownerOfToken, refusePost, refuseToken } from './token-check.js';
 
 /** The followers that every app of the fake has. */
 const FOLLOWERS: readonly string[] = ['oFollower-1', 'oFollower-2'];
@@ -29,11 +29,9 @@ const sendMessage: FakeEndpoint = {
   appid: ownerOfToken,
   subject: ({ body }) => textOf(body?.['touser']) ?? undefined,
   answer(request, state) {
-    if (request.method !== 'POST') return errorAnswer(43002);
-    const refusal = refuseToken(request, state);
+    const refusal = refusePost(request, state);
     if (refusal !== undefined) return refusal;
-    if (request.body === undefined) return errorAnswer(47001);
-    if (textOf(request.body['touser']) === null) return errorAnswer(40003, 'invalid openid');
+    if (textOf(request.body?.['touser']) === null) return errorAnswer(40003, 'invalid openid');
     return { errcode: 0, errmsg: 'ok' };
   },
 };

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { isJsonObject, type JsonValue } from '../../core/primitives/json.js';
 import { codeLogin } from './code-login.js';
 import { errorAnswer, type FakeEndpoint, textOf } from './endpoint.js';
-import { ownerOfToken, refuseToken } from './token-check.js';
+import { ownerOfToken, refusePost } from './token-check.js';
 
 const DAY = '\\d{4}年(0?[1-9]|1[0-2])月(0?[1-9]|[12]\\d|3[01])日';
 const TIME = '([01]?\\d|2[0-3]):[0-5]\\d';
@@ -27,11 +27,9 @@ const sendSubscribeMessage: FakeEndpoint = {
   appid: ownerOfToken,
   subject: ({ body }) => textOf(body?.['touser']) ?? undefined,
   answer(request, state) {
-    if (request.method !== 'POST') return errorAnswer(43002);
-    const refusal = refuseToken(request, state);
+    const refusal = refusePost(request, state);
     if (refusal !== undefined) return refusal;
-    if (request.body === undefined) return errorAnswer(47001);
-    const { touser, template_id, page, data } = request.body;
+    const { touser, template_id, page, data } = request.body ?? {};
     const openid = textOf(touser);
     const templateId = textOf(template_id);
     if (openid === null) return errorAnswer(40003, 'invalid openid');

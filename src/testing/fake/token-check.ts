@@ -13,6 +13,12 @@ export function refuseToken(request: FakeRequest, state: FakeState): JsonObject 
   return overQuota(state.quotas.take(String(state.tokens.appidOf(token)), request.path));
 }
 
+/** Returns the error for a call with a JSON body; `undefined` for none. */
+export function refusePost(request: FakeRequest, state: FakeState): JsonObject | undefined {
+  if (request.method !== 'POST') return errorAnswer(43002);
+  return refuseToken(request, state) ?? (request.body === undefined ? errorAnswer(47001) : undefined);
+}
+
 /** Returns the appid to which the access token of a call belongs. */
 export function ownerOfToken({ query }: FakeRequest, { tokens }: FakeState): string | undefined {
   return tokens.appidOf(query.get('access_token') ?? '');
