@@ -17,6 +17,20 @@ async function restored(world: RestoredWorld): Promise<{ a: Tokens; b: Tokens; n
   return { a, b, newest };
 }
 
+const LATE_MS = 600_000;
+
+/** Has a user log in again and, earlier by the clock, a third time, each beside an emptied store. The last token is `good`. */
+async function withLateLogin(world: RestoredWorld): Promise<{ a: Tokens; good: string }> {
+  const [a, b] = [await world.process(), await world.process()];
+  await world.register(a);
+  await world.login(a);
+  await b.get(APPID, TYPE, USER);
+  world.store.wipe();
+  await world.login(a, { tells: false });
+  world.store.wipe();
+  return { a, good: await world.login(b, { tells: false, lateMs: LATE_MS }) };
+}
+
 describe('I3: the newest refresh token after a backup was restored without a registration since', () => {
   test.each(['counted', 'of the clock'] as const)(
     'I3: the newest refresh token is put back whichever process looks first; versions: %s',
@@ -122,8 +136,6 @@ test('I3: a later authorization is not undone by a process that missed the last 
 });
 
 describe('I3: a refresh token that is put with an older grant into an emptied store', () => {
-  const LATE_MS = 600_000;
-
   test('I3: a late refresh token is held beside the newer record, and put back when the store is emptied once more', async () => {
     await using world = new RestoredWorld({});
     const a = await world.process();
@@ -160,14 +172,7 @@ describe('I3: a refresh token that is put with an older grant into an emptied st
 
   test('I3: a late refresh token is sent in spite of the refusal of another one, beside which it is put back', async () => {
     await using world = new RestoredWorld({});
-    const [a, b] = [await world.process(), await world.process()];
-    await world.register(a);
-    await world.login(a);
-    await b.get(APPID, TYPE, USER);
-    world.store.wipe();
-    await world.login(a, { tells: false });
-    world.store.wipe();
-    const good = await world.login(b, { tells: false, lateMs: LATE_MS });
+    const { a, good } = await withLateLogin(world);
     world.store.wipe();
     const refused = a.refresh(APPID, TYPE, { ...USER, force: true }).catch((error: Error) => error);
     await world.clock.advance(5_000);
@@ -180,14 +185,7 @@ describe('I3: a refresh token that is put with an older grant into an emptied st
 
   test('I3: a refresh token in reserve is put back beside one that another process put back alone', async () => {
     await using world = new RestoredWorld({});
-    const [a, b] = [await world.process(), await world.process()];
-    await world.register(a);
-    await world.login(a);
-    await b.get(APPID, TYPE, USER);
-    world.store.wipe();
-    await world.login(a, { tells: false });
-    world.store.wipe();
-    const good = await world.login(b, { tells: false, lateMs: LATE_MS });
+    const { a, good } = await withLateLogin(world);
     for (let time = 0; time < 3; time++) {
       world.store.wipe();
       await world.clock.advance(130_000);
