@@ -106,7 +106,9 @@ export function listTable(names, writing) {
     const item = itemOf(name, writing);
     const { text, details } = told(item, writing, { brief: item.kind !== ApiItemKind.TypeAlias });
     const signature = cellCode(signatureOf(item).replace(/^type \w+(?:<.*?>)? = /, ''));
-    return [`<a id="${anchorOf(name)}"></a>\`${name}\``, signature, [text, ...details].join(' ')];
+    // A Chinese full stop needs no space after it.
+    const meaning = [text, ...details].join(' ').replaceAll('。 ', '。');
+    return [`<a id="${anchorOf(name)}"></a>\`${name}\``, signature, meaning];
   });
   return [table(['name', 'signature', 'meaning'], rows, writing)];
 }
