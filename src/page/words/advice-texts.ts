@@ -20,7 +20,7 @@ export const ADVICE = {
     happened: ['WeChat does not accept the appid or its secret', 'appid 或 AppSecret 不正确'],
     todo: [
       "Compare the appid and secret with those on WeChat's console, and register the app again with the correct ones.",
-      '请与微信后台的 appid 和 AppSecret 核对，并用正确的值重新注册此应用。',
+      '请与微信后台核对 appid 和 AppSecret，并用正确的值重新注册此应用。',
     ],
   },
   frozen: {
@@ -38,14 +38,14 @@ export const ADVICE = {
     happened: ['A limit for calls or refreshes was reached', '已达到调用或刷新次数上限'],
     todo: [
       'Wait until it is allowed again. If this happens often, find out which other programs request tokens of this account.',
-      '请等待限制解除。若经常发生，请检查还有谁在获取此账号的 token。',
+      '请等待限制解除。若经常发生，请检查还有哪些程序在获取此账号的 token。',
     ],
   },
   dayQuota: {
     happened: ['The daily quota of calls to WeChat is used up', '当天的调用额度已用完'],
     todo: [
       'Find out which other programs request tokens of this account, or clear the quota on WeChat. It resets at midnight, China time.',
-      '请检查还有谁在获取此账号的 token，或用 AppSecret 调用 clear_quota/v2 清零。北京时间零点恢复。',
+      '请检查还有哪些程序在获取此账号的 token，或用 AppSecret 调用 clear_quota/v2 清零。额度在北京时间零点恢复。',
     ],
   },
   clearing: {
@@ -76,8 +76,8 @@ export const ADVICE = {
       '缺少验证票据（component_verify_ticket），或已过期',
     ],
     todo: [
-      "Check that WeChat's pushes arrive, one every ten minutes. The platform's console can restart them.",
-      '请检查「授权事件接收 URL」能否收到推送（每 10 分钟一次）；没有收到时，调用「启动票据推送服务」。',
+      "Check that WeChat's pushes arrive, one every ten minutes. If none does, call api_start_push_ticket.",
+      '请检查「授权事件接收 URL」能否收到推送（每 10 分钟一次）；收不到时，调用「启动票据推送服务」（api_start_push_ticket）。',
     ],
   },
   input: {
@@ -88,7 +88,7 @@ export const ADVICE = {
     ],
   },
   functionMissing: {
-    happened: ['This process does not have the params function', '此进程没有提供参数的函数'],
+    happened: ['This process does not have the params function', '此进程没有此任务的 params 函数'],
     todo: [
       'Nothing, if another process registers this task with its function. Otherwise register it again in your application.',
       '若有其他进程带着该函数注册了此任务，则无需处理；否则请在应用中重新注册。',
@@ -97,8 +97,8 @@ export const ADVICE = {
   waitsForPush: {
     happened: ['Waiting for a token that WeChat pushes', '尚未收到微信推送的可用验证票据'],
     todo: [
-      "Check that WeChat's pushes, one every ten minutes, arrive and are stored. The platform's console can restart them.",
-      '请检查「授权事件接收 URL」能否收到推送（每 10 分钟一次），并已用 put 保存；没有收到时，调用「启动票据推送服务」。',
+      "Check that WeChat's pushes, one every ten minutes, arrive and are stored. If none arrives, call api_start_push_ticket.",
+      '请检查「授权事件接收 URL」能否收到推送（每 10 分钟一次），并已用 put 保存；收不到时，调用「启动票据推送服务」（api_start_push_ticket）。',
     ],
   },
   waitsForRefreshToken: {
@@ -119,7 +119,7 @@ export const ADVICE = {
     happened: ['Waiting for the params', '等待参数（params）'],
     todo: [
       'Check the params function or URL of this task: it is asked again automatically.',
-      '请检查此任务的 params 函数或地址；会自动重新请求。',
+      '请检查此任务的 params 函数或 URL；会自动重试。',
     ],
   },
   waitsForStore: {

@@ -22,7 +22,7 @@ export const TEXTS = {
   keyEnter: ['Enter a key', '输入 API Key'],
   keyForget: ['Forget the key', '清除 API Key'],
   keyCancel: ['Cancel', '取消'],
-  keyUnknown: ['The server does not recognize this key.', '服务器不认识此 API Key。'],
+  keyUnknown: ['The server does not recognize this key.', '此 API Key 无效。'],
   keyMalformed: ['A key consists of Latin letters, digits, _ and -.', 'API Key 只包含英文字母、数字、_ 和 -。'],
   keyForgotten: ['The key was removed from this page.', 'API Key 已清除。'],
 
