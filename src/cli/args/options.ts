@@ -89,7 +89,7 @@ export const WECHAT_ORIGIN: OptionSpec = {
   value: 'url',
   many: true,
   variable: true,
-  help: "the origin of WeChat's API; the next one is used only when the previous one cannot be reached (https://api.weixin.qq.com)",
+  help: "the origin of WeChat's API; the next one is used only when the previous one gives no answer or a 5xx (https://api.weixin.qq.com)",
 };
 export const PROXY: OptionSpec = {
   name: 'proxy',
