@@ -8,8 +8,6 @@ import type { Refusal } from './refusal.js';
 import type { RouteAccess } from './route-access.js';
 import type { SecretCheck } from './secret-check.js';
 
-const BASIC = /^basic /i;
-
 /** Decides what the senders of requests may do, and limits guesses of keys and secrets. */
 export class Permissions {
   readonly #check: AccessCheck;
@@ -44,9 +42,7 @@ export class Permissions {
   }
 
   #accepted(request: HttpRequest, permission: Permission): Permission {
-    const { accepted, refused } = this.#peers;
-    accepted?.note(request.peer);
-    if (refused.size > 0 && BASIC.test(request.authorization ?? '')) refused.giveBack(request.peer);
+    this.#peers.accepted?.note(request.peer);
     return permission;
   }
 

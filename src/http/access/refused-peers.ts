@@ -33,8 +33,11 @@ const MAX_PEERS = 10_000;
 const REPORT_EVERY_MS = 600_000;
 const REPORTS_AT_ONCE = 30;
 const REPORTS_PER_SECOND = 0.5;
-/** The reasons for which a request may be a guess of a key or a secret. Other refusals reveal nothing to a guesser. */
-const GUESSES: ReadonlySet<RefusalReason> = new Set(['noKey', 'unknownKey', 'expiredKey', 'secret']);
+/**
+ * The reasons for which a request may be a guess of a key or a secret. Other refusals reveal nothing to a guesser. A request
+ * without a key is none: many clients send their key only after a 401, so that a 429 would lock them out.
+ */
+const GUESSES: ReadonlySet<RefusalReason> = new Set(['unknownKey', 'expiredKey', 'secret']);
 
 /** Counts refused requests, and limits how many of a peer are answered with their reason. Further ones get a 429. */
 export class RefusedPeers {
@@ -101,10 +104,7 @@ export class RefusedPeers {
     return this.#note(network, this.#peer(network, this.#clock.monotonic()), refusal);
   }
 
-  /**
-   * Returns one refusal to a peer that has answered a challenge, because a client that waits for the challenge is refused
-   * before each of its requests.
-   */
+  /** Returns one refusal to a peer whose secret was refused here and then accepted by WeChat. */
   giveBack(address: string | undefined): void {
     if (this.#peers.size > 0) this.#peers.get(peerNetwork(address))?.limit.refund();
   }

@@ -26,7 +26,6 @@ const secretPath = (secret: string, appid = APPID): string => `/${appid}/wechat/
 
 describe('a peer that is refused again and again', () => {
   test.each([
-    ['without a key', () => ({ path: TASK, asked: { peer: PEER } })],
     ['with wrong keys', () => ({ path: TASK, asked: WRONG })],
     ['with wrong secrets', (index: number) => ({ path: secretPath(`guess${index}`), asked: { peer: PEER } })],
   ])('a peer %s gets 429 after 20 refusals, in the shape of the contract', async (_what, of) => {
@@ -50,8 +49,8 @@ describe('a peer that is refused again and again', () => {
 
   test('a peer past its refusals affects no other peer and no open route', async () => {
     await using world = await registered();
-    await statuses(30, () => world.ask(TASK, { peer: PEER }));
-    expect((await world.ask(TASK, { peer: '203.0.113.10' })).status).toBe(401);
+    await statuses(30, () => world.ask(TASK, WRONG));
+    expect((await world.ask(TASK, { ...WRONG, peer: '203.0.113.10' })).status).toBe(401);
     expect((await world.ask('/healthz', { peer: PEER })).status).toBe(200);
     expect((await world.ask('/', { peer: PEER })).status).toBe(200);
   });
@@ -59,7 +58,7 @@ describe('a peer that is refused again and again', () => {
   test('a wrong key at the status page uses up a refusal', async () => {
     await using world = await registered();
     expect(await statuses(20, () => world.ask('/', WRONG))).toEqual(Array(20).fill(200));
-    expect((await world.ask(TASK, { peer: PEER })).status).toBe(429);
+    expect((await world.ask(TASK, WRONG)).status).toBe(429);
   });
 
   test('a request for an open route, or one that a right key may not make, uses up no refusal', async () => {
@@ -67,7 +66,7 @@ describe('a peer that is refused again and again', () => {
     await statuses(50, () => world.ask('/healthz', { peer: PEER }));
     const app = { method: 'PUT', body: {} };
     expect(await statuses(30, () => world.ask(`/apps/${APPID}`, { ...RIGHT, ...app }))).toEqual(Array(30).fill(403));
-    expect((await world.ask(TASK, { peer: PEER })).status).toBe(401);
+    expect((await world.ask(TASK, WRONG)).status).toBe(401);
   });
 
   test('refusals are counted by reason', async () => {
@@ -120,7 +119,7 @@ describe('look-ups in a shared store', () => {
   test('the store is not read for a peer that has used up its refusals', async () => {
     const { world, ask, reads } = await started();
     await using _closing = world;
-    await statuses(20, () => ask(TASK, { peer: PEER }));
+    await statuses(20, () => ask(TASK, WRONG));
     expect(await statuses(20, (index) => ask(secretPath('guess', `wx-${index}`), { peer: PEER }))).toEqual(
       Array(20).fill(429),
     );
@@ -148,7 +147,7 @@ describe('look-ups in a shared store', () => {
     const asked = Array.from({ length: 50 }, () => ask(secretPath(SECRET), { peer: PEER }));
     for (const { body } of await Promise.all(asked)) expect(body).toMatchObject({ errcode: 0 });
     expect(reads() - before).toBeLessThan(20);
-    expect(await statuses(21, () => ask(TASK, { peer: PEER }))).toEqual(REFUSED_20);
+    expect(await statuses(21, () => ask(TASK, WRONG))).toEqual(REFUSED_20);
   });
 
   test('a store that fails uses up no refusal of a peer', async () => {
@@ -158,7 +157,7 @@ describe('look-ups in a shared store', () => {
     world.store.get = async () => Promise.reject(new Error('away'));
     await statuses(15, (index) => ask(secretPath('guess', `wx-made-up-${index}`), { peer: PEER }));
     world.store.get = get;
-    expect(await statuses(21, () => ask(TASK, { peer: PEER }))).toEqual(REFUSED_20);
+    expect(await statuses(21, () => ask(TASK, WRONG))).toEqual(REFUSED_20);
   });
 
   test('a right secret of an app that another server has registered is accepted', async () => {

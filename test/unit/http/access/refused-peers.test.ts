@@ -3,15 +3,14 @@ import type { Refusal } from '../../../../src/http/access/refusal.js';
 import { RefusedPeers, type RefusedRequests } from '../../../../src/http/access/refused-peers.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 
-const NO_KEY: Refusal = { status: 401, reason: 'noKey', message: 'no' };
-const BROWSER: Refusal = { status: 403, reason: 'browser', message: 'no' };
+const WRONG_KEY: Refusal = { status: 401, reason: 'unknownKey', message: 'no' };
 const PEER = '203.0.113.9';
 
 function refusing(): { clock: FakeClock; peers: RefusedPeers; refuse: (peer?: string, times?: number) => number[] } {
   const clock = new FakeClock();
   const peers = new RefusedPeers(clock);
   const refuse = (peer = PEER, times = 1): number[] =>
-    Array.from({ length: times }, () => peers.refuse(peer, NO_KEY).status);
+    Array.from({ length: times }, () => peers.refuse(peer, WRONG_KEY).status);
   return { clock, peers, refuse };
 }
 
@@ -22,14 +21,14 @@ describe('refusals of a peer', () => {
   test('a peer has 20 refusals at once and then one a second', async () => {
     const { clock, peers, refuse } = refusing();
     expect(refuse(PEER, 20)).toEqual(Array(20).fill(401));
-    expect(peers.refuse(PEER, NO_KEY)).toMatchObject({ status: 429, reason: 'throttled', retryAfterSeconds: 1 });
+    expect(peers.refuse(PEER, WRONG_KEY)).toMatchObject({ status: 429, reason: 'throttled', retryAfterSeconds: 1 });
     await clock.advance(999);
     expect(refuse()).toEqual([429]);
     await clock.advance(1);
     expect(refuse(PEER, 2)).toEqual([401, 429]);
     await clock.advance(20_000);
     expect(refuse(PEER, 21)).toEqual([...Array(20).fill(401), 429]);
-    expect([countOf(peers, 'noKey'), countOf(peers, 'throttled')]).toEqual([41, 4]);
+    expect([countOf(peers, 'unknownKey'), countOf(peers, 'throttled')]).toEqual([41, 4]);
   });
 
   test('an IPv6 peer shares its refusals with its whole network, and with no other peer', () => {
@@ -44,9 +43,9 @@ describe('refusals of a peer', () => {
     expect([peers.reserve(PEER), peers.reserve(PEER), peers.reserve(PEER)]).toEqual([true, true, false]);
     expect(refuse()).toEqual([429]);
     peers.release(PEER);
-    expect(peers.refuseReserved(PEER, NO_KEY)).toBe(NO_KEY);
+    expect(peers.refuseReserved(PEER, WRONG_KEY)).toBe(WRONG_KEY);
     expect(refuse(PEER, 2)).toEqual([401, 429]);
-    expect([countOf(peers, 'noKey'), countOf(peers, 'throttled')]).toEqual([20, 2]);
+    expect([countOf(peers, 'unknownKey'), countOf(peers, 'throttled')]).toEqual([20, 2]);
     expect(peers.reserve('203.0.113.10')).toBe(true);
   });
 
@@ -59,10 +58,15 @@ describe('refusals of a peer', () => {
     expect(peers.reserve('198.51.100.3')).toBe(true);
   });
 
-  test('a refusal for a reason other than a guess uses up no refusals', () => {
-    const { peers } = refusing();
-    for (let times = 0; times < 100; times++) expect(peers.refuse(PEER, BROWSER).status).toBe(403);
-    expect(countOf(peers, 'browser')).toBe(100);
+  test.each<Refusal>([
+    { status: 403, reason: 'browser', message: 'no' },
+    { status: 401, reason: 'noKey', message: 'no' },
+  ])('a refusal for a reason other than a guess uses up no refusals: $reason', (refusal) => {
+    const { peers, refuse } = refusing();
+    for (let times = 0; times < 100; times++) expect(peers.refuse(PEER, refusal)).toBe(refusal);
+    expect(refuse(PEER, 21)).toEqual([...Array(20).fill(401), 429]);
+    expect(peers.refuse(PEER, refusal)).toBe(refusal);
+    expect(countOf(peers, refusal.reason)).toBe(101);
   });
 });
 
@@ -95,7 +99,7 @@ describe('reports of refusals', () => {
     const { clock, reports, refuse } = reporting();
     refuse(PEER, 500);
     expect(reports).toEqual([
-      { peer: PEER, reason: 'noKey', count: 1, suppressed: 0 },
+      { peer: PEER, reason: 'unknownKey', count: 1, suppressed: 0 },
       { peer: PEER, reason: 'throttled', count: 20, suppressed: 0 },
     ]);
     await clock.advance(599_999);
@@ -103,7 +107,7 @@ describe('reports of refusals', () => {
     expect(reports).toHaveLength(2);
     await clock.advance(1);
     refuse();
-    expect(reports.slice(2)).toEqual([{ peer: PEER, reason: 'noKey', count: 481, suppressed: 0 }]);
+    expect(reports.slice(2)).toEqual([{ peer: PEER, reason: 'unknownKey', count: 481, suppressed: 0 }]);
   });
 
   test('many peers cause few reports, which count those that were left out', async () => {
@@ -112,12 +116,12 @@ describe('reports of refusals', () => {
     expect(reports).toHaveLength(30);
     await clock.advance(2_000);
     refuse('10.0.1.1');
-    expect(reports[30]).toEqual({ peer: '10.0.1.1', reason: 'noKey', count: 1, suppressed: 70 });
+    expect(reports[30]).toEqual({ peer: '10.0.1.1', reason: 'unknownKey', count: 1, suppressed: 70 });
   });
 
   test('a report names no peer when the connection has no address', () => {
     const { reports, peers } = reporting();
-    peers.refuse(undefined, NO_KEY);
-    expect(reports).toEqual([{ peer: undefined, reason: 'noKey', count: 1, suppressed: 0 }]);
+    peers.refuse(undefined, WRONG_KEY);
+    expect(reports).toEqual([{ peer: undefined, reason: 'unknownKey', count: 1, suppressed: 0 }]);
   });
 });
