@@ -28,6 +28,24 @@ async function open(): Promise<Socket> {
   return socket;
 }
 
+test('connections without a request take neither the file descriptors of the store nor those of other clients', async () => {
+  const limited = await world.startWithOpenFiles(512);
+  // An address of which no request was accepted may not have more than half of the connections.
+  await limited.register('wx', 'secret', []);
+  const idle = Array.from({ length: 700 }, () => connect(limited.port, '127.0.0.1').on('error', () => {}));
+  sockets.push(...idle);
+  await Promise.allSettled(idle.map((socket) => Promise.race([once(socket, 'connect'), once(socket, 'close')])));
+  for (let asked = 0; asked < 20; asked += 1) {
+    const answer = await fetch(`${limited.url}/registe`, {
+      method: 'POST',
+      headers: { Connection: 'close' },
+      signal: AbortSignal.timeout(10_000),
+      body: JSON.stringify({ appid: `wx${asked}`, appsecret: 'secret', tasks: [] }),
+    });
+    expect(await answer.json()).toMatchObject({ code: 200 });
+  }
+});
+
 test('a request whose headers do not arrive is cut off', async () => {
   const socket = await open();
   socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-');

@@ -38,6 +38,19 @@ export class WaitingGroups<Item> {
     return true;
   }
 
+  /** Removes and returns the first item of the largest group; `undefined` if no item waits. */
+  takeFromLargest(): Item | undefined {
+    let largest: ReadonlySet<Item> | undefined;
+    for (const group of this.#groups.values()) {
+      if (largest === undefined || group.size > largest.size) largest = group;
+    }
+    for (const item of largest ?? []) {
+      this.delete(item);
+      return item;
+    }
+    return undefined;
+  }
+
   /** Removes and returns the first item of the group whose turn it is; `undefined` if no item waits. */
   take(): Item | undefined {
     for (const [name, group] of this.#groups) {

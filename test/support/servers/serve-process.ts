@@ -79,6 +79,14 @@ export class ServeWorld implements AsyncDisposable {
     return server;
   }
 
+  /** Runs `serve` with so many file descriptors, and resolves when it answers. */
+  async startWithOpenFiles(openFiles: number): Promise<ServeProcess> {
+    const server = new ServeProcess(this.script, ['--port', '0', '--store', this.store], {}, this.#cwd, openFiles);
+    this.#servers.push(server);
+    await server.seen('started');
+    return server;
+  }
+
   /** Runs another command. */
   command(args: readonly string[]): ServeProcess {
     const command = new ServeProcess(this.script, args, {}, this.#cwd);
@@ -114,8 +122,12 @@ export class ServeProcess {
   readonly exited: Promise<number | null>;
   readonly #listeners = new Set<() => void>();
 
-  constructor(script: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string) {
-    this.child = spawn(process.execPath, [script, ...args], {
+  /** @param openFiles - the limit of its file descriptors; by default that of this process. */
+  constructor(script: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string, openFiles?: number) {
+    const node = [process.execPath, script, ...args];
+    const [program = '', ...rest] =
+      openFiles === undefined ? node : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$@"`, 'sh', ...node];
+    this.child = spawn(program, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
       ...(cwd !== undefined && { cwd }),

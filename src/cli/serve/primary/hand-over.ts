@@ -14,14 +14,19 @@ interface Waiting {
  */
 export class HandOver {
   readonly #send: (socket: Socket, sent: () => void) => void;
+  readonly #mostUnsent: number;
   readonly #waiting = new WaitingGroups<Waiting>(({ peer }) => peer);
   readonly #unsent = new Set<Socket>();
   #isSending = false;
   #emptied: (() => void) | undefined;
 
-  /** @param send - sends a connection, and calls `sent` when the next one may be sent. */
-  constructor(send: (socket: Socket, sent: () => void) => void) {
+  /**
+   * @param send - sends a connection, and calls `sent` when the next one may be sent.
+   * @param mostUnsent - the limit of connections that were not sent yet. Beyond it, one of the peer with the most is closed.
+   */
+  constructor(send: (socket: Socket, sent: () => void) => void, mostUnsent: number) {
     this.#send = send;
+    this.#mostUnsent = mostUnsent;
   }
 
   /** Returns the connections that were not sent yet. */
@@ -32,7 +37,15 @@ export class HandOver {
   hand(socket: Socket): void {
     this.#unsent.add(socket);
     this.#waiting.add({ socket, peer: peerNetwork(socket.remoteAddress) });
+    if (this.#unsent.size > this.#mostUnsent) this.#closeOne();
     this.#sendNext();
+  }
+
+  #closeOne(): void {
+    const closed = this.#waiting.takeFromLargest();
+    if (closed === undefined) return;
+    this.#unsent.delete(closed.socket);
+    closed.socket.destroy();
   }
 
   /** Calls `emptied` once all connections have been sent. */

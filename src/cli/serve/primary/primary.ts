@@ -5,10 +5,11 @@ import type { CommandIo, TextOutput } from '../../io/command-io.js';
 import { StartTerminals, writeWithoutWaiting } from '../../io/standard-streams.js';
 import { Log } from '../log/log.js';
 import { accessMode } from '../processes/access-mode.js';
+import { connectionsWithin } from '../processes/open-files.js';
 import { listenToSignals, type StopSignal } from '../processes/stop-signals.js';
 import { listen, logAcceptFailures, urlOf } from './listen.js';
-import { Supervisor } from './supervisor.js';
-import { forkWorker } from './worker-process.js';
+import { MAX_WAITING, Supervisor } from './supervisor.js';
+import { forkWorker, SHARE_OF_A_WORKER } from './worker-process.js';
 import { workerStart } from './worker-start.js';
 
 /**
@@ -35,7 +36,12 @@ export async function runPrimary(options: ServeOptions, io: CommandIo): Promise<
   for (const output of [io.stdout, io.stderr]) writeWithoutWaiting(output);
   const output = { out: (line: string) => log.pass(line), err: (line: string) => writeLine(io.stderr, line) };
   const start = { ...workerStart(process, io.script), isText: io.stdout.isTTY === true, output };
-  const supervisor = new Supervisor({ fork: (why) => forkWorker(start, why), log, clock: systemClock });
+  const supervisor = new Supervisor({
+    fork: (why) => forkWorker(start, why),
+    log,
+    clock: systemClock,
+    maxWaiting: connectionsWithin(MAX_WAITING, SHARE_OF_A_WORKER),
+  });
   const server = await listen(options, (socket) => {
     socket.on('error', () => socket.destroy());
     supervisor.hand(socket);

@@ -16,13 +16,16 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 /** The time after which a worker counts as healthy, so that the pauses between restarts begin with the shortest again. */
 const HEALTHY_MS = 60_000;
-const MAX_WAITING = 1_000;
+/** The limit of connections that wait while no worker can answer. */
+export const MAX_WAITING = 1_000;
 const STOP_SIGNALS: readonly string[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 export interface SupervisorInput {
   readonly fork: (why: StartReason) => WorkerProcess;
   readonly log: Log;
   readonly clock: Clock;
+  /** The limit of connections that wait while no worker can answer. Default: 1,000. */
+  readonly maxWaiting?: number;
 }
 
 /** Keeps one worker running: it replaces the worker at a reload, and after a crash or a hang. */
@@ -30,6 +33,7 @@ export class Supervisor {
   readonly #fork: SupervisorInput['fork'];
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #maxWaiting: number;
   readonly #alive = new Set<WorkerProcess>();
   /** The connections that were accepted while no worker could answer. */
   readonly #waiting: Socket[] = [];
@@ -42,10 +46,11 @@ export class Supervisor {
   #endPause = new AbortController();
   #stopped: Promise<number> | undefined;
 
-  constructor({ fork, log, clock }: SupervisorInput) {
+  constructor({ fork, log, clock, maxWaiting = MAX_WAITING }: SupervisorInput) {
     this.#fork = fork;
     this.#log = log;
     this.#clock = clock;
+    this.#maxWaiting = maxWaiting;
   }
 
   get isStopping(): boolean {
@@ -70,7 +75,7 @@ export class Supervisor {
 
   hand(socket: Socket): void {
     if (this.#current !== undefined) this.#current.hand(socket);
-    else if (this.isStopping || this.#waiting.length >= MAX_WAITING) socket.destroy();
+    else if (this.isStopping || this.#waiting.length >= this.#maxWaiting) socket.destroy();
     else this.#waiting.push(socket);
   }
 

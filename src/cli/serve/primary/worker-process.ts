@@ -5,6 +5,7 @@ import { systemClock } from '../../../core/concurrency/clock.js';
 import { failureText } from '../../failures/failure-text.js';
 import { UsageError } from '../../failures/usage-error.js';
 import { fromWorker, type IdleConnections, type ToWorker } from '../processes/messages.js';
+import { connectionsWithin } from '../processes/open-files.js';
 import { type StartReason, workerEnvironment } from '../processes/worker-environment.js';
 import { HandOver } from './hand-over.js';
 import { passLines, type WorkerOutput } from './worker-output.js';
@@ -42,6 +43,13 @@ export interface WorkerHost {
   readonly output: WorkerOutput;
 }
 
+/** The limit of connections that were not sent to a worker yet. */
+const MAX_UNSENT = 10_000;
+/**
+ * The share of the file descriptors of this process for connections that wait for one worker. During a reload there are two
+ * workers, and to start one takes descriptors as well.
+ */
+export const SHARE_OF_A_WORKER = 0.25;
 /** The time after the end of a process for which its output is still read. */
 const LAST_LINES_MS = 500;
 
@@ -66,7 +74,10 @@ export function forkWorker(
       if (child.pid === undefined) resolve({ code: null, signal: null, reason: failureText(error) });
     });
   });
-  const handOver = new HandOver((socket, sent) => send(child, socket, sent));
+  const handOver = new HandOver(
+    (socket, sent) => send(child, socket, sent),
+    connectionsWithin(MAX_UNSENT, SHARE_OF_A_WORKER),
+  );
   return {
     pid: child.pid,
     ready: becomesReady(child, ended),

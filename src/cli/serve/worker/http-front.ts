@@ -15,7 +15,7 @@ const LIMITS = {
   keepAliveTimeout: 5_000,
   maxHeaderSize: 16_384,
 };
-const MAX_CONNECTIONS = 10_000;
+export const MAX_CONNECTIONS = 10_000;
 /** The time for which a client may take nothing of an answer that has been written. */
 const UNREAD_MS = 60_000;
 const KEEP_ALIVE_PROBE_MS = 60_000;

@@ -14,7 +14,8 @@ import { logEvents, logRefused, logStore } from '../log/event-log.js';
 import type { Log } from '../log/log.js';
 import { type AccessMode, accessMode } from '../processes/access-mode.js';
 import type { IdleConnections } from '../processes/messages.js';
-import { HttpFront } from './http-front.js';
+import { connectionsWithin } from '../processes/open-files.js';
+import { HttpFront, MAX_CONNECTIONS } from './http-front.js';
 import { forThisMachine } from './loopback-guard.js';
 import { readSecrets, wordsOfFile } from './secret-file.js';
 import { openStore, type ServerStore } from './server-store.js';
@@ -23,6 +24,11 @@ import { openStore, type ServerStore } from './server-store.js';
 const READING_MS = 300;
 /** The time limit for open connections, longer than a connection may be idle. */
 const DRAIN_MS = 7_000;
+/**
+ * The share of the file descriptors for connections of clients. If these took all of them, the store and WeChat could not be
+ * reached any more, and the system would drop new connections of any client.
+ */
+const SHARE_OF_CONNECTIONS = 0.75;
 /** The time limit for writing answers that become ready when the manager closes. */
 const LAST_ANSWERS_MS = 1_000;
 
@@ -159,10 +165,12 @@ function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock
 function frontFor(handler: Handler, mode: AccessMode, log: Log): HttpFront {
   const listener = mode === 'loopback' ? forThisMachine(handler.node) : handler.node;
   const peers = peersOf(handler);
-  if (peers === undefined) return new HttpFront(listener);
+  const maxConnections = connectionsWithin(MAX_CONNECTIONS, SHARE_OF_CONNECTIONS);
+  if (peers === undefined) return new HttpFront(listener, { maxConnections });
   logRefused(peers, log);
   const accepted = peers.watchAccepted();
   return new HttpFront(listener, {
+    maxConnections,
     isAccepted: (network) => accepted.isRecent(network),
     countAccepted: () => accepted.count,
     onRefused: () => {

@@ -4,17 +4,20 @@ import { HandOver } from '../../../../../src/cli/serve/primary/hand-over.js';
 
 /** Connections from the given addresses, as far as a hand-over looks at them. */
 function connections(...addresses: readonly string[]): Socket[] {
-  return addresses.map((remoteAddress) => ({ remoteAddress }) as Socket);
+  return addresses.map((remoteAddress) => {
+    const socket = { remoteAddress, destroyed: false, destroy: () => Object.assign(socket, { destroyed: true }) };
+    return socket as unknown as Socket;
+  });
 }
 
 /** A hand-over whose connections are sent one after another by `sendNext`. */
-function handingOver() {
+function handingOver(mostUnsent = 10_000) {
   const sent: (string | undefined)[] = [];
   let next: (() => void) | undefined;
   const handOver = new HandOver((socket, done) => {
     sent.push(socket.remoteAddress);
     next = done;
-  });
+  }, mostUnsent);
   const sendNext = (): void => {
     const done = next;
     next = undefined;
@@ -54,6 +57,19 @@ describe('HandOver', () => {
     sendNext();
     expect(handOver.unsent).toEqual([]);
     expect(sent).toHaveLength(2);
+  });
+
+  it('a flood beyond the limit closes connections of the peer with the most, and none of another peer', () => {
+    const { handOver, sent, sendNext } = handingOver(4);
+    const flood = connections(...Array(10).fill('10.0.0.1'));
+    const others = connections('10.0.0.2', '10.0.0.3', '10.0.0.4');
+    for (const socket of flood) handOver.hand(socket);
+    for (const socket of others) handOver.hand(socket);
+    // The first one is being sent, so that it is not closed any more.
+    expect(handOver.unsent).toEqual([flood[0], ...others]);
+    expect(flood.filter(({ destroyed }) => destroyed)).toEqual(flood.slice(1));
+    for (let count = 0; count < 4; count++) sendNext();
+    expect(sent).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4']);
   });
 
   it('an order that follows the connections waits until all of them are sent', () => {
