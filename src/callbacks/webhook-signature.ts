@@ -4,7 +4,7 @@ import { assertInteger, assertNumber, copyFields, mapMembers } from '../core/pri
 import { isArray, memberOf } from '../core/primitives/foreign-objects.js';
 import { describeKind } from '../core/primitives/redact.js';
 import { assertNoStrayCharacter } from '../core/primitives/stray-characters.js';
-import { isMessageTo } from './message-id.js';
+import { keyOfMessage } from './message-id.js';
 
 /**
  * 24 to 64 random bytes, as they are or as `whsec_` and their base64.
@@ -88,6 +88,15 @@ export interface VerifiedWebhook {
   readonly id: string;
   /** The time at which it was sent, in seconds since the epoch. */
   readonly timestampSeconds: number;
+  /**
+   * The app that it is about, if `url` was given. A query may have a name twice, and parsers differ in which value they take:
+   * only this one, `type` and `subject` were verified.
+   */
+  readonly appid?: string;
+  /** The number of its type, or the name if there is none, if `url` was given. */
+  readonly type?: string;
+  /** Its subject, if it has one and `url` was given. */
+  readonly subject?: string;
 }
 
 /**
@@ -174,10 +183,12 @@ export function verifyWebhook(webhook: WebhookToVerify): VerifiedWebhook {
   if (!holdsSignature(signatures, signature(key, id, timestamp, body))) {
     throw new WebhookRefused('wrong', 'webhook-signature contains no valid signature of this body with this secret');
   }
-  if (url !== undefined && !isMessageTo(url, id)) {
-    throw new WebhookRefused('wrong', 'webhook-id does not belong to a message to this url');
-  }
-  return { id, timestampSeconds: Number(timestamp) };
+  const verified = { id, timestampSeconds: Number(timestamp) };
+  if (url === undefined) return verified;
+  const about = keyOfMessage(url, id);
+  if (about === undefined) throw new WebhookRefused('wrong', 'webhook-id does not belong to a message to this url');
+  const { appid, type, subject } = about;
+  return { ...verified, appid, type, ...(subject !== '' && { subject }) };
 }
 
 /** Reads the time. Without this check a clock that returns NaN would make every timestamp pass for a recent one. */

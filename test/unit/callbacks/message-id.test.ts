@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { withKeyInQuery } from '../../../src/callbacks/callback-query.js';
 import { TypeNumbers } from '../../../src/callbacks/contract-type-numbers.js';
 import { requestFor } from '../../../src/callbacks/delivery-message.js';
-import { isMessageTo, messageId } from '../../../src/callbacks/message-id.js';
+import { keyOfMessage, messageId } from '../../../src/callbacks/message-id.js';
 import { signWebhook, verifyWebhook, type WebhookToVerify } from '../../../src/callbacks/webhook-signature.js';
 
 const NUMBERS = new TypeNumbers(false);
@@ -36,8 +36,10 @@ describe('message ids', () => {
           URL,
         ];
         const id = messageId(url, CONTENT);
-        expect([isMessageTo(url, id), isMessageTo(url.pathname + url.search, id)]).toEqual([true, true]);
-        expect(isMessageTo(others, id)).toBe(url.search === others.search);
+        const own = Object.fromEntries(url.searchParams);
+        for (const as of [url, url.pathname + url.search])
+          expect({ b: 'c', ...keyOfMessage(as, id) }).toMatchObject(own);
+        expect(keyOfMessage(others, id) !== undefined).toBe(url.search === others.search);
       }),
     );
   });
@@ -45,7 +47,7 @@ describe('message ids', () => {
   test.each(['', 'msg_1', `${sha('wx1\n0\n')}-3`, `${sha('wx1\n0\n')}-3-4-5`, `${sha('wx1\n0\n')}-a-4`])(
     '%j is not a message id',
     (id) => {
-      expect(isMessageTo('/?appid=wx1&type=0', id)).toBe(false);
+      expect(keyOfMessage('/?appid=wx1&type=0', id)).toBeUndefined();
     },
   );
 
@@ -77,6 +79,24 @@ describe('webhooks that are verified with their URL', () => {
     new URL('http://a/?appid=wx1&type=0'),
   ])('a webhook is verified at %s', (url) => {
     expect(verifyWebhook({ ...received, url }).id).toBe(id);
+  });
+
+  test.each(['/a?type=1&appid=wx1&type=0', '/a?appid=wx2&subject=s&appid=wx1&type=0&subject='])(
+    'a webhook that is verified at %s tells which of the values were signed',
+    (url) => {
+      expect(verifyWebhook({ ...received, url })).toEqual({ id, timestampSeconds: AT, appid: 'wx1', type: '0' });
+    },
+  );
+
+  test('a webhook for a subject that is verified with its URL tells the subject', () => {
+    const url = new URL('http://shop.test/a?appid=wx1&type=2&subject=s');
+    const signed = { id: messageId(url, CONTENT), timestampSeconds: AT, body: '{}', secrets: [SECRET] };
+    const verified = verifyWebhook({ ...received, headers: signWebhook(signed), url });
+    expect(verified).toEqual({ id: signed.id, timestampSeconds: AT, appid: 'wx1', type: '2', subject: 's' });
+  });
+
+  test('a webhook that is verified without its URL tells no app', () => {
+    expect(verifyWebhook(received)).toEqual({ id, timestampSeconds: AT });
   });
 
   test.each(['/a?appid=wx2&type=0', '/a?appid=wx1&type=1', '/a?appid=wx1&type=0&subject=s', '/a'])(
