@@ -85,7 +85,8 @@ export function dependencyIsMissing(
 ): Waiting {
   return {
     waitingFor: 'dependency',
-    reason: `${nameOf(dependency)} has no usable token: ${why}`,
+    // The advice on an answer of WeChat is a sentence, and texts put a full stop after a reason.
+    reason: `${nameOf(dependency)} has no usable token: ${why.replace(/\.$/, '')}`,
     remedy: `Fix ${nameOf(root)} first: ${key.type} is fetched as soon as that token is available.`,
     root,
   };
