@@ -108,8 +108,8 @@ export class Readiness {
     const trouble = refreshes ? store.writeTrouble : undefined;
     if (trouble === undefined) return { isGood: true, isUncertain };
     const { code, since } = trouble;
-    const { earliestEnd, lastEndByStore = Number.NEGATIVE_INFINITY } = census;
-    if (lastEndByStore >= since) {
+    const { earliestEnd, hasEndedByStore } = census;
+    if (hasEndedByStore) {
       return { isGood: false, reason: 'the store accepts no writes, and a token has expired because of that', code };
     }
     return { isGood: true, isUncertain, facts: { writes: 'failing', code, since: Math.round(since), earliestEnd } };

@@ -28,8 +28,8 @@ export interface TaskCensus {
   readonly waiting: Readonly<Record<WaitingFor, number>>;
   /** The expiry of the usable token that expires first; `undefined` without any. */
   readonly earliestEnd: number | undefined;
-  /** The last expiry among the tokens that were not replaced only because the store accepts no writes. */
-  readonly lastEndByStore: number | undefined;
+  /** Whether a token has expired that is not replaced only because the store accepts no writes. */
+  readonly hasEndedByStore: boolean;
   /** The seconds to expiry, 0 without a usable token. */
   readonly left: Histogram;
   /** The tasks with the shortest remaining lifetimes, the shortest first. */
@@ -103,7 +103,7 @@ export class TaskCensuses {
     let total = 0;
     let troubled = 0;
     let earliestEnd: number | undefined;
-    let lastEndByStore: number | undefined;
+    let hasEndedByStore = false;
     for (const { key } of this.#tasks(appids)) {
       if (seen >= COUNTED_AT_ONCE) {
         seen = 0;
@@ -126,13 +126,11 @@ export class TaskCensuses {
       else states[records.isDue(held) ? 'due' : 'fresh'] += 1;
       if (hasFailed || waits !== undefined) troubled += 1;
       if (held !== undefined && leftSeconds > 0) earliestEnd = Math.min(held.expiresAt, earliestEnd ?? held.expiresAt);
-      else if (held !== undefined && !hasFailed && waits?.waitingFor === 'store') {
-        lastEndByStore = Math.max(held.expiresAt, lastEndByStore ?? 0);
-      }
+      else if (held !== undefined && !hasFailed && waits?.waitingFor === 'store') hasEndedByStore = true;
       left.observe(Math.max(0, leftSeconds));
       addIfWorse(worst, key, leftSeconds);
     }
-    return { total, troubled, states, waiting, earliestEnd, lastEndByStore, left, worst };
+    return { total, troubled, states, waiting, earliestEnd, hasEndedByStore, left, worst };
   }
 
   /** Returns what this process knows of keys, which in a fleet are only those in its memory. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { TokenError } from '../../../../src/index.js';
-import { HttpWorld } from '../../../support/worlds/http-world.js';
+import { HttpProcess, HttpWorld } from '../../../support/worlds/http-world.js';
 import { APPID, SECRET, TYPE } from '../../../support/worlds/world.js';
 
 const HOUR = 3_600_000;
@@ -119,7 +119,17 @@ describe('a store that takes no writes', () => {
     expect((await server.look(2_000)).status).toBe(200);
   });
 
-  test('failing writes do not count for a token that had expired before', async () => {
+  test('a server that starts while writes fail is unready for a token that expired before its start', async () => {
+    await using server = await Server.withToken(60);
+    await server.tokens.close();
+    await server.clock.advance(2 * 60_000);
+    server.refuseWrites();
+    const next = new HttpProcess(server, { contracts: ['native'] });
+    expect((await next.ask(`/tokens/${APPID}/${TYPE}`)).status).toBe(503);
+    expect(await next.ask('/readyz')).toMatchObject({ status: 503, body: { code: 'ENOSPC' } });
+  });
+
+  test('failing writes do not count for a token that had expired before because its refresh failed', async () => {
     await using server = await Server.withToken(60);
     server.wechat.always = new TokenError('UPSTREAM_REJECTED', 'invalid appsecret', { errcode: 40125 });
     await server.look(2 * 60_000);
