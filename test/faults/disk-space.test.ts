@@ -100,6 +100,18 @@ describe.each(failures)('$what', ({ fails, recovers }) => {
   });
 });
 
+test('a process that starts on a full disk answers with the token that is stored, while that is valid', async () => {
+  await wechat.close();
+  wechat = await FakeWeChat.start();
+  const before = manager();
+  await before.register({ appid: APPID, secret: 'secret', tasks: ['access_token'] });
+  const value = await before.get(APPID, 'access_token');
+  await before.close();
+  disk.fill();
+  expect(await manager().get(APPID, 'access_token')).toBe(value);
+  expect(wechat.countCalls()).toBe(1);
+});
+
 function manager(): TokenManager {
   const tokens = new TokenManager({ store: new FileStore(disk.directory), wechat: { origins: [wechat.origin] } });
   open.push(tokens);

@@ -1,14 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TEMPORARY_DIRECTORY } from './document-path.js';
-import { makeDirectory, removeFile, syncDirectory } from './durable-file.js';
+import { hasCode, makeDirectory, removeFile, syncDirectory } from './durable-file.js';
 import { readNames } from './numbered-files.js';
 import { inStore, openFor, ownerToGiveTo, type StoreOwner } from './store-owner.js';
 
 const STALE_AFTER_MS = 3_600_000;
 const WRITING_ANEW = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC;
+const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+/** The codes with which systems report that a file cannot grow, or cannot be created, for lack of space. */
+const FULL: readonly string[] = ['ENOSPC', 'EDQUOT'];
+
+const ALL_MODE_BITS = 0o7777;
 
 /** The id of this process and thread among all that write to the same directory. */
 const WRITER = randomBytes(8).toString('hex');
@@ -55,13 +60,10 @@ export class TemporaryFiles {
     this.#ready = undefined;
   }
 
-  /**
-   * Returns the time of the file system's clock in epoch milliseconds, which is the modification time of a file that is
-   * written now.
-   */
+  /** Returns the time of the file system's clock in epoch milliseconds. */
   async now(): Promise<number> {
     await this.prepare();
-    return this.#touchClockFile();
+    return this.#time();
   }
 
   async close(): Promise<void> {
@@ -70,6 +72,21 @@ export class TemporaryFiles {
     if (file === undefined) return;
     this.#clockFile = undefined;
     await Promise.all([file.close(), removeFile(this.#clockPath)]);
+  }
+
+  /**
+   * Returns the modification time of a file that is written now, or on a full volume the time of a change that needs no
+   * space: a process that starts there can still read the tokens that are stored.
+   */
+  async #time(): Promise<number> {
+    try {
+      return await this.#touchClockFile();
+    } catch (error) {
+      if (!FULL.some((code) => hasCode(error, code))) throw error;
+      return timeOfChange(this.#directory).catch(() => {
+        throw error;
+      });
+    }
   }
 
   async #touchClockFile(): Promise<number> {
@@ -110,12 +127,23 @@ export class TemporaryFiles {
   async #removeStale(): Promise<void> {
     const names = await readNames(this.#directory);
     if (names.length === 0) return;
-    const staleBefore = (await this.#touchClockFile()) - STALE_AFTER_MS;
+    const staleBefore = (await this.#time()) - STALE_AFTER_MS;
     for (const name of names) {
       await inStore(this.#owner, join(this.#directory, name), async (path) => {
         const stats = await stat(path).catch(() => undefined);
         if (stats !== undefined && stats.mtimeMs < staleBefore) await removeFile(path);
       });
     }
+  }
+}
+
+/** Sets the mode of a directory to what it is, and returns the time of that change. */
+async function timeOfChange(path: string): Promise<number> {
+  const directory = await open(path, DIRECTORY);
+  try {
+    await directory.chmod((await directory.stat()).mode & ALL_MODE_BITS);
+    return Math.floor((await directory.stat()).ctimeMs);
+  } finally {
+    await directory.close();
   }
 }
