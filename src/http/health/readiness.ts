@@ -6,6 +6,11 @@ import type { RouteServices } from '../routing/route-services.js';
 const STORE_ANSWERED_WITHIN_MS = 10_000;
 /** The time after an answer of the store for which a check does not call it again. */
 const ASK_STORE_EVERY_MS = 5_000;
+/**
+ * The time that a check waits for the store. The whole answer must come within a second, since probes, such as those of
+ * Kubernetes, take a later one for a failure.
+ */
+const STORE_ANSWERS_IN_TIME_MS = 500;
 /** The shortest interval between checks of the store, even while it fails, because no key is needed to cause one. */
 const LOOK_EVERY_MS = 1_000;
 /** The time that a check waits for the start of the manager before it answers that the server is starting. */
@@ -41,6 +46,8 @@ export class Readiness {
   #hasStarted = false;
   #last: { readonly at: number; readonly done: Promise<StoreLook> } | undefined;
   #storeAnsweredAt = Number.NEGATIVE_INFINITY;
+  /** The call of the store that is in progress, or has succeeded too late for the check that made it. */
+  #calling: Promise<boolean> | undefined;
   /** The time of the first failed check since the store last answered, in epoch milliseconds. */
   #storeAwaySince: number | undefined;
   /** Whether the last answer was 503. */
@@ -99,7 +106,8 @@ export class Readiness {
     const { clock, store, refreshes } = this.#services;
     if (start === 'starting') return { isGood: false, reason: 'the server is starting' };
     if (start === 'failed') return { isGood: false, reason: 'the store has not answered' };
-    const isAway = clock.monotonic() - this.#storeAnsweredAt > STORE_ANSWERED_WITHIN_MS;
+    // A store that is called seldom, and takes long to answer this once, is not away.
+    const isAway = store.failsToRead && clock.monotonic() - this.#storeAnsweredAt > STORE_ANSWERED_WITHIN_MS;
     const isUncertain = !storeAnswers && !isAway;
     if (!storeAnswers && isAway) {
       if (!this.#hasUsableToken()) return { isGood: false, reason: 'the store has not answered' };
@@ -115,15 +123,29 @@ export class Readiness {
     return { isGood: true, isUncertain, facts: { writes: 'failing', code, since: Math.round(since), earliestEnd } };
   }
 
-  /** Returns whether the store has answered this check, or so recently that it need not be called. */
+  /**
+   * Returns whether the store has answered this check, or so recently that it need not be called. An answer that comes too
+   * late counts for the next check, which then calls the store for the one after it: a store that is merely slow does not
+   * keep a server from recovering.
+   */
   async #storeAnswers(): Promise<boolean> {
+    const { clock, deadline } = this.#services;
+    const answeredMsAgo = clock.monotonic() - this.#storeAnsweredAt;
+    if (answeredMsAgo < ASK_STORE_EVERY_MS && !this.#isRecovering) return true;
+    const earlier = this.#calling;
+    this.#calling ??= this.#callStore();
+    const answers = await deadline().settles(this.#calling, STORE_ANSWERS_IN_TIME_MS);
+    if (answers === true) this.#calling = earlier && this.#callStore();
+    else this.#storeAwaySince ??= Math.round(clock.now());
+    return answers === true;
+  }
+
+  async #callStore(): Promise<boolean> {
     const { clock, store } = this.#services;
-    const askedMsAgo = clock.monotonic() - this.#storeAnsweredAt;
-    if (askedMsAgo < ASK_STORE_EVERY_MS && !this.#isRecovering) return true;
     try {
       await store.now();
     } catch {
-      this.#storeAwaySince ??= Math.round(clock.now());
+      this.#calling = undefined;
       return false;
     }
     this.#storeAnsweredAt = clock.monotonic();

@@ -30,6 +30,14 @@ class Server extends HttpWorld {
     };
   }
 
+  /** Lets the store take `ms` to tell its time. */
+  answerAfter(ms: number): void {
+    this.store.now = async () => {
+      await new Promise<void>((resolve) => this.clock.setTimer(resolve, ms));
+      return this.#now();
+    };
+  }
+
   refuseWrites(code = 'ENOSPC'): void {
     const refuse = async (): Promise<never> => {
       throw Object.assign(new Error('refused'), { code });
@@ -44,11 +52,11 @@ class Server extends HttpWorld {
     this.store.lease = this.#lease;
   }
 
-  /** What `/readyz` answers, `ms` later. */
-  async look(ms = 0): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
+  /** What `/readyz` answers, `ms` later and within `withinMs`. */
+  async look(ms = 0, withinMs = 0): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
     await this.clock.advance(ms);
     const asked = this.ask('/readyz');
-    await this.clock.advance(0);
+    await this.clock.advance(withinMs);
     const { status, body } = await asked;
     return { status, body: body as Record<string, unknown> };
   }
@@ -89,6 +97,39 @@ describe('a store that is unavailable', () => {
     const left = Number(server.tokens.peek(APPID, TYPE)?.expiresAt) - server.clock.now();
     expect((await server.look(left - 1)).status).toBe(200);
     expect((await server.look(1)).status).toBe(503);
+  });
+});
+
+describe('a store that answers late', () => {
+  test.each([
+    [1_000, undefined],
+    [5_001, 'unavailable'],
+  ])('a check of a store that has hung for 5 s and %i ms is answered within half a second', async (ms, store) => {
+    await using server = await Server.withToken();
+    await server.look();
+    server.answerAfter(60_000);
+    expect((await server.look(5_001, 500)).status).toBe(200);
+    const { status, body } = await server.look(ms, 500);
+    expect([status, body['store']]).toEqual([200, store]);
+  });
+
+  test('a server without a usable token stays ready when its store answers one check late', async () => {
+    await using server = new Server();
+    await server.tokens.start();
+    await server.look();
+    server.answerAfter(700);
+    expect((await server.look(60_000, 500)).status).toBe(200);
+  });
+
+  test('a server recovers although its store takes longer to answer than a check waits', async () => {
+    await using server = new Server();
+    await server.tokens.start();
+    server.goAway();
+    expect((await server.look()).status).toBe(503);
+    server.answerAfter(700);
+    const statuses: number[] = [];
+    for (let looks = 0; looks < 6; looks++) statuses.push((await server.look(2_000, 500)).status);
+    expect(statuses).toContain(200);
   });
 });
 
