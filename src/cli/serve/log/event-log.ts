@@ -1,4 +1,5 @@
 import type { Clock } from '../../../core/concurrency/clock.js';
+import { engineOf } from '../../../core/engine/engine-of.js';
 import type { TokenError } from '../../../core/model/errors.js';
 import type { TokenEvent } from '../../../core/model/events.js';
 import { keyId, type TokenKey, tokenKey } from '../../../core/model/token-key.js';
@@ -17,7 +18,9 @@ const WITHOUT_ROOT: ReadonlySet<string> = new Set(['UPSTREAM_UNAVAILABLE', 'STOR
  * Logs the events of a manager, without secrets. Failures are grouped and limited in number; every other event has a line
  * of its own.
  */
-export function logEvents(manager: TokenManager, log: Log, clock: Clock): void {
+export function logEvents(manager: TokenManager, log: Log): void {
+  // The times of the next attempts are on the clock of the store, which may be another machine's.
+  const { clock } = engineOf(manager);
   const lines = new LineLimit(log, clock);
   const groups = new TroubleGroups((level, message, fields) => lines.write(level, message, fields), clock);
   manager.on('refreshed', ({ source, reason, record, ...key }) => {

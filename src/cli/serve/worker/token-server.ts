@@ -65,7 +65,7 @@ export class TokenServer {
     const { refresh } = options;
     const manager = new TokenManager({ store: opened.store, refresh, wechat: wechatOptions(options) });
     try {
-      logEvents(manager, log, clock);
+      logEvents(manager, log);
       const beginStoreLog = logStore(manager, log, clock);
       const handler = asUsage(() => createHandler(manager, handlerOptions(options, mode, log, clock)), withFlagNames);
       const started = startManager(manager, options.store.shown);

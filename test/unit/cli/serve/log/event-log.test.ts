@@ -29,7 +29,7 @@ const lines = (): Record<string, unknown>[] =>
 
 function logged(refresh: () => Promise<Grant>): ReturnType<World['manager']> {
   const tokens = world.manager({ refreshers: [{ type: 'access_token', refresh }] });
-  logEvents(tokens, new Log(output, world.clock), world.clock);
+  logEvents(tokens, new Log(output, world.clock));
   return tokens;
 }
 
@@ -58,6 +58,18 @@ it('a refresh by another process is logged by that process alone', async () => {
   const other = logged(async () => ({ value: TOKEN, expiresInSeconds: 7_200 }));
   expect(await other.get(APPID, 'access_token')).toBe(TOKEN);
   expect(lines()).toHaveLength(1);
+});
+
+it('failures stay in one group while the clock of the store is an hour behind that of the server', async () => {
+  const now = world.store.now.bind(world.store);
+  world.store.now = async () => (await now()) - 3_600_000;
+  const tokens = logged(async () => {
+    throw new TokenError('UPSTREAM_REJECTED', 'invalid appsecret', { errcode: 40125 });
+  });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  await expect(tokens.get(APPID, 'access_token')).rejects.toThrow();
+  await world.clock.advance(1_500_000);
+  expect(lines().map(({ message }) => message)).toEqual(['refreshFailed', 'refreshFailed', 'refreshFailed']);
 });
 
 it('a failed refresh is logged with its reason and the time of the next attempt', async () => {
@@ -160,7 +172,7 @@ it('a failure of the store during the start is logged only if it lasts and the s
 it('a store that fails and recovers all the time is logged apart from keys, in 60 lines a minute', async () => {
   const tokens = world.manager();
   const log = new Log(output, world.clock);
-  logEvents(tokens, log, world.clock);
+  logEvents(tokens, log);
   logStore(tokens, log, world.clock)();
   const { events } = engineOf(tokens);
   const count = (name: string): number => lines().filter(({ message }) => message === name).length;
