@@ -95,7 +95,8 @@ export type Choice =
   | { readonly kind: 'expired'; readonly expiredAt: number }
   | { readonly kind: 'none' };
 
-const MAX_KNOWN = 16;
+/** The maximum number of hashes that are known beside that of the first refresh token of a chain. */
+export const MAX_KNOWN = 16;
 const MAX_FIRSTS = 16;
 const MAX_DEFERRED = 4;
 const MAX_RESERVED = 4;
@@ -220,7 +221,7 @@ export function afterGrant(
   // A put of a refresh token that has been replaced since comes too late, and is ignored unless the stored token is
   // unusable.
   if (isPut && isKnown(settled, value) && !isOfNoMoreUse(settled, now)) return settled;
-  const continues = spent !== undefined && spent.hash === spent.base;
+  const continues = spent !== undefined && isOfStoredToken(settled, spent);
   const { expiresAt: before, known: earlier = [], firsts: _firsts, reserve = [], ...others } = settled ?? {};
   const hash = secretHash(value);
   const sent = continues ? before : reserve.find(({ token }) => secretHash(token) === spent?.hash)?.expiresAt;
@@ -280,13 +281,19 @@ function lastOnOffer(refused: readonly Refused[], onOffer: string | undefined): 
 }
 
 /**
- * Returns whether the outcome of `spent` may be stored: the stored refresh token is the one of the time of sending, or
- * an older one that a failover of the store has brought back.
+ * Returns whether the outcome of `spent` may be stored: the stored refresh token is the one of the time of sending, an
+ * older one that a failover of the store has brought back, or the one that was sent, as when the params offered it and
+ * the application has put it meanwhile.
  */
 export function continuesFrom(rotation: Rotation | undefined, spent: Spent): boolean {
   if (rotation?.token === undefined) return true;
   const stored = secretHash(rotation.token);
-  return stored === spent.base || spent.known.includes(stored);
+  return stored === spent.base || stored === spent.hash || spent.known.includes(stored);
+}
+
+/** Returns whether the refresh token that was sent is the stored one, and not another one that was offered. */
+export function isOfStoredToken(rotation: Rotation | undefined, { hash, base }: Spent): boolean {
+  return hash === base || (rotation?.token !== undefined && hash === secretHash(rotation.token));
 }
 
 /** Returns whether there is a refresh token that is no longer usable: WeChat has refused it, or it has expired. */

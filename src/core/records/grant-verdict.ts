@@ -4,6 +4,7 @@ import {
   afterGrant,
   continuesFrom,
   isOfNoMoreUse,
+  isOfStoredToken,
   type ReceivedToken,
   type Rotation,
   type Spent,
@@ -12,6 +13,7 @@ import {
 } from '../model/rotation.js';
 import { isNarrower, withScopesOf } from '../model/scope.js';
 import type { KeyDocument, StoredGrant } from '../store/key-document.js';
+import { isReserved, withSuccessor } from './reserved-tokens.js';
 
 /** The origin of a grant. */
 export interface GrantOrigin {
@@ -46,11 +48,13 @@ export function verdictOn(got: StoredGrant, document: KeyDocument, origin: Grant
   const { source, received, spent } = origin;
   const { hidden, grant: current } = document;
   const consented = current ?? hidden;
-  const grant = isOfStoredToken(spent) ? withScopesOf(got, consented) : got;
+  const isOfStored = spent !== undefined && isOfStoredToken(document.rotation, spent);
+  const grant = isOfStored ? withScopesOf(got, consented) : got;
   if (consented !== undefined && source === 'put' && keepsConsent(document.rotation, consented, grant, now))
     return { kind: 'yields', document, winner: consented };
-  const rotation = afterGrant(document.rotation, received, spent, now);
-  const brings = brought(document.rotation, rotation, received, now);
+  const rotation = rotationAfter(document.rotation, origin, now);
+  const succeedsReserved = received !== undefined && spent !== undefined && isReserved(document.rotation, spent);
+  const brings = succeedsReserved ? 'another' : brought(document.rotation, rotation, received, now);
   const isAuthorization = spent === undefined && brings === 'another';
   const isOlder =
     current !== undefined && isNewer(current, grant, now) && !(isAuthorization && isNarrower(current, grant));
@@ -74,12 +78,18 @@ export function verdictOn(got: StoredGrant, document: KeyDocument, origin: Grant
 
 /** Returns whether the result of a refresh may follow the stored document. */
 export function mayFollow({ version, rotation }: KeyDocument, { spent }: Pick<GrantOrigin, 'spent'>): boolean {
-  return spent === undefined || version === 0 || continuesFrom(rotation, spent);
+  return spent === undefined || version === 0 || continuesFrom(rotation, spent) || isReserved(rotation, spent);
 }
 
-/** Returns whether the grant was obtained with the stored refresh token and not with one that was offered. */
-function isOfStoredToken(spent: Spent | undefined): boolean {
-  return spent !== undefined && spent.hash === spent.base;
+/** Returns the rotation after a grant that {@link mayFollow} the stored document. */
+export function rotationAfter(
+  rotation: Rotation | undefined,
+  { received, spent }: Pick<GrantOrigin, 'received' | 'spent'>,
+  now: number,
+): Rotation | undefined {
+  return spent !== undefined && isReserved(rotation, spent)
+    ? withSuccessor(rotation, received, spent)
+    : afterGrant(rotation, received, spent, now);
 }
 
 /**

@@ -2,7 +2,6 @@ import { type Enrolment, marksOf } from '../model/enrolment.js';
 import { TokenError } from '../model/errors.js';
 import type { RefreshedEvent } from '../model/events.js';
 import { dueAfterOverlapAt, dueAgainAt } from '../model/refresh-policy.js';
-import { afterGrant } from '../model/rotation.js';
 import type { Lease } from '../model/store.js';
 import { documentId, keyId, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
@@ -16,7 +15,7 @@ import type { SupervisedStore } from '../store/supervised-store.js';
 import { goneError, isAwaited, isChangedMeanwhile, notRegistered } from '../store/write-errors.js';
 import type { CachedRecord } from './cached-record.js';
 import { revocationBy } from './earlier-tokens.js';
-import { type GrantOrigin, mayFollow, verdictOn } from './grant-verdict.js';
+import { type GrantOrigin, mayFollow, rotationAfter, verdictOn } from './grant-verdict.js';
 import type { Adoption, Records } from './records.js';
 
 export interface WriteOptions extends GrantOrigin {
@@ -81,7 +80,7 @@ export class GrantWriter {
       // An unregistration deletes the document. If the document still exists, the registration was rolled back or
       // evicted.
       if (state === 'gone' && (document.version === 0 || options.spent === undefined)) return;
-      const rotation = afterGrant(document.rotation, options.received, options.spent, this.#clock.now());
+      const rotation = rotationAfter(document.rotation, options, this.#clock.now());
       // The recorded failure belongs to the refresh token that is replaced.
       const trying = rotation?.token === document.rotation?.token ? document.trying : undefined;
       const next: KeyDocument = { ...document, rotation, trying };

@@ -272,6 +272,8 @@ describe('storing the answer to a refresh token', () => {
     ['when the stored one is as it was, although another was sent', chain('A'), spent('Z', 'A', 'A'), true],
     ['not when another was stored meanwhile', chain('A', 'B'), spent('A', 'A', 'A'), false],
     ['not when one was stored first meanwhile', chain('B'), spent('Z', undefined), false],
+    ['when the one that was sent was stored first meanwhile', chain('Z'), spent('Z', undefined), true],
+    ['when the one that was sent was stored instead meanwhile', chain('A', 'Z'), spent('Z', 'A', 'A'), true],
     ['when a failover has brought back an older one', chain('A'), spent('C', 'C', 'A', 'B', 'C'), true],
   ])('whether the answer to a refresh token may be stored: %s', (_, rotation, what, expected) => {
     expect(continuesFrom(rotation, what)).toBe(expected);
