@@ -146,7 +146,10 @@ export class TokenManager<Custom extends string = never> {
    */
   async unregister(appid: string, type?: BuiltInTokenType | Custom, options: SubjectOptions = {}): Promise<void> {
     assertAppid(appid);
-    const key = type === undefined ? undefined : this.#key(appid, type, readSubject(options));
+    const { subject } = readSubject(options);
+    // The type may be `undefined` by mistake, which would unregister the whole app.
+    if (type === undefined && subject !== undefined) throw new TypeError('unregister takes a subject only with a type');
+    const key = type === undefined ? undefined : this.#key(appid, type, { subject });
     await this.#engine.start();
     await (key === undefined ? this.#engine.unregisterApp(appid) : this.#engine.unregisterTask(key));
   }

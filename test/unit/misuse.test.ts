@@ -136,6 +136,16 @@ test.each<[string, object]>([
   expect(await tokens.get(APPID, TYPE)).toBe('token-1');
 });
 
+test('unregister with a subject and without a type removes nothing, since the type may be missing by mistake', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  const removal = tokens.unregister(APPID, undefined, { subject: 'openid-1' });
+  await expect(removal).rejects.toThrow(new TypeError('unregister takes a subject only with a type'));
+  const misspelt = tokens.unregister(APPID, undefined, { subjct: 'openid-1' } as never);
+  await expect(misspelt).rejects.toThrow('unknown name "subjct"');
+  expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+});
+
 test('names of built-in properties are names like any other', async () => {
   await using world = new World();
   const tokens = world.manager();
