@@ -47,6 +47,8 @@ export class TaskChanges implements RegistryListener {
 
   taskReplaced({ key }: TaskEntry): void {
     this.#callbacks.taskChanged(key);
+    // Other tasks of the app are not looked at: a registration of thousands would look at all of them for each.
+    this.#work.flights.retrySoon(key);
   }
 
   taskRemoved(task: TaskEntry): void {
@@ -77,7 +79,7 @@ export class TaskChanges implements RegistryListener {
     }
   }
 
-  registrationChanged(appid: string): void {
+  appReplaced(appid: string): void {
     for (const { key } of this.#state.registry.tasksOf(appid)) this.#work.flights.retrySoon(key);
   }
 }

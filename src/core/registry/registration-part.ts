@@ -208,12 +208,11 @@ export class RegistrationPartWriter {
     });
     const noting = this.#listener.registered(registered);
     this.#registry.setApp(appFrom(plan.appid, app.data, app.version));
-    this.#registry.setTasks(
-      [...tasks].map(([id, { key, params, notify }]) => {
-        const { data, version } = byId.get(id) as Settled;
-        return { key, params, notify, functionMissing: false, enrolment: markFrom(data), version };
-      }),
-    );
+    for (const [id, { key, params, notify }] of tasks) {
+      const { data, version } = byId.get(id) as Settled;
+      const enrolment = markFrom(data);
+      this.#registry.setTask({ key, params, notify, functionMissing: false, enrolment, version });
+    }
     await noting;
     return app.version;
   }

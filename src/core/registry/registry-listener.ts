@@ -6,7 +6,7 @@ import type { TaskEntry } from './task-entry.js';
 /** A listener for changes of apps and tasks. */
 export interface RegistryListener {
   taskAdded(task: TaskEntry): void;
-  /** Handles a task that was known and was registered anew. */
+  /** Handles a task that was known and was registered anew, perhaps with other params. */
   taskReplaced(task: TaskEntry): void;
   taskRemoved(task: TaskEntry): void;
   /**
@@ -19,8 +19,8 @@ export interface RegistryListener {
    * belong to it.
    */
   enrolledAnew(appid: string, key: TokenKey | undefined, marks: EnrolmentMarks): void;
-  /** Handles a change of the secret, the mode or the params of a task, after which failed attempts may succeed. */
-  registrationChanged(appid: string): void;
+  /** Handles an app that was registered, perhaps with another secret or mode, after which failed attempts may succeed. */
+  appReplaced(appid: string): void;
 }
 
 /** The listener that is used before any is set, which does nothing. */
@@ -30,5 +30,5 @@ export const NO_LISTENER: RegistryListener = {
   taskRemoved: noop,
   appForgotten: noop,
   enrolledAnew: noop,
-  registrationChanged: noop,
+  appReplaced: noop,
 };

@@ -224,31 +224,13 @@ export class Registry {
     if (before?.version === app.version) return;
     this.#openReads.noteVersion(appDocumentId(app.appid), app.version);
     if (isEnrolledAnew(before, app)) this.#listener.enrolledAnew(app.appid, undefined, { app: app.enrolment });
-    this.#listener.registrationChanged(app.appid);
+    this.#listener.appReplaced(app.appid);
   }
 
   setTask(task: RegisteredTask): void {
-    this.setTasks([task]);
-  }
-
-  /**
-   * Adopts several tasks at once. The change of their app's registration is announced only once, since a listener then
-   * checks all of its tasks.
-   */
-  setTasks(tasks: readonly RegisteredTask[]): void {
-    const changed = new Set(tasks.flatMap((task) => (this.#putTask(task) ? task.key.appid : [])));
-    for (const appid of changed) this.#listener.registrationChanged(appid);
-  }
-
-  /**
-   * Adopts a task.
-   *
-   * @returns whether a known task has changed.
-   */
-  #putTask(task: RegisteredTask): boolean {
     const { key, version, functionMissing } = task;
     const held = this.#tasks.of(key);
-    if (held !== undefined && held.version > version) return false;
+    if (held !== undefined && held.version > version) return;
     if (isEnrolledAnew(held, task)) this.#listener.enrolledAnew(key.appid, key, { task: task.enrolment });
     const isAnother = held?.version !== version || held.functionMissing !== functionMissing;
     // If this version was cached already, a read that began since shows a newer state, so only another version is
@@ -260,10 +242,7 @@ export class Registry {
     else this.#known?.set(documentId('task', task.key), true);
     if (held === undefined) {
       this.#listener.taskAdded(this.#tasks.add(task, this.#apps.get(key.appid)?.appid ?? key.appid));
-      return false;
-    }
-    if (isAnother) this.#listener.taskReplaced(held);
-    return isAnother;
+    } else if (isAnother) this.#listener.taskReplaced(held);
   }
 
   removeTask(key: TokenKey): void {

@@ -43,7 +43,7 @@ export class RegistrarProcess {
       taskRemoved: ({ key }) => void this.told.push(`removed ${key.subject}`),
       appForgotten: (appid) => void this.told.push(`forgot ${appid}`),
       enrolledAnew: (appid) => void this.told.push(`forgot ${appid}`),
-      registrationChanged: (appid) => void this.told.push(`changed ${appid}`),
+      appReplaced: (appid) => void this.told.push(`changed ${appid}`),
     });
     const hurryApp = (appid: string): void => void this.hurried.push(appid);
     this.registrar = new Registrar({

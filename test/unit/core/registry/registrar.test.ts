@@ -35,11 +35,11 @@ beforeEach(() => {
   registry = new Registry(store, reader);
   registry.listen({
     taskAdded: ({ key }) => told.push(`added ${keyId(key)}`),
-    taskReplaced: () => {},
+    taskReplaced: ({ key }) => told.push(`replaced ${keyId(key)}`),
     taskRemoved: ({ key }) => told.push(`removed ${keyId(key)}`),
     appForgotten: (appid) => told.push(`forgot ${appid}`),
     enrolledAnew: (appid) => void told.push(`forgot ${appid}`),
-    registrationChanged: (appid) => told.push(`changed ${appid}`),
+    appReplaced: (appid) => told.push(`changed ${appid}`),
   });
   registrar = new Registrar({
     store: store,
@@ -158,7 +158,7 @@ describe('register', () => {
     told.length = 0;
     const count = writes();
     await register({ appid: 'wx1', tasks: [{ type: 'oauth', subject: 'o/1', params: { refresh_token: 'R2' } }] });
-    expect([writes() - count, told]).toEqual([1, ['changed wx1']]);
+    expect([writes() - count, told]).toEqual([1, ['replaced wx1/oauth/o%2F1']]);
     expect((await contents())['task/wx1/oauth/o%2F1']).toEqual({ params: { refresh_token: 'R2' } });
   });
 

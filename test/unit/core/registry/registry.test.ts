@@ -36,11 +36,11 @@ beforeEach(() => {
   registry = new Registry(store, reader);
   registry.listen({
     taskAdded: ({ key }) => told.push(`added ${keyId(key)}`),
-    taskReplaced: () => {},
+    taskReplaced: ({ key }) => told.push(`replaced ${keyId(key)}`),
     taskRemoved: ({ key }) => told.push(`removed ${keyId(key)}`),
     appForgotten: (appid) => told.push(`forgot ${appid}`),
     enrolledAnew: (appid) => void told.push(`forgot ${appid}`),
-    registrationChanged: (appid) => told.push(`changed ${appid}`),
+    appReplaced: (appid) => told.push(`changed ${appid}`),
   });
 });
 
@@ -270,7 +270,7 @@ describe('reload', () => {
     await registry.reload(TASK);
     await registry.reload(TASK);
     expect(registry.task(KEY)).toBeUndefined();
-    expect(told).toEqual(['added wx1/access_token', 'changed wx1', 'removed wx1/access_token']);
+    expect(told).toEqual(['added wx1/access_token', 'replaced wx1/access_token', 'removed wx1/access_token']);
   });
 
   test('reload of an app that is absent leaves its tasks to their own documents', async () => {
@@ -394,7 +394,7 @@ describe('a task whose params come from a function', () => {
     expect(registry.task(KEY)).toMatchObject({ params: undefined, notify: undefined, functionMissing: true });
     const params = () => ({});
     registry.setTask({ key: KEY, params, notify: undefined, functionMissing: false, version });
-    expect(told).toEqual(['added wx1/access_token', 'changed wx1']);
+    expect(told).toEqual(['added wx1/access_token', 'replaced wx1/access_token']);
     await write(TASK, { paramsFunction: true });
     await registry.reload(TASK);
     expect(registry.task(KEY)).toMatchObject({ params, notify: undefined, functionMissing: false });
