@@ -184,11 +184,17 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
   }
 
   /**
-   * Puts back cached tokens of an app that was read, or whose task was, since another process may have put back their
-   * registration.
+   * Puts back the cached tokens of an app that was read, or the token of a task, since another process may have put back
+   * their registration.
    */
-  async registrationRead(appid: string): Promise<void> {
-    if (this.#isIncomplete) await this.#parts.recordReader.loadAll(this.#displaced(appid));
+  async registrationRead(id: string): Promise<void> {
+    const { registry, records, recordReader } = this.#parts;
+    // The tasks of an app are put back before the app, and without the app no token is.
+    if (!this.#isIncomplete || isLeftOver(registry, appDocumentId(appidOf(id)))) return;
+    const key = parseKey(id);
+    const held = key === undefined ? undefined : records.cache.get(key);
+    const isDisplaced = held !== undefined && records.displaced.has(held);
+    await recordReader.loadAll(key === undefined ? this.#displaced(appidOf(id)) : isDisplaced ? [key] : []);
   }
 
   async stop(): Promise<void> {
@@ -263,9 +269,14 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
     if (this.history.generation === generation) this.#pending.delete(appid);
   }
 
-  /** Returns the keys whose records are displaced: all, or those of one app. */
+  /**
+   * Returns the keys whose records are displaced and may be put back now: all, or those of one app. Records whose app is
+   * missing have to wait for it.
+   */
   #displaced(appid?: string): TokenKey[] {
-    return [...this.#parts.records.displaced.ofUse(appid)].map(({ key }) => key);
+    const { registry, records } = this.#parts;
+    const keys = [...records.displaced.ofUse(appid)].map(({ key }) => key);
+    return keys.filter((key) => !isLeftOver(registry, appDocumentId(key.appid)));
   }
 
   /** Returns whether a token is valid that needs this app or task. */

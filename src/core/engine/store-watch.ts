@@ -1,6 +1,6 @@
 import type { Clock, ClockTimer } from '../concurrency/clock.js';
 import type { Closing } from '../model/closing.js';
-import { appidOf, parseKey, type TokenKey } from '../model/token-key.js';
+import { parseKey, type TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { GrantWriter } from '../records/grant-writer.js';
 import type { RecordReader } from '../records/record-reader.js';
@@ -17,8 +17,8 @@ export interface Recovery {
   readonly history: StoreHistory;
   /** Checks which history the store has. */
   check(): Promise<void>;
-  /** Handles an app, or a task of it, that was read again. */
-  registrationRead(appid: string): Promise<void>;
+  /** Handles an app or a task that was read again. */
+  registrationRead(id: string): Promise<void>;
 }
 
 const LOOK_EVERY_MS = 60_000;
@@ -156,7 +156,7 @@ export class StoreWatch {
     const key = parseKey(id);
     if (id.startsWith('app/') || id.startsWith('task/')) {
       if (registry.isRelevant(id)) await registry.reload(id);
-      await recovery.registrationRead(appidOf(id));
+      await recovery.registrationRead(id);
     } else if (key !== undefined && this.#concernsUs(key)) {
       await writer.idle(key);
       if (version !== undefined && version === writer.lastVersion(key)) return;

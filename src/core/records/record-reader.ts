@@ -1,5 +1,6 @@
 import type { Closing } from '../model/closing.js';
 import type { Registrations } from '../model/registrations.js';
+import type { StoredDocument } from '../model/store.js';
 import { documentId, keyId, type TokenKey } from '../model/token-key.js';
 import { batches } from '../primitives/batches.js';
 import { noop } from '../primitives/noop.js';
@@ -51,22 +52,27 @@ export class RecordReader {
     this.#parts = parts;
   }
 
-  /** Reads the records of all these keys, a hundred in one round trip. */
+  /**
+   * Reads the records of all these keys, a hundred in one round trip. Those of one round trip are put back concurrently if
+   * the store has lost them, since each takes several commands.
+   */
   async loadAll(keys: readonly TokenKey[]): Promise<void> {
-    const { store, documents, changes, closing } = this.#parts;
+    const { store, closing } = this.#parts;
     for (const batch of batches(keys)) {
       closing.assertOpen();
       const before = batch.map((key) => this.#known(key));
       const stored = await store.get(batch.map((key) => documentId('key', key)));
-      for (const [index, key] of batch.entries()) {
-        try {
-          const document = await documents.decode(key, stored[index]);
-          await this.#adoptRead(key, before[index] as Known, document);
-        } catch {
-          // An unreadable document concerns its own key only: the error is reported to the caller that reads it.
-          changes.changed(key);
-        }
-      }
+      await Promise.all(batch.map((key, index) => this.#adoptStored(key, before[index] as Known, stored[index])));
+    }
+  }
+
+  async #adoptStored(key: TokenKey, before: Known, stored: StoredDocument | undefined): Promise<void> {
+    const { documents, changes } = this.#parts;
+    try {
+      await this.#adoptRead(key, before, await documents.decode(key, stored));
+    } catch {
+      // An unreadable document concerns its own key only: the error is reported to the caller that reads it.
+      changes.changed(key);
     }
   }
 

@@ -313,9 +313,15 @@ export class Registry {
     const reading = this.#openReads.begin();
     try {
       const documents = await read(ids);
+      // Absences are judged together, so that they share the reads which that takes: a store that has lost them lacks
+      // all of them.
+      const judged = ids.map((id, index) =>
+        documents[index] === undefined ? this.#store.judgeAbsence(id) : undefined,
+      );
+      const absences = await Promise.all(judged);
       for (const [index, id] of ids.entries()) {
         const document = documents[index];
-        const absence = document === undefined ? await this.#store.judgeAbsence(id) : undefined;
+        const absence = absences[index];
         const judgement = absence === 'restored' ? 'unclear' : reading.judge(id, document?.version);
         if (judgement === 'unclear') unclear.push(id);
         else if (judgement === 'old') continue;
