@@ -89,12 +89,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
       guarded(() => given.onCall?.(report));
     },
   });
-  const storedTokens = new StoredTokens(
-    store,
-    engine.reader,
-    () => clock.now(),
-    () => engine.start(),
-  );
+  const storedTokens = new StoredTokens(store, engine.reader, () => clock.now(), engine);
   const knownTokens = new KnownTokens(storedTokens, registry, clock);
   if (contracts.includes('wechat')) knownTokens.follow(records);
   onAbort(closing.signal, () => void gateway.close().catch(() => {}));

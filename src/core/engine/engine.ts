@@ -186,6 +186,11 @@ export class Engine implements Storage, State {
     return this.#lifecycle.start();
   }
 
+  /** Returns whether everything that a start reads has been read. */
+  get isStarted(): boolean {
+    return this.#lifecycle.isStarted;
+  }
+
   /** Resolves when the store has answered, which in a large store is long before everything is read. */
   async opened(): Promise<void> {
     this.start().catch(() => {});

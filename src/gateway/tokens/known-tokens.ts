@@ -16,6 +16,8 @@ const READS_PER_SECOND = 50;
 /** The share of these reads that one peer may cause in vain, so that a flood of invented tokens does not use up all of them. */
 const MISSES_PER_SECOND_OF_PEER = 25;
 const MISS_MS = 1_000;
+/** The time for which a record that was handed out by another contract is not noted again. */
+const NOTED_MS = 60_000;
 const MAX_REMEMBERED = 10_000;
 
 /** The registrations of keys, as far as they are in memory. */
@@ -45,6 +47,9 @@ export class KnownTokens {
   readonly #misses = boundedCache<string, number>(MAX_REMEMBERED);
   readonly #lookUps = new Map<string, Promise<TokenLookUp>>();
   readonly #writes: TokenWrites;
+  /** The times, on the monotonic clock, until which records that other contracts handed out are not noted again. */
+  readonly #noted = new WeakMap<object, number>();
+  #isFollowing = false;
 
   /** @param clock - the clock of the store. */
   constructor(stored: StoredTokens, registrations: Registrations, clock: Clock) {
@@ -57,6 +62,7 @@ export class KnownTokens {
 
   /** Recognizes every token that becomes current in this process from now on, and those that are. */
   follow(records: Pick<Records, 'listen'>): void {
+    this.#isFollowing = true;
     records.listen((cached) => this.#adopt(cached));
   }
 
@@ -69,6 +75,25 @@ export class KnownTokens {
     const token = this.#withMarks(given);
     this.#index.add(hash, token);
     return this.#writes.write(hash, token);
+  }
+
+  /**
+   * Notes that a token leaves the server by a contract in which tokens are no credentials. Its answer waits for the store only
+   * if that can be expected to answer soon, because these contracts do without it.
+   *
+   * @returns what the answer has to wait for; `undefined` for a record that was noted lately, as for most.
+   */
+  noteHandedOut(
+    key: TokenKey,
+    record: Pick<CachedRecord, 'value' | 'obtainedAt' | 'expiresAt'>,
+  ): Promise<void> | undefined {
+    if (!this.#isFollowing || !CALL_TYPES.has(key.type)) return undefined;
+    if (this.#clock.monotonic() < (this.#noted.get(record) ?? 0)) return undefined;
+    const { value, obtainedAt, expiresAt } = record;
+    const written = this.handOut(value, { key, obtainedAt, expiresAt }).then(() => {
+      this.#noted.set(record, this.#clock.monotonic() + NOTED_MS);
+    });
+    return this.#stored.isReady ? written : undefined;
   }
 
   /** Returns whether a token was handed out for the present registration of its app, and not for an earlier one. */

@@ -26,6 +26,13 @@ type Entry = readonly [
   taskMark: string | null,
 ];
 
+/** The start of the manager, after which the time of the store is known. Until then tokens may seem to have expired. */
+export interface Startable {
+  readonly isStarted: boolean;
+  /** Resolves when everything that a start reads has been read. */
+  start(): Promise<unknown>;
+}
+
 interface Slot {
   readonly version: number;
   readonly entries: readonly Entry[];
@@ -36,17 +43,19 @@ export class StoredTokens {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #now: () => number;
-  readonly #start: () => Promise<unknown>;
+  readonly #startable: Startable;
 
-  /**
-   * @param now - returns the time of the store.
-   * @param start - resolves when that is known. Until then it is the time of this machine, by which tokens may seem to have expired.
-   */
-  constructor(store: SupervisedStore, reader: DocumentReader, now: () => number, start: () => Promise<unknown>) {
+  /** @param now - returns the time of the store; before the start that of this machine. */
+  constructor(store: SupervisedStore, reader: DocumentReader, now: () => number, startable: Startable) {
     this.#store = store;
     this.#reader = reader;
     this.#now = now;
-    this.#start = start;
+    this.#startable = startable;
+  }
+
+  /** Returns whether the store can be expected to answer soon. */
+  get isReady(): boolean {
+    return this.#startable.isStarted && !this.#store.failing;
   }
 
   /**
@@ -85,7 +94,7 @@ export class StoredTokens {
   }
 
   async #read(id: string): Promise<Slot> {
-    await this.#start();
+    await this.#startable.start();
     const [document] = await this.#store.get([id]);
     return this.#reader.read(document, slotIn);
   }

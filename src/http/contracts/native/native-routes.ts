@@ -84,6 +84,7 @@ async function read(context: RequestContext, services: RouteServices): Promise<H
   const key = await keyIn(context, services);
   const { appid, type, options } = key;
   const record = await services.manager.getRecord(appid, type, options);
+  await services.knownTokens.noteHandedOut(tokenKey(appid, type, options.subject), record);
   const etag = etagOf(record);
   if (isAmong(etag, context.request.ifNoneMatch))
     return { ...DONE, status: 304, headers: { ...DONE.headers, ETag: etag } };
@@ -97,6 +98,7 @@ async function refresh(context: RequestContext, services: RouteServices): Promis
   if (order === undefined) throw badRequest(`the body must be exactly ${AN_ORDER}`);
   await services.manager.refresh(appid, type, { ...options, ...order });
   const record = await services.manager.getRecord(appid, type, options);
+  await services.knownTokens.noteHandedOut(tokenKey(appid, type, options.subject), record);
   return answerWith(key, record, services);
 }
 

@@ -1,4 +1,5 @@
 import { tokenKey } from '../../../core/model/token-key.js';
+import type { CachedRecord } from '../../../core/records/cached-record.js';
 import { type Failure, olderStatusOf, retryAfterOf } from '../../messages/error-status.js';
 import { type HttpAnswer, jsonAnswer, jsonTextAnswer } from '../../messages/http-message.js';
 import { refreshOrderIn } from '../../routing/refresh-order.js';
@@ -48,10 +49,8 @@ async function register(context: RequestContext, { manager, typeNumbers }: Route
  * Answers from memory without a promise if possible, as for most requests. A cached token without a task is not part of
  * this contract.
  */
-function hit(
-  context: RequestContext,
-  { records, registry, coldLookups, closing, typeNumbers }: RouteServices,
-): HttpAnswer | undefined {
+function hit(context: RequestContext, services: RouteServices): HttpAnswer | Promise<HttpAnswer> | undefined {
+  const { records, registry, coldLookups, closing, typeNumbers } = services;
   if (context.request.method !== 'GET' || context.request.search !== '') return undefined;
   const appid = context.param('appid');
   const named = context.param('type');
@@ -59,15 +58,19 @@ function hit(
   const held = records.hit(appid, type, undefined);
   if (held === undefined) {
     const confirming = closing.hasBegun ? undefined : coldLookups.confirming(appid, type);
-    return confirming === undefined ? undefined : success(confirming.value);
+    return confirming === undefined ? undefined : handOut(confirming, services);
   }
-  return registry.task(held.key) === undefined ? undefined : success(held.value);
+  return registry.task(held.key) === undefined ? undefined : handOut(held, services);
 }
 
-async function readOrRefresh(
-  context: RequestContext,
-  { manager, coldLookups, typeNumbers }: RouteServices,
-): Promise<HttpAnswer> {
+/** Answers with a token, which callers of the contract `wechat` may then present. */
+function handOut(held: CachedRecord, { knownTokens }: RouteServices): HttpAnswer | Promise<HttpAnswer> {
+  const noted = knownTokens.noteHandedOut(held.key, held);
+  return noted === undefined ? success(held.value) : noted.then(() => success(held.value));
+}
+
+async function readOrRefresh(context: RequestContext, services: RouteServices): Promise<HttpAnswer> {
+  const { manager, records, coldLookups, typeNumbers } = services;
   const appid = context.param('appid');
   const named = context.param('type');
   const type = typeNumbers.name(named) ?? named;
@@ -78,9 +81,12 @@ async function readOrRefresh(
   const isKnown = manager.hasTask(appid, type, options) || (await coldLookups.hasTask(tokenKey(appid, type, subject)));
   if (!isKnown) return noSuchTask();
   const order = context.request.method === 'POST' ? refreshOrderIn(await context.text()) : undefined;
-  if (order === undefined) return success(await manager.get(appid, type, options));
-  context.require('refresh', appid);
-  return success(await manager.refresh(appid, type, { ...options, ...order }));
+  if (order !== undefined) context.require('refresh', appid);
+  const value = await (order === undefined
+    ? manager.get(appid, type, options)
+    : manager.refresh(appid, type, { ...options, ...order }));
+  const held = records.cache.find(appid, type, subject);
+  return held?.value === value ? handOut(held, services) : success(value);
 }
 
 function namesNoTask(): HttpAnswer {

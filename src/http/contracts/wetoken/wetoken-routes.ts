@@ -95,10 +95,12 @@ async function answerWith(
   appid: string,
   { type, field }: Kind,
   minValidityMs: number,
-  { manager, records, clock }: RouteServices,
+  { manager, records, clock, knownTokens }: RouteServices,
 ): Promise<HttpAnswer> {
   const record = await manager.getRecord(appid, type, { minValidityMs });
-  const expiresAt = records.presentEndOf(tokenKey(appid, type, undefined), record);
+  const key = tokenKey(appid, type, undefined);
+  await knownTokens.noteHandedOut(key, record);
+  const expiresAt = records.presentEndOf(key, record);
   return jsonAnswer(200, {
     errcode: 0,
     errmsg: 'success',

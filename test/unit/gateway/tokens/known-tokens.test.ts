@@ -19,6 +19,7 @@ const PEER = '203.0.113.1';
 class Scene {
   readonly clock = new FakeClock();
   fails = false;
+  readonly startable = { isStarted: true, start: async () => {} };
   marks: EnrolmentMarks = {};
   readonly #store = new FaultyStore(new MemoryStore({ clock: this.clock }));
 
@@ -30,12 +31,8 @@ class Scene {
 
   process(): KnownTokens {
     const store = new SupervisedStore(this.#store, this.clock, { unavailable: () => {}, available: () => {} });
-    const stored = new StoredTokens(
-      store,
-      new DocumentReader(store, () => {}),
-      () => this.clock.now(),
-      async () => {},
-    );
+    const reader = new DocumentReader(store, () => {});
+    const stored = new StoredTokens(store, reader, () => this.clock.now(), this.startable);
     return new KnownTokens(stored, { enrolment: () => ({ ...this.marks, hadTask: true }) }, this.clock);
   }
 
@@ -189,6 +186,42 @@ test('while the store fails, unknown tokens are unsure, and those that were hand
   expect(await known.find('T1', PEER)).toEqual(scene.token());
   expect(await known.find('X', PEER)).toBe('unsure');
 });
+
+test('a record that another contract returns is written once in a minute, and only where callers may present tokens', async () => {
+  const scene = new Scene();
+  const record = { value: 'T1', ...scene.token() };
+  expect(scene.process().noteHandedOut(KEY, record)).toBeUndefined();
+  const followed = scene.process();
+  followed.follow({ listen: () => {} });
+  expect(followed.noteHandedOut({ appid: 'wx1', type: 'jsapi_ticket' }, record)).toBeUndefined();
+  expect(scene.count('set')).toBe(0);
+  await followed.noteHandedOut(KEY, record);
+  expect(followed.noteHandedOut(KEY, record)).toBeUndefined();
+  expect([scene.count('get'), scene.count('set')]).toEqual([1, 1]);
+  expect(await scene.process().find('T1', PEER)).toMatchObject({ key: KEY });
+  await scene.clock.advance(60_000);
+  await followed.noteHandedOut(KEY, record);
+  expect(scene.count('set')).toBe(1);
+});
+
+test.each(['has not been read', 'fails'])(
+  'the answer of another contract does not wait for a store that %s, which gets the token afterwards',
+  async (why) => {
+    const scene = new Scene();
+    const known = scene.process();
+    known.follow({ listen: () => {} });
+    if (why === 'fails') {
+      scene.fails = true;
+      await known.handOut('T0', scene.token());
+    } else scene.startable.isStarted = false;
+    expect(known.noteHandedOut(KEY, { value: 'T1', ...scene.token() })).toBeUndefined();
+    await scene.clock.advance(1_000);
+    scene.fails = false;
+    await known.find('T1', PEER);
+    await scene.clock.advance(0);
+    expect(await scene.process().find('T1', PEER)).toMatchObject({ key: KEY });
+  },
+);
 
 test('a token whose write failed is written when it is handed out again', async () => {
   const scene = new Scene();

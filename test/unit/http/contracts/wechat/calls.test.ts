@@ -175,6 +175,31 @@ test('a token that was handed out by another contract opens calls', async () => 
 });
 
 test.each([
+  ['native', `/tokens/${APPID}/access_token`, 'value'],
+  ['scheduler', `/task/${APPID}/access_token`, 'result'],
+  ['wetoken', `/${APPID}/wechat/token/get`, 'access_token'],
+] as const)('a token that %s has returned opens calls at every process of a fleet', async (contract, path, field) => {
+  await using world = await SdkWorld.start({
+    store: (store) => new ClaimingStore(store),
+    handler: { contracts: ['wechat', contract], trust: ['127.0.0.1'] },
+  });
+  await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+  const other = await world.another();
+  await other.tokens.start();
+  const ask = async (): Promise<string> => String((await world.server.ask(path))[field]);
+  const first = await ask();
+  expect(await other.ask(`${BUSINESS}?access_token=${first}`)).toEqual(IPS);
+  await world.clock.advance(7_195_000);
+  const second = await ask();
+  expect(second).not.toBe(first);
+  for (const server of [other, await world.another()]) {
+    for (const token of [first, second]) {
+      expect(await server.ask(`${BUSINESS}?access_token=${token}`)).toEqual(IPS);
+    }
+  }
+});
+
+test.each([
   ['was set back', undefined],
   ['has failed', 'value/'],
 ])('another process knows a token that this one has handed out when the store %s', async (_what, failing) => {
