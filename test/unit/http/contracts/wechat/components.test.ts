@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { FaultyStore } from '../../../../support/stores/shared-store.js';
 import { COMPONENT, SdkWorld, SECRET } from '../../../../support/worlds/sdk-world.js';
 import { APPID } from '../../../../support/worlds/world.js';
 
@@ -78,6 +79,26 @@ test('the grant of an authorizer that is not registered passes, and is stored', 
   expect(await world.tokens.get(COMPONENT, 'authorizer_access_token', { subject: MERCHANT })).toBe(
     first['authorizer_access_token'],
   );
+});
+
+test('while the store fails, the token of a known authorizer is answered, whatever refresh token the caller has', async () => {
+  let fails = false;
+  await using world = await SdkWorld.start({
+    store: (store) => {
+      const faulty = new FaultyStore(store);
+      faulty.before = () => {
+        if (fails) throw new Error('away');
+      };
+      return faulty;
+    },
+  });
+  await world.registerComponent();
+  await world.registerAuthorizer(MERCHANT);
+  const token = await world.tokens.get(COMPONENT, 'authorizer_access_token', { subject: MERCHANT });
+  const path = `${AUTHORIZER_TOKEN}?component_access_token=${await componentToken(world)}`;
+  fails = true;
+  const body = { component_appid: COMPONENT, authorizer_appid: MERCHANT, authorizer_refresh_token: 'other' };
+  expect(await world.server.ask(path, body)).toMatchObject({ authorizer_access_token: token });
 });
 
 test('a refusal of WeChat for an authorizer passes, and nothing is stored', async () => {
