@@ -1,13 +1,16 @@
 import { isTokenError } from '../model/errors.js';
+import { chooseInput } from '../model/rotation.js';
 import { appDocumentId, documentId, registrationIds, type TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { Registry } from '../registry/registry.js';
 import type { KeyDocuments } from '../store/key-documents.js';
+import type { StoreClock } from '../store/store-clock.js';
 import type { Lifecycle } from './lifecycle.js';
 
 export interface ColdLookupsParts {
+  readonly clock: StoreClock;
   readonly registry: Registry;
   readonly records: Records;
   readonly recordReader: RecordReader;
@@ -53,6 +56,26 @@ export class ColdLookups {
     const { records, documents } = this.#parts;
     if ((await this.hasTask(key)) || records.cache.get(key) !== undefined) return true;
     return (await documents.read(key)).version > 0;
+  }
+
+  /**
+   * Returns whether only a refresh token that a caller has offered can refresh the key: what is stored was refused or has
+   * expired, or nothing is. It returns `false` if the store fails, since what is cached can be served then.
+   */
+  async needs(key: TokenKey, offered: string): Promise<boolean> {
+    const { clock, registry, records, documents } = this.#parts;
+    if (records.cache.get(key)?.rotation?.token === offered) return false;
+    try {
+      const { rotation, grant } = await documents.read(key);
+      const isUntried = rotation?.token === undefined && rotation?.refused === undefined;
+      const isServable = (grant?.expiresAt ?? 0) > clock.now();
+      if (isUntried) return registry.task(key)?.params === undefined && !isServable;
+      const choice = chooseInput(rotation, offered, 'stored', clock.now());
+      return choice.kind === 'send' && !choice.stored;
+    } catch (error) {
+      if (isUnavailable(error)) return false;
+      throw error;
+    }
   }
 
   /**

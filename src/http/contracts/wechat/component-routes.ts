@@ -48,7 +48,10 @@ async function componentToken(context: RequestContext, parts: ComponentParts): P
   return jsonAnswer(200, { component_access_token: served.record.value, expires_in: served.expiresIn });
 }
 
-/** Answers with the token of a known authorizer. Another one passes, and its grant is stored. */
+/**
+ * Answers with the token of a known authorizer. For another one, and for one that only the refresh token of the caller can
+ * refresh, WeChat is asked, and the grant is stored.
+ */
 async function authorizerToken(context: RequestContext, parts: ComponentParts): Promise<HttpAnswer> {
   const { services, known, credentials, grants } = parts;
   assertForwardable(context);
@@ -67,7 +70,10 @@ async function authorizerToken(context: RequestContext, parts: ComponentParts): 
     );
   }
   const key = { appid, type: AUTHORIZER_TYPE, subject: authorizer };
-  if (!(await services.coldLookups.knows(key))) {
+  const refreshToken = textIn(body, REFRESH_TOKEN);
+  const { coldLookups, records } = services;
+  const isKnown = await coldLookups.knows(key);
+  if (!isKnown || (refreshToken !== undefined && (await coldLookups.needs(key, refreshToken)))) {
     // The body is written anew: of two members of one name, WeChat might read the other one than this server.
     const sent = {
       component_appid: appid,
@@ -85,11 +91,11 @@ async function authorizerToken(context: RequestContext, parts: ComponentParts): 
   }
   const { record, expiresIn } = await handedOutToken(services, known, key);
   // The stored answer of WeChat has the refresh token too, but could not be read while the store fails.
-  const held = services.records.cache.get(key)?.rotation?.token;
+  const held = records.cache.get(key)?.rotation?.token;
   return jsonAnswer(200, {
     authorizer_access_token: record.value,
     expires_in: expiresIn,
-    authorizer_refresh_token: held ?? body[REFRESH_TOKEN],
+    authorizer_refresh_token: held ?? refreshToken,
   });
 }
 

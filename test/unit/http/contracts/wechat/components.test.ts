@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { FaultyStore } from '../../../../support/stores/shared-store.js';
-import { COMPONENT, SdkWorld, SECRET } from '../../../../support/worlds/sdk-world.js';
+import { COMPONENT, type SdkAnswer, SdkWorld, SECRET } from '../../../../support/worlds/sdk-world.js';
 import { APPID } from '../../../../support/worlds/world.js';
 
 const MERCHANT = 'wxmerchant000000001';
@@ -79,6 +79,52 @@ test('the grant of an authorizer that is not registered passes, and is stored', 
   expect(await world.tokens.get(COMPONENT, 'authorizer_access_token', { subject: MERCHANT })).toBe(
     first['authorizer_access_token'],
   );
+});
+
+test('an authorizer that has authorized anew elsewhere is served by the refresh token that the caller presents', async () => {
+  await using world = await SdkWorld.start();
+  await world.registerComponent();
+  await world.registerAuthorizer(MERCHANT);
+  const path = `${AUTHORIZER_TOKEN}?component_access_token=${await componentToken(world)}`;
+  const body = { component_appid: COMPONENT, authorizer_appid: MERCHANT };
+  const call = ({ authorizer_access_token: token }: SdkAnswer) =>
+    world.server.ask(`/cgi-bin/getcallbackip?access_token=${token}`);
+  const before = await world.server.ask(path, { ...body, authorizer_refresh_token: 'x' });
+  await world.clock.advance(60_000);
+  const anew = { ...body, authorizer_refresh_token: world.wechat.authorizeMerchant(COMPONENT, MERCHANT) };
+  expect(await call(before)).toMatchObject({ errcode: 40001 });
+  const after = await world.server.ask(path, anew);
+  expect(await call(after)).toHaveProperty('ip_list');
+  expect(await world.server.ask(path, anew)).toMatchObject({
+    authorizer_access_token: after['authorizer_access_token'],
+    authorizer_refresh_token: anew.authorizer_refresh_token,
+  });
+  const other = await world.another();
+  const options = { subject: MERCHANT };
+  expect(await other.tokens.get(COMPONENT, 'authorizer_access_token', options)).toBe(after['authorizer_access_token']);
+  await world.clock.advance(7_100_000);
+  const refreshed = await world.server.ask(path, anew);
+  expect(refreshed['authorizer_access_token']).not.toBe(after['authorizer_access_token']);
+  expect(await call(refreshed)).toHaveProperty('ip_list');
+});
+
+test('an authorizer whose task has no refresh token is served by that of the caller', async () => {
+  await using world = await SdkWorld.start();
+  await world.registerComponent();
+  const task = { type: 'authorizer_access_token', subject: MERCHANT } as const;
+  await world.tokens.register({ appid: COMPONENT, tasks: [task] });
+  const path = `${AUTHORIZER_TOKEN}?component_access_token=${await componentToken(world)}`;
+  const body = { component_appid: COMPONENT, authorizer_appid: MERCHANT };
+  const refreshToken = world.wechat.authorizeMerchant(COMPONENT, MERCHANT);
+  const first = await world.server.ask(path, { ...body, authorizer_refresh_token: refreshToken });
+  expect(first).toHaveProperty('authorizer_access_token');
+  const calls = world.wechat.countCalls(AUTHORIZER_TOKEN);
+  for (const authorizer_refresh_token of [refreshToken, 'outdated']) {
+    expect(await world.server.ask(path, { ...body, authorizer_refresh_token })).toMatchObject({
+      authorizer_access_token: first['authorizer_access_token'],
+    });
+  }
+  expect(world.wechat.countCalls(AUTHORIZER_TOKEN)).toBe(calls);
 });
 
 test('while the store fails, the token of a known authorizer is answered, whatever refresh token the caller has', async () => {
