@@ -54,7 +54,7 @@ export class ColdLookups {
    */
   async knows(key: TokenKey): Promise<boolean> {
     const { records, documents } = this.#parts;
-    if ((await this.hasTask(key)) || records.cache.get(key) !== undefined) return true;
+    if (records.cache.get(key) !== undefined || (await this.hasTask(key))) return true;
     return (await documents.read(key)).version > 0;
   }
 

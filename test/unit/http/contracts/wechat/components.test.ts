@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ClaimingStore } from '../../../../support/stores/claiming-store.js';
 import { FaultyStore } from '../../../../support/stores/shared-store.js';
 import { COMPONENT, type SdkAnswer, SdkWorld, SECRET } from '../../../../support/worlds/sdk-world.js';
 import { APPID } from '../../../../support/worlds/world.js';
@@ -127,11 +128,11 @@ test('an authorizer whose task has no refresh token is served by that of the cal
   expect(world.wechat.countCalls(AUTHORIZER_TOKEN)).toBe(calls);
 });
 
-test('while the store fails, the token of a known authorizer is answered, whatever refresh token the caller has', async () => {
+test('while the store of a fleet fails, the tokens of known authorizers are answered, with and without a task', async () => {
   let fails = false;
   await using world = await SdkWorld.start({
     store: (store) => {
-      const faulty = new FaultyStore(store);
+      const faulty = new FaultyStore(new ClaimingStore(store));
       faulty.before = () => {
         if (fails) throw new Error('away');
       };
@@ -140,11 +141,16 @@ test('while the store fails, the token of a known authorizer is answered, whatev
   });
   await world.registerComponent();
   await world.registerAuthorizer(MERCHANT);
-  const token = await world.tokens.get(COMPONENT, 'authorizer_access_token', { subject: MERCHANT });
   const path = `${AUTHORIZER_TOKEN}?component_access_token=${await componentToken(world)}`;
+  const withoutTask = 'wxmerchant000000002';
+  const refreshToken = world.wechat.authorizeMerchant(COMPONENT, withoutTask);
+  const ask = (authorizer_appid: string, authorizer_refresh_token: string) =>
+    world.server.ask(path, { component_appid: COMPONENT, authorizer_appid, authorizer_refresh_token });
+  const asked = () => Promise.all([ask(MERCHANT, 'other'), ask(withoutTask, refreshToken)]);
+  const before = await asked();
+  expect(before).toMatchObject([{ expires_in: 7_198 }, { expires_in: 7_200 }]);
   fails = true;
-  const body = { component_appid: COMPONENT, authorizer_appid: MERCHANT, authorizer_refresh_token: 'other' };
-  expect(await world.server.ask(path, body)).toMatchObject({ authorizer_access_token: token });
+  expect(await asked()).toMatchObject(before.map(({ authorizer_access_token }) => ({ authorizer_access_token })));
 });
 
 test('a refusal of WeChat for an authorizer passes, and nothing is stored', async () => {
