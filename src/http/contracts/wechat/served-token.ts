@@ -4,7 +4,7 @@ import { secondsLeft } from '../../../core/primitives/lifetime-left.js';
 import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
 import type { RouteServices } from '../../routing/route-services.js';
 
-type Services = Pick<RouteServices, 'manager' | 'clock' | 'registry'>;
+type Services = Pick<RouteServices, 'manager' | 'clock' | 'records' | 'registry'>;
 
 /** A token as an answer of WeChat states it. */
 export interface ServedToken {
@@ -27,16 +27,20 @@ const EARLIER_MS = 2_000;
  *
  * WeChat repeats a stable token until its last five minutes, so that no more can be had in that mode.
  */
-export async function servedToken({ manager, clock, registry }: Services, key: TokenKey): Promise<ServedToken> {
+export async function servedToken(
+  { manager, clock, records, registry }: Services,
+  key: TokenKey,
+): Promise<ServedToken> {
   const { appid, type, subject } = key;
   const options = subject === undefined ? {} : { subject };
   const current = await manager.getRecord(appid, type, options);
   const lifeMs = current.expiresAt - current.obtainedAt;
   const isStable = type === 'access_token' && registry.app(appid)?.accessToken !== 'plain';
   const minValidityMs = Math.floor(isStable ? Math.min(STABLE_MS, lifeMs / 24) : Math.min(PLAIN_MS, lifeMs / 4));
-  const isLong = current.expiresAt - clock.now() > minValidityMs;
+  const isLong = records.presentEndOf(key, current) - clock.now() > minValidityMs;
   const record = isLong ? current : await manager.getRecord(appid, type, { ...options, minValidityMs });
-  return { record, expiresIn: Math.max(1, secondsLeft(record.expiresAt - EARLIER_MS, clock.now())) };
+  const end = records.presentEndOf(key, record);
+  return { record, expiresIn: Math.max(1, secondsLeft(end - EARLIER_MS, clock.now())) };
 }
 
 /** Returns a token that callers may present afterwards, to every process of the fleet. */

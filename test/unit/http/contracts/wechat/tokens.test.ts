@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { FakeClock } from '../../../../../src/testing/index.js';
 import { SdkWorld, SECRET, tokenPath } from '../../../../support/worlds/sdk-world.js';
 import { APPID } from '../../../../support/worlds/world.js';
 
@@ -97,6 +98,18 @@ test.each([
   const after = await world.server.ask(tokenPath());
   expect(after['access_token']).not.toBe(first);
   expect(after['expires_in']).toBeGreaterThan(leastLeft - 2);
+});
+
+test('expires_in of tokens and tickets is the life that is left, although the clock was set back', async () => {
+  const clock = new FakeClock();
+  await using world = await SdkWorld.start({ wechat: { clock } });
+  const token = await world.server.askToken();
+  const ticketPath = `/cgi-bin/ticket/getticket?access_token=${token}&type=jsapi`;
+  await world.server.ask(ticketPath);
+  await Promise.all([clock.advance(3_000_000), world.clock.advance(3_000_000)]);
+  world.clock.jump(-1_000_000);
+  expect(await world.server.ask(tokenPath())).toMatchObject({ access_token: token, expires_in: 4_198 });
+  expect(await world.server.ask(ticketPath)).toMatchObject({ expires_in: 4_198 });
 });
 
 test('a token that cannot be replaced is handed out until its end, with at least a second', async () => {
