@@ -57,7 +57,9 @@ export class SecretLookUps {
 
   async #lookFor(appid: string, ofSecret: string, look: () => Promise<SecretFound>): Promise<boolean> {
     const { isKnown, opens } = await look();
-    if (!opens) this.#remember(isKnown ? ofSecret : appid);
+    // After a restart the secret of each app is looked up once. Only wrong ones can be looked up without end.
+    if (opens) this.#reads.refund();
+    else this.#remember(isKnown ? ofSecret : appid);
     return opens;
   }
 

@@ -14,7 +14,7 @@ function looking(found = { isKnown: false, opens: false }) {
   return { clock, lookUps, looked, opens };
 }
 
-test('at most 20 look-ups are made in a second', async () => {
+test('at most 20 look-ups are made in vain in a second', async () => {
   const { clock, looked, opens } = looking();
   for (let index = 0; index < 20; index++) expect(await opens(`wx${index}`)).toBe(false);
   expect(await opens('wx-more')).toMatchObject({ status: 429, reason: 'throttled', retryAfterSeconds: 1 });
@@ -23,6 +23,12 @@ test('at most 20 look-ups are made in a second', async () => {
   await clock.advance(1);
   expect(await opens('wx-more')).toBe(false);
   expect(looked).toHaveLength(21);
+});
+
+test('the right secrets of any number of apps are looked up, as after a restart', async () => {
+  const { looked, opens } = looking({ isKnown: true, opens: true });
+  for (let index = 0; index < 100; index++) expect(await opens(`wx${index}`)).toBe(true);
+  expect(looked).toHaveLength(100);
 });
 
 test.each([
