@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../../core/concurrency/clock.js';
 import { peerNetwork } from '../../../http/access/peer-network.js';
 import { GUARDING_HEADERS } from '../../../http/messages/http-message.js';
 import type { IdleConnections } from '../processes/messages.js';
+import { OpenAnswers } from './open-answers.js';
 import { ReadTurns } from './read-turns.js';
 import { RequestBurst } from './request-burst.js';
 
@@ -65,24 +66,16 @@ export class HttpFront {
   readonly #rules: Required<ConnectionRules>;
   /** The number of connections of each peer. */
   readonly #ofPeer = new Map<string, number>();
-  readonly #answers = new Set<ServerResponse>();
-  #isDraining = false;
+  readonly #answers = new OpenAnswers();
   #emptied: (() => void) | undefined;
 
   constructor(listener: RequestListener, rules: ConnectionRules = {}) {
     this.#listener = listener;
     this.#rules = { ...DEFAULT_RULES, ...rules };
-    const answers = this.#answers;
-    // One shared listener serves all answers, since `once` with a closure would allocate three more objects for each request.
-    function forget(this: ServerResponse): void {
-      answers.delete(this);
-    }
     this.#server = createServer(LIMITS, (request, response) => {
       if (this.#burst.isTooLong() && this.#cutsOff(request.socket)) return;
-      answers.add(response);
-      response.on('close', forget);
+      this.#answers.follow(response);
       response.on('timeout', cutIfUnread);
-      if (this.#isDraining) response.setHeader('Connection', 'close');
       this.#answer(request, response);
     });
     // By default Node drops the headers after the 2,000th, which could be the one that reveals a proxy or a browser. The
@@ -97,6 +90,11 @@ export class HttpFront {
   /** Returns the number of open connections. */
   get connections(): number {
     return this.#sockets.size;
+  }
+
+  /** Returns the number of answers that are next on their connections, and not sent yet. */
+  get answers(): number {
+    return this.#answers.size;
   }
 
   accept(socket: Socket): void {
@@ -192,8 +190,7 @@ export class HttpFront {
    * @returns a promise that resolves when no connection is left.
    */
   drain(idle: IdleConnections): Promise<void> {
-    this.#isDraining = true;
-    for (const answer of this.#answers) if (!answer.headersSent) answer.setHeader('Connection', 'close');
+    this.#answers.endConnections();
     if (idle === 'close') this.#rules.clock.setTimer(() => this.#closeIdle(), REQUEST_ON_ITS_WAY_MS);
     return new Promise((resolve) => {
       this.#emptied = resolve;

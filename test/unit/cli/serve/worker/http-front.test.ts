@@ -84,6 +84,55 @@ describe('a connection', () => {
   });
 });
 
+describe('requests that are sent without waiting for the answers before', () => {
+  const QUEUED = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10);
+
+  /** Sends requests behind one that the test answers when it likes. */
+  async function queued(): Promise<Socket> {
+    const socket = open();
+    const held = nextRequest();
+    socket.write(`GET /held HTTP/1.1\r\nHost: x\r\n\r\n${QUEUED}`);
+    await held;
+    return socket;
+  }
+
+  it('the answers behind one that is not given yet are forgotten when the connection is closed', async () => {
+    const socket = await queued();
+    socket.resetAndDestroy();
+    await vi.waitFor(() => expect(front.connections).toBe(0));
+    expect(front.answers).toBe(0);
+  });
+
+  it('the answers behind one that is given late are sent after it', async () => {
+    const socket = await queued();
+    expect(front.answers).toBe(1);
+    waiting[0]?.response.end('late');
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    expect((await text(socket)).match(/late|at once/g)).toEqual([
+      'late',
+      ...Array.from({ length: 11 }, () => 'at once'),
+    ]);
+    expect(front.answers).toBe(0);
+  });
+
+  it('an answer that is still behind another when a drain begins announces the end of the connection', async () => {
+    const socket = open();
+    for (let asked = 0; asked < 2; asked += 1) {
+      const held = nextRequest();
+      socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+      await held;
+    }
+    const [first, second] = waiting;
+    first?.response.writeHead(200, { 'Content-Length': 5 });
+    const drained = front.drain('wait');
+    first?.response.end('first');
+    await once(socket, 'data');
+    second?.response.end('second');
+    expect(await text(socket)).toMatch(/Connection: close.*second$/s);
+    await drained;
+  });
+});
+
 describe('a client that does not read its response', () => {
   const LARGE = Buffer.alloc(16_777_216);
 
