@@ -16,6 +16,7 @@ import {
   MAX_BODY_BYTES,
 } from '../messages/http-message.js';
 import { decodedBody } from './body-text.js';
+import { onConnectionEnd } from './connection-end.js';
 import { isPlaceholder, textOfParsed } from './parsed-body.js';
 
 /** The limit of bytes that are written as text, which Node hands to the system together with the headers. */
@@ -57,9 +58,15 @@ export class NodeHttpRequest implements HttpRequest {
 
   whenGone(listener: () => void): () => void {
     const response = this.#response;
+    // Node does not tell an answer behind others on its connection that the connection was closed.
+    const isBehindOthers = response.socket === null;
+    const endListening = isBehindOthers ? onConnectionEnd(this.#request.socket, listener) : undefined;
     if (response.destroyed) listener();
     response.once('close', listener);
-    return () => response.off('close', listener);
+    return () => {
+      endListening?.();
+      response.off('close', listener);
+    };
   }
 
   get authorization(): string | undefined {

@@ -149,6 +149,22 @@ describe('answers', () => {
     await expect(answer.text()).rejects.toThrow();
     await ended;
   });
+
+  test('a caller that goes away ends all the calls that it has sent at once', async () => {
+    await using world = await GatewayWorld.start();
+    const open = new Set<object>();
+    world.wechat.onRequest = (request, response) => {
+      open.add(request);
+      request.socket.once('close', () => open.delete(request));
+      if (request.url?.startsWith('/cgi-bin/media/get')) response.write('x'.repeat(1_000));
+    };
+    const caller = world.connect().on('error', () => {});
+    const head = `HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer ${world.key}\r\n\r\n`;
+    for (const path of ['user/get', 'media/get']) caller.write(`GET /proxy/${APPID}/cgi-bin/${path} ${head}`.repeat(8));
+    await expect.poll(() => open.size).toBe(16);
+    caller.resetAndDestroy();
+    await expect.poll(() => open.size).toBe(0);
+  });
 });
 
 describe('reports of calls', () => {
