@@ -163,13 +163,13 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
       const received = url === undefined ? undefined : new NodeHttpRequest(request, response, url, clock);
       const found = received === undefined ? undefined : match(received);
       if (received === undefined || found === undefined) {
-        if (next === undefined) sendNodeAnswer(request, response, NOT_FOUND);
+        if (next === undefined) sendNodeAnswer(request, response, NOT_FOUND, clock);
         else next();
         return;
       }
       const answered = answer(received, found);
-      if (isPromise(answered)) sendNodeAnswerLater(request, response, answered);
-      else sendNodeAnswer(request, response, answered);
+      if (isPromise(answered)) sendNodeAnswerLater(request, response, answered, clock);
+      else sendNodeAnswer(request, response, answered, clock);
     },
     async fetch(request, connection = {}) {
       const { pathname, search } = new URL(request.url);

@@ -90,6 +90,13 @@ test('calls pass nginx as the operations page sets it up: streamed, with their p
   const odd = await fetch(`${origin}/cgi-bin//user/get?access_token=${token}`);
   expect(await odd.json()).toMatchObject({ errcode: 40066 });
 
+  // An upload that is refused before it is complete is answered, and not taken for a broken connection by nginx.
+  for (let sent = 0; sent < 5; sent += 1) {
+    const body = new Uint8Array(8_000_000);
+    const refused = await fetch(`${origin}/cgi-bin/media/upload?access_token=other`, { method: 'POST', body });
+    expect(await refused.json()).toMatchObject({ errcode: 40001 });
+  }
+
   // The first bytes of an upload arrive before it is complete, and those of a download as well.
   const arrived = new Promise<string>((resolve) => {
     wechat.onRequest = (request, response) => {

@@ -18,9 +18,12 @@ import {
 import { decodedBody } from './body-text.js';
 import { onConnectionEnd } from './connection-end.js';
 import { isPlaceholder, textOfParsed } from './parsed-body.js';
+import { endAfterRest } from './rest-of-body.js';
 
 /** The limit of bytes that are written as text, which Node hands to the system together with the headers. */
 const MAX_TEXT_BYTES = 65_536;
+/** The HTTP status of an answer to a body that did not arrive in time. */
+const TOO_SLOW = 408;
 
 /** A request of `node:http`. A framework may have read its body and left it on the request. */
 export interface NodeRequest extends IncomingMessage {
@@ -139,7 +142,7 @@ export class NodeHttpRequest implements HttpRequest {
   }
 }
 
-export function sendNodeAnswer(request: NodeRequest, response: ServerResponse, answer: HttpAnswer): void {
+export function sendNodeAnswer(request: NodeRequest, response: ServerResponse, answer: HttpAnswer, clock: Clock): void {
   const { status, body } = answer;
   if (response.headersSent || response.destroyed) {
     if (isStream(body)) body.cancel();
@@ -155,10 +158,18 @@ export function sendNodeAnswer(request: NodeRequest, response: ServerResponse, a
   const headers: Record<string, string | number> = hasNoLength
     ? { ...guarded }
     : { ...guarded, 'Content-Length': Buffer.byteLength(body) };
-  if (isUnread && !isHttp2(request)) headers['Connection'] = 'close';
+  const isLast = isUnread && !isHttp2(request);
+  if (isLast) headers['Connection'] = 'close';
   response.writeHead(status, headers);
-  if (isStream(body)) pipe(body, response);
-  else if (typeof body === 'string') endInOnePiece(response, body, 'utf8');
+  // A caller whose body did not arrive in time is not waited for any longer.
+  const end = isLast && status !== TOO_SLOW ? () => endAfterRest(request, response, clock) : undefined;
+  if (isStream(body)) pipe(body, response, end ?? (() => response.end()));
+  else if (end !== undefined) {
+    // The caller gets the whole answer before its end.
+    response.flushHeaders();
+    response.write(body);
+    end();
+  } else if (typeof body === 'string') endInOnePiece(response, body, 'utf8');
   else if (body.length > MAX_TEXT_BYTES) response.end(body);
   else endInOnePiece(response, body.toString('latin1'), 'latin1');
 }
@@ -175,12 +186,12 @@ function endInOnePiece(response: ServerResponse, body: string, encoding: 'utf8' 
 }
 
 /** Passes a streamed answer on as fast as the caller takes it. */
-function pipe(stream: AnswerStream, response: ServerResponse): void {
+function pipe(stream: AnswerStream, response: ServerResponse, end: () => void): void {
   response.on('drain', () => stream.resume());
   response.once('close', () => stream.cancel());
   stream.pipeTo({
     write: (chunk) => response.write(chunk),
-    end: () => response.end(),
+    end,
     // Closing the connection is the only way to show that the answer is not whole.
     fail: () => response.destroy(),
   });
@@ -190,9 +201,10 @@ export function sendNodeAnswerLater(
   request: IncomingMessage,
   response: ServerResponse,
   answered: Promise<HttpAnswer>,
+  clock: Clock,
 ): void {
   answered
-    .then((settled) => sendNodeAnswer(request, response, settled))
+    .then((settled) => sendNodeAnswer(request, response, settled, clock))
     .catch((error: Error) => response.destroy(error));
 }
 
@@ -220,15 +232,17 @@ function readAll(request: IncomingMessage, clock: Clock): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let bytes = 0;
     // The chunks are text if the host has set an encoding.
-    request.on('data', (piece: Buffer | string) => {
+    const take = (piece: Buffer | string): void => {
       const chunk = Buffer.from(piece);
       bytes += chunk.length;
       if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
       else {
-        request.pause();
+        timer.cancel();
+        request.off('data', take).pause();
         reject(bodyTooLarge());
       }
-    });
+    };
+    request.on('data', take);
     request.once('end', () => {
       timer.cancel();
       resolve(Buffer.concat(chunks));

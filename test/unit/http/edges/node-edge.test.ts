@@ -3,6 +3,7 @@ import { createServer, request as httpRequest, IncomingMessage, type Server, Ser
 import type { AddressInfo } from 'node:net';
 import { connect, Socket } from 'node:net';
 import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import express from 'express';
 import fastify from 'fastify';
 import Koa from 'koa';
@@ -254,6 +255,38 @@ test('a body that is too large is refused before its end, and its connection is 
   expect([response.statusCode, response.headers.connection]).toEqual([413, 'close']);
   sending.destroy();
 });
+
+test('a caller that sends the whole of a body that is refused gets the answer, and no broken connection', async () => {
+  await using world = new HttpWorld();
+  const { port } = new URL(await listen(createServer(world.handler.node)));
+  const socket = connect(Number(port), '127.0.0.1');
+  socket.write('POST /registe HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n');
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject).write(Buffer.alloc(8_000_000, 'x'), () => resolve());
+  });
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 413 .*Connection: close/s);
+  expect(world.clock.pendingTimers).toBe(0);
+});
+
+test.each([
+  [4_999, false],
+  [5_000, true],
+])(
+  'a connection on which the rest of a refused body does not arrive is closed after 5 s: after %i ms it is %s',
+  async (ms, isClosed) => {
+    await using world = new HttpWorld();
+    const { port } = new URL(await listen(createServer(world.handler.node)));
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write('POST /registe HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n');
+    socket.write('x'.repeat(70_000));
+    expect(String((await once(socket, 'data'))[0])).toContain('413');
+    const closed = once(socket, 'close');
+    await world.clock.advance(ms);
+    expect(world.clock.pendingTimers).toBe(isClosed ? 0 : 1);
+    if (!isClosed) socket.destroy();
+    await closed;
+  },
+);
 
 test('a connection that is closed in the middle of a body does not affect others', async () => {
   await using world = new HttpWorld();
