@@ -125,7 +125,8 @@ export class TokenManager<Custom extends string = never> {
   /**
    * Adds an app, or replaces what the registration names: its secret, its mode, the tasks in `tasks`. It removes nothing.
    *
-   * Durable when it resolves; it does not wait for the first token. A registration that equals the stored one writes nothing.
+   * Durable when it resolves; it does not wait for the first token. A registration that equals the stored one writes nothing, and
+   * resolves also while the store takes no writes, after 20 s.
    * Up to 1,000 tasks are registered all or nothing. More are registered in parts: after a rejection some may be registered,
    * and the same call completes it.
    *

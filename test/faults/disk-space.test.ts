@@ -100,16 +100,33 @@ describe.each(failures)('$what', ({ fails, recovers }) => {
   });
 });
 
-test('a process that starts on a full disk answers with the token that is stored, while that is valid', async () => {
-  await wechat.close();
-  wechat = await FakeWeChat.start();
-  const before = manager();
-  await before.register({ appid: APPID, secret: 'secret', tasks: ['access_token'] });
-  const value = await before.get(APPID, 'access_token');
-  await before.close();
-  disk.fill();
-  expect(await manager().get(APPID, 'access_token')).toBe(value);
-  expect(wechat.countCalls()).toBe(1);
+describe('on a full disk', () => {
+  const registration = { appid: APPID, secret: 'secret', tasks: ['access_token'] } as const;
+  let value: string;
+
+  beforeEach(async () => {
+    await wechat.close();
+    wechat = await FakeWeChat.start();
+    const before = manager();
+    await before.register(registration);
+    value = await before.get(APPID, 'access_token');
+    await before.close();
+    disk.fill();
+  });
+
+  test('a process that starts on a full disk answers with the token that is stored, while that is valid', async () => {
+    expect(await manager().get(APPID, 'access_token')).toBe(value);
+    expect(wechat.countCalls()).toBe(1);
+  });
+
+  test('a process that starts on a full disk registers what is stored already', async () => {
+    const tokens = manager();
+    await tokens.register(registration);
+    expect(await tokens.get(APPID, 'access_token')).toBe(value);
+    await expect(tokens.register({ ...registration, secret: 'another' })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+  });
 });
 
 function manager(): TokenManager {

@@ -1,3 +1,4 @@
+import type { Clock } from '../concurrency/clock.js';
 import { KeyedMutex } from '../concurrency/keyed-mutex.js';
 import type { Closing } from '../model/closing.js';
 import type { RegistrationPlan, TaskPlan } from '../model/registration.js';
@@ -10,6 +11,7 @@ import { type RegistrarParts, RegistrationPartWriter } from './registration-part
 import { RegistrationRemoval } from './registration-removal.js';
 import { RegistrationWriter, type Settled } from './registration-writer.js';
 import type { Registry } from './registry.js';
+import { StandingRegistration } from './standing-registration.js';
 
 /** The progress of a registration that is written in parts. */
 interface PartsProgress {
@@ -22,6 +24,8 @@ interface PartsProgress {
 /** The maximum number of tasks that are registered all or nothing. */
 const MAX_AT_ONCE = 1_000;
 const MAX_ROUNDS = 10;
+/** The pause between requests for a lease that the store refuses while the registration is stored already. */
+const RETRY_MS = 1_000;
 
 /**
  * Writes registrations.
@@ -33,6 +37,7 @@ const MAX_ROUNDS = 10;
  */
 export class Registrar {
   readonly #store: SupervisedStore;
+  readonly #clock: Clock;
   readonly #registry: Registry;
   readonly #closing: Closing;
   #listener: RegistrarListener;
@@ -45,6 +50,7 @@ export class Registrar {
   constructor(parts: RegistrarParts) {
     const { store, registry, clock, closing } = parts;
     this.#store = store;
+    this.#clock = clock;
     this.#listener = listenerOf(registry);
     this.#registry = registry;
     this.#closing = closing;
@@ -122,13 +128,42 @@ export class Registrar {
    *
    * @returns whether it was written, which it is not if the app is needed and missing.
    */
-  #register(plan: RegistrationPlan, needsApp: boolean): Promise<boolean> {
+  async #register(plan: RegistrationPlan, needsApp: boolean): Promise<boolean> {
     const tasks = new Map(plan.tasks.map((task) => [documentId('task', task.key), task]));
-    return this.#turns.run(plan.appid, () =>
-      tasks.size > MAX_AT_ONCE
-        ? this.#registerInParts(plan, tasks, needsApp)
-        : this.#registerAtOnce(plan, tasks, needsApp),
-    );
+    const standing = new StandingRegistration(this.#clock, () => this.#partWriter.standing(plan, tasks));
+    for (;;) {
+      try {
+        return await this.#turns.run(plan.appid, () =>
+          tasks.size > MAX_AT_ONCE
+            ? this.#registerInParts(plan, tasks, needsApp)
+            : this.#registerAtOnce(plan, tasks, needsApp),
+        );
+      } catch (error) {
+        if (!this.#leases.isRefusal(error as object)) throw error;
+        if (await this.#turns.run(plan.appid, () => this.#adoptStanding(plan, tasks, standing, error))) return true;
+      }
+      await this.#leases.pause(RETRY_MS);
+    }
+  }
+
+  /**
+   * Adopts a registration that is stored already, once that can be relied on without a lease.
+   *
+   * @param refusal - the error with which the store has refused the lease.
+   * @returns whether it was adopted.
+   * @throws the refusal if the registration would have to be written, or cannot be read either.
+   */
+  async #adoptStanding(
+    plan: RegistrationPlan,
+    tasks: ReadonlyMap<string, TaskPlan>,
+    standing: StandingRegistration,
+    refusal: unknown,
+  ): Promise<boolean> {
+    const { generation } = this.#listener;
+    const found = await standing.look().catch(() => undefined);
+    if (found === undefined) throw refusal;
+    if (found.isReliable) await this.#partWriter.adopt(plan, tasks, found.settled, new Set(), generation);
+    return found.isReliable;
   }
 
   async #registerAtOnce(

@@ -4,6 +4,7 @@ import type { Closing } from '../model/closing.js';
 import { TokenError } from '../model/errors.js';
 import type { Lease } from '../model/store.js';
 import { appDocumentId } from '../model/token-key.js';
+import { memberOf } from '../primitives/foreign-objects.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import { contended } from '../store/write-errors.js';
 
@@ -92,10 +93,15 @@ export class RegistrationLease {
   }
 }
 
+/** The codes with which the stores of this package report that this process has no right to write. */
+const NO_RIGHTS: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'NOPERM', 'ACCESS_DENIED']);
+
 interface LeasingParts {
   readonly store: SupervisedStore;
   readonly clock: Clock;
   readonly closing: Closing;
+  /** Called with the error of a store that grants no lease. */
+  readonly refused?: (error: TokenError) => void;
 }
 
 interface AcquiredLease {
@@ -110,11 +116,20 @@ export class RegistrationLeases {
   readonly #store: SupervisedStore;
   readonly #clock: Clock;
   readonly #closing: Closing;
+  /** The errors with which the store has refused a lease for now, as opposed to those of work under one. */
+  readonly #refusals = new WeakSet<object>();
 
   constructor(store: SupervisedStore, clock: Clock, closing: Closing) {
     this.#store = store;
     this.#clock = clock;
     this.#closing = closing;
+  }
+
+  /**
+   * Returns whether `hold` has thrown this error because the store grants no lease for now, for example because it is full.
+   */
+  isRefusal(error: object): boolean {
+    return this.#refusals.has(error);
   }
 
   /**
@@ -124,7 +139,10 @@ export class RegistrationLeases {
    * @throws the error of the work; a `TokenError` with code `CLOSED` once the closing of the manager has begun.
    */
   async hold<Result>(appid: string, work: (lease: RegistrationLease) => Promise<Result>): Promise<Result> {
-    const parts = { store: this.#store, clock: this.#clock, closing: this.#closing };
+    const refused = (error: TokenError): void => {
+      if (!lacksRights(error)) this.#refusals.add(error);
+    };
+    const parts = { store: this.#store, clock: this.#clock, closing: this.#closing, refused };
     const what = `the registration of ${appid}`;
     const { lease, askedAtMonotonic } = await acquireLease(parts, appDocumentId(appid), what, appid);
     try {
@@ -136,8 +154,8 @@ export class RegistrationLeases {
   }
 
   /** Lets other processes acquire the lease between two steps of work that does not fit into one lease. */
-  async pause(): Promise<void> {
-    await wait(this.#clock, PAUSE_MS, { ref: true, signal: this.#closing.signal });
+  async pause(pauseMs: number = PAUSE_MS): Promise<void> {
+    await wait(this.#clock, pauseMs, { ref: true, signal: this.#closing.signal });
   }
 }
 
@@ -148,7 +166,7 @@ export class RegistrationLeases {
  * @throws a `TokenError` with code `STORE_UNAVAILABLE`, or `CLOSED` once the closing of the manager has begun.
  */
 export async function acquireLease(
-  { store, clock, closing }: LeasingParts,
+  { store, clock, closing, refused }: LeasingParts,
   id: string,
   what: string,
   appid: string,
@@ -157,9 +175,20 @@ export async function acquireLease(
   for (;;) {
     closing.assertOpen();
     const askedAtMonotonic = clock.monotonic();
-    const lease = await store.lease(id, LEASE_MS);
+    const lease = await store.lease(id, LEASE_MS).catch((error: TokenError) => {
+      refused?.(error);
+      throw error;
+    });
     if (lease !== undefined) return { lease, askedAtMonotonic };
     if (clock.monotonic() >= givesUpAt) throw contended(what, { appid });
     await wait(clock, 20 + clock.random() * 80, { ref: true, signal: closing.signal });
   }
+}
+
+/**
+ * Returns whether this process has no right to write. Its operator has to see that at the start, and not only when the
+ * tokens that are stored have expired.
+ */
+function lacksRights({ cause }: TokenError): boolean {
+  return NO_RIGHTS.has(memberOf(cause, 'code'));
 }

@@ -10,13 +10,14 @@ import { seal, unseal } from '../store/document-codec.js';
 import type { DocumentReader } from '../store/document-reader.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
 import { listenerOf, type RegisteredDocument, type RegistrarListener } from './registrar-listener.js';
-import { appContent, scheduledDocuments, taskContent } from './registration-content.js';
+import { appContent, type ScheduledDocument, scheduledDocuments, taskContent } from './registration-content.js';
 import { appFrom } from './registration-document.js';
 import { type RegistrationLease, StoreReplaced } from './registration-lease.js';
 import {
   type Decided,
   type Decision,
   dueTarget,
+  keptDocument,
   opened,
   type RegistrationWriter,
   type Settled,
@@ -112,22 +113,15 @@ export class RegistrationPartWriter {
   ): Promise<{ wasMissing: boolean } | undefined> {
     const { plan, tasks, appVersion, needsApp = false, done } = part;
     const appId = appDocumentId(plan.appid);
-    const markId = removalMarkId(plan.appid);
-    const scheduled = this.#isShared ? scheduledDocuments([...tasks.values()]) : [];
-    const stored = await this.#writer.read([...tasks.keys(), appId, markId, ...scheduled.map(({ id }) => id)], lease);
+    const scheduled = this.#scheduled(tasks);
+    const stored = await this.#readAll(plan, tasks, scheduled, lease);
     const app = stored.get(appId);
     if (needsApp && app === undefined) return undefined;
     if (appVersion !== undefined && app?.version !== appVersion) return undefined;
     const now = this.#clock.now();
-    const isRemoved = isBeingRemoved(stored.get(markId), now);
-    const isForced = part.isForced === true || app === undefined || isRemoved;
-    const targets = [...tasks].map(([id, task]) =>
-      this.#target(id, (content) => taskContent(task, content), isForced && !done.has(id)),
-    );
-    const appTarget = this.#appTarget(plan, app, isRemoved && appVersion === undefined);
     // All documents are decided before any is written, so that an unreadable one fails the registration while nothing
     // is written.
-    const decided = await this.#decide([...targets, appTarget], stored);
+    const decided = await this.#decideAll(part, stored, now);
     this.#closing.assertOpen();
     await this.#writer.write(decided.slice(0, -1), lease, settled);
     await this.#writer.write(decided.slice(-1), lease, settled);
@@ -141,6 +135,51 @@ export class RegistrationPartWriter {
     await this.#writer.write(await this.#decide(dues, stored), lease, settled);
     if (app !== undefined && written.has(appId)) this.#hurryApp(plan.appid);
     return { wasMissing: app === undefined };
+  }
+
+  /**
+   * Returns the documents of a registration if all of it is stored, so that nothing has to be written; otherwise
+   * `undefined`.
+   */
+  async standing(plan: RegistrationPlan, tasks: ReadonlyMap<string, TaskPlan>): Promise<Settled[] | undefined> {
+    const scheduled = this.#scheduled(tasks);
+    const stored = await this.#readAll(plan, tasks, scheduled, undefined);
+    const now = this.#clock.now();
+    const decided = await this.#decideAll({ plan, tasks, done: new Set() }, stored, now);
+    const settled = decided.map(([{ id }, decision]) => keptDocument(id, decision));
+    const versions = new Map(settled.map(({ id, version }) => [id, version]));
+    const dues = scheduled.map((document) => {
+      const registration = `${versions.get(appDocumentId(plan.appid))}:${versions.get(document.taskId)}`;
+      return dueTarget(document, now, false, registration);
+    });
+    const all = [...decided, ...(await this.#decide(dues, stored))];
+    return all.some(([, { differs }]) => differs) ? undefined : settled;
+  }
+
+  #scheduled(tasks: ReadonlyMap<string, TaskPlan>): readonly ScheduledDocument[] {
+    return this.#isShared ? scheduledDocuments([...tasks.values()]) : [];
+  }
+
+  #readAll(
+    { appid }: RegistrationPlan,
+    tasks: ReadonlyMap<string, TaskPlan>,
+    scheduled: readonly ScheduledDocument[],
+    lease: RegistrationLease | undefined,
+  ): Promise<Stored> {
+    const ids = [...tasks.keys(), appDocumentId(appid), removalMarkId(appid), ...scheduled.map(({ id }) => id)];
+    return this.#writer.read(ids, lease);
+  }
+
+  /** Decides on the tasks of a part, and on the app, which comes last. */
+  #decideAll(part: RegistrationPart, stored: Stored, now: number): Promise<Decided[]> {
+    const { plan, tasks, appVersion, done } = part;
+    const app = stored.get(appDocumentId(plan.appid));
+    const isRemoved = isBeingRemoved(stored.get(removalMarkId(plan.appid)), now);
+    const isForced = part.isForced === true || app === undefined || isRemoved;
+    const targets = [...tasks].map(([id, task]) =>
+      this.#target(id, (content) => taskContent(task, content), isForced && !done.has(id)),
+    );
+    return this.#decide([...targets, this.#appTarget(plan, app, isRemoved && appVersion === undefined)], stored);
   }
 
   #decide(targets: readonly Target[], stored: Stored): Promise<Decided[]> {

@@ -54,11 +54,18 @@ export class RegistrationWriter {
     this.#closing = closing;
   }
 
-  /** Reads documents, as many at once as one command permits. */
-  async read(ids: readonly string[], lease: RegistrationLease): Promise<ReadonlyMap<string, StoredDocument>> {
+  /**
+   * Reads documents, as many at once as one command permits.
+   *
+   * @param lease - the lease under which they are read; `undefined` if nothing is to be written afterwards.
+   */
+  async read(
+    ids: readonly string[],
+    lease: RegistrationLease | undefined,
+  ): Promise<ReadonlyMap<string, StoredDocument>> {
     const found = new Map<string, StoredDocument>();
     for (let first = 0; first < ids.length; first += READ_TOGETHER) {
-      lease.assertTime();
+      lease?.assertTime();
       const documents = await this.#store.get(ids.slice(first, first + READ_TOGETHER));
       for (const document of documents) if (document !== undefined) found.set(document.id, document);
     }
@@ -149,9 +156,9 @@ export class RegistrationWriter {
     const { id } = target;
     let decision = first;
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const { before, data, due, differs } = decision;
-      const expected = before?.version ?? 0;
-      const kept: Settled = { id, before, data, due, version: expected, isWritten: false };
+      const kept = keptDocument(id, decision);
+      const { data, due, differs } = decision;
+      const expected = kept.version;
       if (!differs) return void settled.push(kept);
       const version = await this.#writing.run(async () => {
         lease.assertTime();
@@ -169,6 +176,11 @@ export class RegistrationWriter {
     }
     throw contended(`the registration of ${lease.appid}`, { appid: lease.appid });
   }
+}
+
+/** Returns a document as it is before anything is written. */
+export function keptDocument(id: string, { before, data, due }: Decision): Settled {
+  return { id, before, data, due, version: before?.version ?? 0, isWritten: false };
 }
 
 /** Opens a stored document for a decision. A damaged one is moved aside and counts as absent. */
