@@ -39,14 +39,16 @@ export interface Clock {
  * @public
  */
 export const systemClock: Clock = {
-  now: Date.now,
+  // All of them are looked up at each call: the fake timers of test runners replace `Date`, `performance` and `setTimeout`
+  // together, and a mixture of real and replaced ones would look like a clock that was set.
+  now: () => Date.now(),
   monotonic: () => performance.now(),
   setTimer(callback, delayMs, options) {
     const timer = setTimeout(callback, delayMs);
     if (options?.ref !== true) timer.unref();
     return { cancel: () => clearTimeout(timer) };
   },
-  random: Math.random,
+  random: () => Math.random(),
 };
 
 /** Resolves after `delayMs`; rejects with the signal's reason if the signal is aborted first. */

@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { systemClock, wait } from '../../../../src/core/concurrency/clock.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 
@@ -9,6 +9,14 @@ describe('systemClock', () => {
     expect(Math.abs(systemClock.monotonic() - performance.now())).toBeLessThan(1_000);
     const random = systemClock.random();
     expect(random >= 0 && random < 1).toBe(true);
+  });
+
+  test('systemClock follows the time and the randomness that a test runner puts in place of the real ones', () => {
+    const replaced = [vi.spyOn(Date, 'now').mockReturnValue(5), vi.spyOn(Math, 'random').mockReturnValue(0.25)];
+    onTestFinished(() => {
+      for (const spy of replaced) spy.mockRestore();
+    });
+    expect([systemClock.now(), systemClock.random()]).toEqual([5, 0.25]);
   });
 
   test('a timer fires once, and not after it was cancelled', async () => {
