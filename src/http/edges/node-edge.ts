@@ -154,10 +154,9 @@ export function sendNodeAnswer(request: NodeRequest, response: ServerResponse, a
   const isUnread = (!request.complete || isReadInPart) && hasBody(request);
   const guarded = guardedHeaders(answer);
   const hasNoLength = status === 204 || status === 304 || isStream(body);
-  // One copied object to which fields are added is created several times as fast as an object spread from two.
-  const headers: Record<string, string | number> = hasNoLength
-    ? { ...guarded }
-    : { ...guarded, 'Content-Length': Buffer.byteLength(body) };
+  // An object that is spread and then extended would get a hidden class of its own, which takes microseconds to create.
+  const headers: Record<string, string | number> = Object.assign({}, guarded);
+  if (!hasNoLength) headers['Content-Length'] = Buffer.byteLength(body);
   const isLast = isUnread && !isHttp2(request);
   if (isLast) headers['Connection'] = 'close';
   response.writeHead(status, headers);
