@@ -178,9 +178,12 @@ export function sendNodeAnswer(request: NodeRequest, response: ServerResponse, a
  * into a buffer of their own instead of handing one text to the system.
  */
 function endInOnePiece(response: ServerResponse, body: string, encoding: 'utf8' | 'latin1'): void {
+  const { socket } = response;
+  // Otherwise `write` would itself hold the text back, and schedule a callback that lets it go at the end of the turn.
+  socket?.cork();
   if (body !== '') response.write(body, encoding);
-  // `write` has held the text back until the end of the turn. `end` appends nothing to text that is sent already.
-  response.socket?.uncork();
+  // `end` appends nothing to text that is sent already.
+  socket?.uncork();
   response.end();
 }
 
