@@ -52,7 +52,7 @@ export class Upstream {
    * @throws GatewayFailure.
    */
   async send(request: UpstreamRequest, user: string, whenGone: WhenGone): Promise<UpstreamAnswer> {
-    const dispatcher = await this.#dispatcher.open();
+    const dispatcher = this.#dispatcher.opened ?? (await this.#dispatcher.open());
     if (dispatcher === undefined) throw closing();
     const { origins } = this.#hosts;
     let origin = origins.take(user);

@@ -46,6 +46,7 @@ async function createDispatcher(
 export class LazyDispatcher {
   readonly #create: () => Promise<Dispatcher>;
   #dispatcher: Promise<Dispatcher> | undefined;
+  #opened: Dispatcher | undefined;
   #isClosed = false;
 
   constructor(proxy: string | undefined, bounds?: DispatcherBounds) {
@@ -56,6 +57,11 @@ export class LazyDispatcher {
     return this.#isClosed;
   }
 
+  /** Returns the dispatcher if it is open already, so that most requests need not wait for it. */
+  get opened(): Dispatcher | undefined {
+    return this.#isClosed ? undefined : this.#opened;
+  }
+
   /** Returns the dispatcher; `undefined` once it is closed. A failure to load undici is not remembered. */
   async open(): Promise<Dispatcher | undefined> {
     if (this.#isClosed) return undefined;
@@ -63,8 +69,8 @@ export class LazyDispatcher {
       this.#dispatcher = undefined;
       throw error;
     });
-    const dispatcher = await this.#dispatcher;
-    return this.#isClosed ? undefined : dispatcher;
+    this.#opened = await this.#dispatcher;
+    return this.opened;
   }
 
   /** Closes all connections. Requests in progress fail. */
