@@ -1,6 +1,5 @@
-import { assertAppid, tokenKey } from '../../../core/model/token-key.js';
+import { assertAppid, type TokenKey, tokenKey } from '../../../core/model/token-key.js';
 import { comparablePath, isCanonicalPath } from '../../../gateway/canonical-path.js';
-import type { CallToken } from '../../../gateway/tokens/call-tokens.js';
 import { tokenParameterOf } from '../../../wechat/token-parameter.js';
 import type { HttpAnswer } from '../../messages/http-message.js';
 import { assertForwardable, forward } from '../../routing/forwarded-call.js';
@@ -36,7 +35,7 @@ export function proxyRoutes(services: RouteServices): readonly Route[] {
 }
 
 async function call(context: RequestContext, services: RouteServices): Promise<HttpAnswer> {
-  const { request } = context;
+  const { request, keyId } = context;
   assertForwardable(context);
   const path = pathIn(request.path);
   if (!isCanonicalPath(path)) {
@@ -44,10 +43,15 @@ async function call(context: RequestContext, services: RouteServices): Promise<H
   }
   if (!mayCall(path, context.paths))
     throw new RouteFailure({ status: 403, message: 'this key may not call this path' });
-  const token = await tokenOf(context, services);
-  const parameter = tokenParameterOf(comparablePath(path), token.type);
-  const { keyId } = context;
-  return forward(context, services.gateway, { appid: token.appid, token: { of: token, parameter }, path, keyId });
+  const appid = context.param('appid');
+  assertAppid(appid);
+  const subject = request.header('x-token-subject') || undefined;
+  const found = request.header('x-token-type') || defaultType(appid, services);
+  const type = typeof found === 'string' ? found : await found;
+  if (!CALL_TYPES.has(type)) throw badRequest(`X-Token-Type must be one of ${[...CALL_TYPES].join(', ')}`);
+  if (subject !== undefined) await assertKnownSubject({ appid, type, subject }, services);
+  const token = { of: { appid, type, subject }, parameter: tokenParameterOf(comparablePath(path), type) };
+  return forward(context, services.gateway, { appid, token, path, keyId });
 }
 
 /** Returns what follows the appid. */
@@ -56,21 +60,13 @@ function pathIn(path: string): string {
   return path.slice(path.indexOf('/', appidAt));
 }
 
-/** Returns the token of a call, whose subject must be known. */
-async function tokenOf(context: RequestContext, services: RouteServices): Promise<CallToken> {
-  const { request } = context;
-  const appid = context.param('appid');
-  assertAppid(appid);
-  const subject = request.header('x-token-subject') || undefined;
-  const type = request.header('x-token-type') || (await defaultType(appid, services));
-  if (!CALL_TYPES.has(type)) throw badRequest(`X-Token-Type must be one of ${[...CALL_TYPES].join(', ')}`);
-  if (subject === undefined) return { appid, type };
-  await assertKnownSubject({ appid, type, subject }, services);
-  return { appid, type, subject };
+/** Returns the type of the tokens of an app or a platform: at once if its tasks are in memory, as for most calls. */
+function defaultType(appid: string, services: RouteServices): string | Promise<string> {
+  const { registry } = services;
+  const key = tokenKey(appid, 'component_access_token', undefined);
+  return registry.isCached(key) ? typeOf(key, services) : registry.load([key]).then(() => typeOf(key, services));
 }
 
-async function defaultType(appid: string, { registry }: RouteServices): Promise<string> {
-  const key = tokenKey(appid, 'component_access_token', undefined);
-  if (!registry.isCached(key)) await registry.load([key]);
-  return registry.task(key) === undefined ? 'access_token' : 'component_access_token';
+function typeOf(platform: TokenKey, { registry }: RouteServices): string {
+  return registry.task(platform) === undefined ? 'access_token' : 'component_access_token';
 }
