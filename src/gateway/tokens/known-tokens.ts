@@ -49,6 +49,8 @@ export class KnownTokens {
   readonly #writes: TokenWrites;
   /** The times, on the monotonic clock, until which records that other contracts handed out are not noted again. */
   readonly #noted = new WeakMap<object, number>();
+  /** The token that was recognized last, with its hash: many calls in a row present the same one. */
+  #last: { readonly value: string; readonly hash: string } | undefined;
   #isFollowing = false;
 
   /** @param clock - the clock of the store. */
@@ -108,9 +110,12 @@ export class KnownTokens {
    */
   async find(value: string, network: string): Promise<TokenLookUp> {
     this.#writes.writeAgain();
-    const hash = tokenHash(value);
+    const hash = value === this.#last?.value ? this.#last.hash : tokenHash(value);
     const held = this.#index.find(hash);
-    if (held !== undefined) return held;
+    if (held !== undefined) {
+      this.#last = { value, hash };
+      return held;
+    }
     const underWay = this.#lookUps.get(hash);
     if (underWay !== undefined) return underWay;
     const now = this.#clock.monotonic();
