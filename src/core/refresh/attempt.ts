@@ -10,6 +10,7 @@ import type { Intent, ReceivedToken } from '../model/rotation.js';
 import type { Lease } from '../model/store.js';
 import type { TokenKey } from '../model/token-key.js';
 import type { TokenRecord } from '../model/token-record.js';
+import { noop } from '../primitives/noop.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { Attempted } from '../records/failed-attempts.js';
 import type { Fingerprint } from '../records/fingerprint.js';
@@ -23,7 +24,7 @@ import { tokenAwaitedUntil, unsettledRefusal } from '../store/awaited-tokens.js'
 import type { CountedLimits } from '../store/counted-limits.js';
 import type { FailureBudget } from '../store/failure-budget.js';
 import type { KeyDocument, StoredGrant } from '../store/key-document.js';
-import { mayBeginAgain } from '../store/registration-check.js';
+import { mayBeginAgain, reloadRegistration } from '../store/registration-check.js';
 import type { Storage } from '../store/storage.js';
 import { notRegistered } from '../store/write-errors.js';
 import { type Asked, askRefresher } from './ask-refresher.js';
@@ -196,7 +197,11 @@ export class Attempt {
    */
   async #fail(key: TokenKey, error: TokenError, attempt: AttemptContext, progress: Progress): Promise<Restart> {
     const { document, lease, spending, enrolment, credentials } = attempt;
-    const { retryStates, records, pendingGrants } = this.#parts;
+    const { registry, retryStates, records, pendingGrants } = this.#parts;
+    const isRefusal = error.code === 'REAUTHORIZATION_REQUIRED';
+    // The user may have authorized again and been registered by another process, of which this one has not been notified
+    // yet. Such a user must not be asked once more. If the store does not answer, what is known here counts.
+    if (isRefusal) await reloadRegistration(registry, key).catch(noop);
     const budget = isBudgeted(key, credentials) ? this.#parts.budget : undefined;
     const leftMs = document.grant === undefined ? 0 : records.leftOfGrantMs(key, document.grant);
     const attempted: Attempted = { fingerprint: progress.fingerprint, enrolment, leftMs, budget };
@@ -205,6 +210,7 @@ export class Attempt {
       throw settling;
     });
     if (!isTokenError(settled)) return settled;
+    if (isRefusal && this.hasNewInput(key, progress)) return START_AGAIN;
     const certain = settled.code === 'REAUTHORIZATION_REQUIRED' ? await this.#certain(key, settled, document) : settled;
     const recorded = await retryStates.record(key, spending.document, lease, certain, attempted);
     if (recorded === undefined) return START_AGAIN;

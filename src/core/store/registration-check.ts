@@ -50,10 +50,15 @@ export async function mayBeginAgain(
   enrolment: Enrolment,
   callerWaits: boolean,
 ): Promise<boolean> {
-  await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
+  await reloadRegistration(registry, key);
   if (!registry.hasApp(key.appid)) return false;
   const now = registry.enrolment(key);
   return !belongsTo(enrolment, now) || (callerWaits && enrolment.hadTask && !now.hadTask);
+}
+
+/** Reads the registration of a key again, because the notification of a change may not have arrived yet. */
+export async function reloadRegistration(registry: Registrations, key: TokenKey): Promise<void> {
+  await Promise.all(registrationIds(key).map((id) => registry.reload(id)));
 }
 
 interface Found {

@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { TokenManager } from '../../../../src/index.js';
+import { shared } from '../../../support/stores/shared-store.js';
+import { unwatched } from '../../../support/stores/unwatched-store.js';
 import { RotatingWorld, TYPE, USER } from '../../../support/worlds/rotating-world.js';
 import { APPID } from '../../../support/worlds/world.js';
 
@@ -92,4 +95,42 @@ test('a put of a token alone leaves the refresh token of an attempt under way it
   await forced;
   expect(world.reauthorizations()).toBe(0);
   expect(world.upstream.isGood(await world.storedToken())).toBe(true);
+});
+
+describe('a process that has not been notified of a new login', () => {
+  type Tokens = TokenManager<'user_token'>;
+  const MINUTE_SECONDS = 60;
+
+  test.each<[string, (other: Tokens) => Promise<void>]>([
+    ['its app was registered anew', (other) => other.unregister(APPID)],
+    ['its task was registered anew', (other) => other.unregister(APPID, TYPE, USER)],
+    ['its task was registered with another refresh token', async () => {}],
+  ])('a login for which %s is used, and its user is not asked to authorize again', async (_, prepare) => {
+    await using world = new RotatingWorld();
+    const unheard = world.process({ store: unwatched(shared(world.store)) });
+    const other = world.process({ store: shared(world.store), refresh: 'never' });
+    await world.register(unheard, { refresh_token: world.upstream.authorize() });
+    await world.within(5_000, unheard.get(APPID, TYPE, USER));
+    await world.within(100, other.start());
+    await world.within(500, prepare(other));
+    await world.within(500, world.register(other, { refresh_token: world.upstream.authorize() }));
+    await world.within(5_000, unheard.refresh(APPID, TYPE, { ...USER, force: true }));
+    expect(world.log.filter((line) => !line.startsWith('refreshed'))).toEqual([]);
+    expect(world.upstream.isGood(await world.storedToken())).toBe(true);
+  });
+
+  test('a login that was registered when the refresh token before it had expired is used, and its user is not asked', async () => {
+    await using world = new RotatingWorld();
+    world.upstream.refreshTokenExpiresInSeconds = MINUTE_SECONDS;
+    const unheard = world.process({ store: unwatched(shared(world.store)) });
+    const other = world.process({ store: shared(world.store), refresh: 'never' });
+    await world.register(unheard, { refresh_token: world.upstream.authorize() });
+    await world.within(5_000, unheard.get(APPID, TYPE, USER));
+    await world.within(100, other.start());
+    await world.clock.advance(MINUTE_SECONDS * 1_000);
+    await world.within(500, world.register(other, { refresh_token: world.upstream.authorize() }));
+    await world.within(5_000, unheard.refresh(APPID, TYPE, { ...USER, force: true }));
+    expect(world.reauthorizations()).toBe(0);
+    expect(world.upstream.isGood(await world.storedToken())).toBe(true);
+  });
 });
