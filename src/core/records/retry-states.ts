@@ -11,6 +11,7 @@ import type { RecordCache, RememberedFailure } from './record-cache.js';
 
 /** A failure that forbids attempts until some instant. */
 export interface ActiveFailure {
+  readonly failedAt: number;
   readonly retryAt: number;
   readonly local: boolean;
   /**
@@ -60,6 +61,7 @@ export class RetryStates {
     if (retryAt <= this.#clock.now()) return undefined;
     const { trying, local } = failure;
     return {
+      failedAt: trying.failedAt,
       retryAt,
       local,
       error: () => failureError(trying.error, { ...key, hostOnly: local, retryAt: heldBackAt }),

@@ -94,8 +94,10 @@ export class Refresh implements FlightWork {
 
   /** Returns the record that the flight needs: the answer of WeChat, or what another refresh has stored. */
   async #newRecord(flight: Flight<CachedRecord>): Promise<CachedRecord> {
-    const { registry, records, pendingGrants, retryStates, refresherOf, registrationLoader, closing } = this.#parts;
+    const { registry, records, pendingGrants, retryStates, refresherOf, registrationLoader, clock, closing } =
+      this.#parts;
     const { key } = flight;
+    const begunAt = clock.now();
     closing.assertOpen();
     if (!flight.urgent) await this.#assertNothingCools(flight);
     const refresher = refresherOf(key.type);
@@ -126,7 +128,7 @@ export class Refresh implements FlightWork {
       const written = await pendingGrants.write(key);
       if (written !== undefined && flight.reason !== 'forced') return written;
       await this.#firstAttempts.check(key);
-      if (await this.#coolsDown(flight)) continue;
+      if (await this.#coolsDown(flight, begunAt)) continue;
       progress.fingerprint = retryStates.fingerprint(key);
       progress.hadTask = registry.task(key) !== undefined;
       const inputs = await this.#inputs.gather(key, refresher, progress.asksParams);
@@ -247,14 +249,17 @@ export class Refresh implements FlightWork {
   /**
    * Waits for the next attempt if a caller waits and that attempt is near.
    *
-   * @throws the error of the last attempt otherwise.
+   * @throws the error of the last attempt otherwise, and of one that another process has made since this refresh began:
+   *   of several processes that wait for the same instant only one makes the attempt, and the others would wait for
+   *   one attempt after the other.
    */
-  async #coolsDown(flight: Flight<CachedRecord>): Promise<boolean> {
+  async #coolsDown(flight: Flight<CachedRecord>, begunAt: number): Promise<boolean> {
     const { retryStates, clock } = this.#parts;
     const failure = retryStates.active(flight.key, flight.urgent);
     if (failure === undefined) return false;
     const waitMs = failure.retryAt - clock.now();
-    if (!flight.urgent || waitMs >= MAX_WAIT_OF_CALLERS_MS) throw failure.error();
+    const wasAwaited = failure.failedAt > begunAt;
+    if (!flight.urgent || wasAwaited || waitMs >= MAX_WAIT_OF_CALLERS_MS) throw failure.error();
     await pauseFlight(flight, this.#parts, waitMs);
     return true;
   }

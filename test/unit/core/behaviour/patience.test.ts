@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { defineRefresher, TokenError, type TokenManager } from '../../../../src/index.js';
+import { shared } from '../../../support/stores/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const BUSY = new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { errcode: -1, retryable: true });
@@ -63,6 +64,22 @@ describe('callers without a token', () => {
     await world.clock.advance(150);
     expect(late).toEqual({ outcome: 'UPSTREAM_UNAVAILABLE', afterMs: 150 });
     expect(world.wechat.calls).toBe(2);
+  });
+
+  test('callers of several processes that wait for the same attempt get its failure, whichever process makes it', async () => {
+    await using world = new World();
+    world.wechat.always = BUSY;
+    const processes = [0, 1, 2, 3].map(() => world.manager({ store: shared(world.store) }));
+    for (const tokens of processes) {
+      await world.within(1_000, tokens.register({ appid: APPID, secret: SECRET }));
+      await world.within(1_000, tokens.start());
+    }
+    for (let round = 0; round < 10; round++) {
+      const calls = processes.map((tokens) => timed(world, tokens.get(APPID, TYPE)));
+      await world.clock.advance(12_000);
+      expect(calls.map(({ outcome }) => outcome)).toEqual(calls.map(() => 'UPSTREAM_UNAVAILABLE'));
+      expect(Math.max(...calls.map(({ afterMs }) => afterMs))).toBeLessThan(6_000);
+    }
   });
 
   test.each([
