@@ -1,11 +1,20 @@
+import { noop } from '../primitives/noop.js';
 import { onAbort } from './abort-listeners.js';
+
+/**
+ * Work that waits for a permit. It lets go of its function when it gets one, because V8 keeps the table of a set that has
+ * grown or shrunk since, with all its members, until the next collection of the whole heap.
+ */
+interface Waiting {
+  enter(): void;
+}
 
 /** Bounds how much work is in progress at once. Further work waits, in the order of the calls. */
 export class Semaphore {
   #size: number;
   /** The number of free permits. It is negative while more work is in progress than a reduced size allows. */
   #free: number;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<Waiting>();
 
   constructor(size: number) {
     this.#size = size;
@@ -42,7 +51,7 @@ export class Semaphore {
   run<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#free <= 0) {
       return new Promise((resolve) => {
-        this.#waiting.add(() => resolve(this.#do(work)));
+        this.#waiting.add({ enter: () => resolve(this.#do(work)) });
       });
     }
     this.#free -= 1;
@@ -57,16 +66,18 @@ export class Semaphore {
 
   #wait(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const enter = (): void => {
-        endListening?.();
-        resolve();
+      const waiting: Waiting = {
+        enter: () => {
+          endListening?.();
+          resolve();
+        },
       };
       const leave = (): void => {
-        this.#waiting.delete(enter);
+        this.#waiting.delete(waiting);
         reject(signal?.reason);
       };
       const endListening = signal === undefined ? undefined : onAbort(signal, leave);
-      this.#waiting.add(enter);
+      this.#waiting.add(waiting);
     });
   }
 
@@ -79,6 +90,8 @@ export class Semaphore {
     const [next] = this.#waiting;
     if (next === undefined) return;
     this.#waiting.delete(next);
-    next();
+    const { enter } = next;
+    next.enter = noop;
+    enter();
   }
 }

@@ -31,6 +31,14 @@ const ALWAYS_TRIED: readonly Command[] = ['watch end', 'release', 'close'];
 /** The commands that are queued, because any number of callers may need them at the same time. */
 type Queued = 'get' | 'list' | 'lease' | 'set' | 'delete';
 
+/**
+ * The wait for a command that has been sent. It lets go of its function when it ends, because V8 keeps the table of a set
+ * that has grown or shrunk since, with all its members, until the next collection of the whole heap.
+ */
+interface Wait {
+  abandon(): void;
+}
+
 /** A handle by which a command that makes progress restarts its time limit. */
 interface Progress {
   extend(): void;
@@ -52,8 +60,8 @@ export class SupervisedStore {
   readonly #troubles: StoreTroubles;
   readonly #breakers: Readonly<Record<CommandKind, CircuitBreaker>>;
   readonly #queues: ReadonlyMap<Command, Semaphore>;
-  /** The functions that end the wait for each command that has been sent. */
-  readonly #sent = new Set<() => void>();
+  /** The waits for the commands that have been sent. */
+  readonly #sent = new Set<Wait>();
   /**
    * The state of the connection. `closing`: commands in progress are awaited, and only those that release something are
    * sent. `closed`: no command but `close` is sent.
@@ -226,7 +234,7 @@ export class SupervisedStore {
       await deadline.settles(answered, COMMAND_TIMEOUT_MS);
     }
     this.#state = 'closed';
-    for (const abandon of [...this.#sent]) abandon();
+    for (const wait of [...this.#sent]) wait.abandon();
     await this.#send('close', () => this.#store.close());
   }
 
@@ -266,13 +274,16 @@ export class SupervisedStore {
       const end = (): void => {
         timer.cancel();
         if (progress !== undefined) progress.extend = noop;
-        this.#sent.delete(abandon);
+        this.#sent.delete(wait);
+        wait.abandon = noop;
         if (this.#sent.size === 0) this.#allAnswered?.();
       };
-      const abandon = (): void => {
-        end();
-        sent.abandon();
-        reject(closedError());
+      const wait: Wait = {
+        abandon: () => {
+          end();
+          sent.abandon();
+          reject(closedError());
+        },
       };
       const late = (): void => {
         end();
@@ -286,7 +297,7 @@ export class SupervisedStore {
           timer = setGraceTimer(this.#clock, late, COMMAND_TIMEOUT_MS);
         };
       }
-      this.#sent.add(abandon);
+      this.#sent.add(wait);
       this.#call(run).then(
         (result) => {
           end();
