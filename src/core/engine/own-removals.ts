@@ -149,8 +149,9 @@ export class OwnRemovals {
     const { registry } = this.#parts;
     const appid = appidOf(id);
     const isWhole = id === appDocumentId(appid);
-    for (const [ownId, { content }] of this.#own.of(appid)) {
-      if (isWhole || ownId === id) yield [ownId, markFrom(content)];
+    for (const ownId of isWhole ? this.#own.ids(appid) : [id]) {
+      const own = this.#own.get(ownId);
+      if (own !== undefined) yield [ownId, markFrom(own.content)];
     }
     if (isWhole) yield [id, registry.enrolment({ appid, type: id }).app];
     for (const { key, enrolment } of registry.tasksOf(appid)) {

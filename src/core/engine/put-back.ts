@@ -3,7 +3,6 @@ import { HOLDERS_LOOK_WITHIN_MS } from '../concurrency/time-limits.js';
 import type { StoredDocument } from '../model/store.js';
 import {
   appDocumentId,
-  appidOf,
   DELIVERY_LANE,
   documentId,
   parseKey,
@@ -75,9 +74,7 @@ export class PutBack {
   async app(appid: string, replacement: Replacement): Promise<void> {
     const { own, registrar, history } = this.#parts;
     const { generation } = history;
-    const appId = appDocumentId(appid);
-    const tasks = [...own.of(appid).keys()].filter((id) => id !== appId);
-    for (const ids of [...batches(tasks), [appId]]) {
+    for (const ids of [...batches(own.taskIds(appid)), [appDocumentId(appid)]]) {
       await registrar.exclusively(appid, (lease) => this.#documents(ids, { replacement, generation }, lease));
     }
   }
@@ -89,9 +86,7 @@ export class PutBack {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   async dues(appid: string): Promise<void> {
-    const appId = appDocumentId(appid);
-    const tasks = [...this.#parts.own.of(appid).keys()].filter((id) => id !== appId);
-    for (const ids of batches(tasks)) await this.#schedule(ids);
+    for (const ids of batches(this.#parts.own.taskIds(appid))) await this.#schedule(ids);
   }
 
   async #documents(ids: readonly string[], found: Found, lease: RegistrationLease): Promise<void> {
@@ -129,7 +124,7 @@ export class PutBack {
     lease: RegistrationLease,
   ): Promise<boolean> {
     const { store, own, registry, reader, history } = this.#parts;
-    const known = own.of(appidOf(id)).get(id);
+    const known = own.get(id);
     if (known === undefined) return true;
     const before = await opened(reader, stored, unseal);
     const content = before === undefined ? known.content : this.#content(id, known, before, found);
@@ -164,7 +159,7 @@ export class PutBack {
   async #schedule(taskIds: readonly string[]): Promise<void> {
     const { store, own, clock } = this.#parts;
     const keys = taskIds.filter((id) => own.has(id)).map((id) => parseKey(id) as TokenKey);
-    const notified = keys.filter((key) => 'notify' in (own.of(key.appid).get(documentId('task', key))?.content ?? {}));
+    const notified = keys.filter((key) => 'notify' in (own.get(documentId('task', key))?.content ?? {}));
     const scheduled = [
       ...keys.map((key) => ({ key, id: documentId('key', key), lane: key.type })),
       ...notified.map((key) => ({ key, id: documentId('delivery', key), lane: DELIVERY_LANE })),

@@ -84,7 +84,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
     const { registry } = this.#parts;
     const appid = appidOf(id);
     if (this.#hasUnregistered(id)) return undefined;
-    if (this.#pending.has(appid) && own.has(id)) return own.of(appid).get(id)?.content;
+    if (this.#pending.has(appid) && own.has(id)) return own.get(id)?.content;
     const app = isLeftOver(registry, id) ? registry.app(appid) : undefined;
     return app && contentOf(app);
   }

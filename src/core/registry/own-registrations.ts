@@ -13,34 +13,50 @@ export interface OwnRegistration {
  * them back into a store that has lost them. They are never evicted.
  */
 export class OwnRegistrations {
-  readonly #apps = new Map<string, Map<string, OwnRegistration>>();
+  /** The apps by their appids, apart from the tasks: most apps of a large fleet have none, and a map takes 200 bytes. */
+  readonly #apps = new Map<string, OwnRegistration>();
+  /** The tasks by their appids and ids. */
+  readonly #tasks = new Map<string, Map<string, OwnRegistration>>();
 
   has(id: string): boolean {
-    return this.#apps.get(appidOf(id))?.has(id) === true;
+    return this.get(id) !== undefined;
+  }
+
+  get(id: string): OwnRegistration | undefined {
+    const appid = appidOf(id);
+    return id === appDocumentId(appid) ? this.#apps.get(appid) : this.#tasks.get(appid)?.get(id);
   }
 
   appids(): Iterable<string> {
-    return this.#apps.keys();
+    return new Set([...this.#apps.keys(), ...this.#tasks.keys()]);
   }
 
-  /** Returns the documents of an app by their ids. */
-  of(appid: string): ReadonlyMap<string, OwnRegistration> {
-    return this.#apps.get(appid) ?? new Map();
+  /** Returns the ids of the tasks of an app. */
+  taskIds(appid: string): string[] {
+    return [...(this.#tasks.get(appid)?.keys() ?? [])];
+  }
+
+  /** Returns the ids of an app and of its tasks. */
+  ids(appid: string): string[] {
+    return [...this.taskIds(appid), ...(this.#apps.has(appid) ? [appDocumentId(appid)] : [])];
   }
 
   /** Returns the marks of the enrolment of an app, or of a task and its app. */
   marks(id: string): EnrolmentMarks {
-    const documents = this.of(appidOf(id));
-    const app = documents.get(appDocumentId(appidOf(id)));
-    const document = documents.get(id);
+    const app = this.#apps.get(appidOf(id));
+    const document = this.get(id);
     return { app: app && markFrom(app.content), task: document && markFrom(document.content) };
   }
 
   note(id: string, content: JsonObject, version: number): void {
     const appid = appidOf(id);
-    const documents = this.#apps.get(appid) ?? new Map<string, OwnRegistration>();
-    documents.set(id, { content, version });
-    this.#apps.set(appid, documents);
+    if (id === appDocumentId(appid)) {
+      this.#apps.set(appid, { content, version });
+      return;
+    }
+    const tasks = this.#tasks.get(appid) ?? new Map<string, OwnRegistration>();
+    tasks.set(id, { content, version });
+    this.#tasks.set(appid, tasks);
   }
 
   /**
@@ -48,7 +64,7 @@ export class OwnRegistrations {
    * an earlier state, is ignored.
    */
   update(id: string, content: JsonObject, version: number): void {
-    const known = this.#apps.get(appidOf(id))?.get(id);
+    const known = this.get(id);
     if (known !== undefined && known.version < version) this.note(id, content, version);
   }
 
@@ -57,7 +73,7 @@ export class OwnRegistrations {
    * to another history.
    */
   displace(): void {
-    for (const documents of this.#apps.values()) {
+    for (const documents of [this.#apps, ...this.#tasks.values()]) {
       for (const [id, { content }] of documents) documents.set(id, { content, version: Number.POSITIVE_INFINITY });
     }
   }
@@ -65,8 +81,9 @@ export class OwnRegistrations {
   /** Forgets a task, or an app with its tasks. */
   forget(id: string): void {
     const appid = appidOf(id);
-    const documents = this.#apps.get(appid);
-    documents?.delete(id);
-    if (id === appDocumentId(appid) || documents?.size === 0) this.#apps.delete(appid);
+    const tasks = this.#tasks.get(appid);
+    tasks?.delete(id);
+    if (id === appDocumentId(appid)) this.#apps.delete(appid);
+    if (id === appDocumentId(appid) || tasks?.size === 0) this.#tasks.delete(appid);
   }
 }

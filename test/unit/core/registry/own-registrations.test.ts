@@ -6,10 +6,10 @@ test('a registration is held as it was last known, and an older state changes no
   own.note('app/wx1', { secret: 'a' }, 5);
   own.update('app/wx1', { secret: 'older' }, 4);
   own.update('app/wx1', { secret: 'same' }, 5);
-  expect(own.of('wx1').get('app/wx1')).toEqual({ content: { secret: 'a' }, version: 5 });
+  expect(own.get('app/wx1')).toEqual({ content: { secret: 'a' }, version: 5 });
   own.update('app/wx1', { secret: 'b' }, 6);
   own.update('app/wx2', { secret: 'of others' }, 1);
-  expect([[...own.appids()], own.of('wx1').get('app/wx1')?.content]).toEqual([['wx1'], { secret: 'b' }]);
+  expect([[...own.appids()], own.get('app/wx1')?.content]).toEqual([['wx1'], { secret: 'b' }]);
 });
 
 test('a task is forgotten alone, and an app with its tasks', () => {
