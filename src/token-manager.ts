@@ -373,9 +373,12 @@ export class TokenManager<Custom extends string = never> {
     assertNoCycle(key, (name) => this.#refreshers.get(name));
     this.#engine.records.checkForClockStep();
     if (this.#engine.isClosed) throw closedError();
-    const coldLookups = await deadline.race(this.#engine.coldLookups.record(key, minValidityMs));
-    if (coldLookups !== undefined) return coldLookups;
-    await deadline.race(this.#engine.start());
+    deadline.assertNotAborted();
+    if (!this.#engine.isStarted) {
+      const found = await deadline.race(this.#engine.coldLookups.record(key, minValidityMs));
+      if (found !== undefined) return found;
+      await deadline.race(this.#engine.start());
+    }
     return this.#engine.source.acquire(key, minValidityMs, deadline);
   }
 

@@ -20,6 +20,11 @@ export class Deadline {
     return Math.max(0, this.#endsAt - this.#clock.monotonic());
   }
 
+  /** @throws the signal's reason if the signal is aborted. */
+  assertNotAborted(): void {
+    if (this.#signal?.aborted === true) throw reasonOf(this.#signal);
+  }
+
   /**
    * Returns the outcome of `promise`, whose work goes on if the wait ends earlier.
    *
