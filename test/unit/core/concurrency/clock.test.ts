@@ -12,10 +12,9 @@ describe('systemClock', () => {
   });
 
   test('systemClock follows the time and the randomness that a test runner puts in place of the real ones', () => {
-    const replaced = [vi.spyOn(Date, 'now').mockReturnValue(5), vi.spyOn(Math, 'random').mockReturnValue(0.25)];
-    onTestFinished(() => {
-      for (const spy of replaced) spy.mockRestore();
-    });
+    onTestFinished(() => void vi.restoreAllMocks());
+    vi.spyOn(Date, 'now').mockReturnValue(5);
+    vi.spyOn(Math, 'random').mockReturnValue(0.25);
     expect([systemClock.now(), systemClock.random()]).toEqual([5, 0.25]);
   });
 
