@@ -7,6 +7,7 @@ import { noop } from '../primitives/noop.js';
 import { isAbsent, type KeyDocument, reportedGrant, type StoredGrant } from '../store/key-document.js';
 import type { Storage } from '../store/storage.js';
 import type { CachedRecord } from './cached-record.js';
+import type { GrantWriter } from './grant-writer.js';
 import type { RememberedFailure } from './record-cache.js';
 import type { RecordListener } from './record-changes.js';
 import type { Records } from './records.js';
@@ -27,6 +28,8 @@ export interface RecordReaderParts extends Pick<Storage, 'store' | 'clock' | 'do
   readonly records: Records;
   readonly retryStates: RetryStates;
   readonly restorer: RecordRestorer;
+  /** The writer of this process, which announces what it has written, with its origin. */
+  readonly writer: Pick<GrantWriter, 'idle'>;
   /** The listener that is notified of changes that a read has shown. */
   readonly changes: RecordListener;
   /** The closing of the manager. Once it has begun, nothing more is adopted. */
@@ -147,7 +150,9 @@ export class RecordReader {
 
   /** Adopts the result of a read, unless something newer has become known since the read began. */
   async #adoptRead(key: TokenKey, before: Known, document: KeyDocument): Promise<CachedRecord | undefined> {
-    const { store, records, documents, restorer, closing } = this.#parts;
+    const { store, records, documents, restorer, writer, closing } = this.#parts;
+    // A store may show a document before the write of this process has returned.
+    if (document.recordVersion > (records.cache.get(key)?.version ?? 0)) await writer.idle(key);
     const isMissing = isAbsent(document) && records.cache.get(key)?.isStored === true;
     const absence = isMissing ? await store.judgeAbsence(documentId('key', key)) : undefined;
     const { record: held, failure } = this.#known(key);
