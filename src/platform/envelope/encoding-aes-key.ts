@@ -1,0 +1,68 @@
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
+import { describeKind } from '../../core/primitives/redact.js';
+import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.js';
+import { framed, isFrameLength, messageOf } from './message-frame.js';
+
+const ALGORITHM = 'aes-256-cbc';
+const IV_BYTES = 16;
+const LENGTH = 43;
+/**
+ * The pattern of the key: 32 bytes in base64 without the padding. The last two of its 258 bits mean nothing, and WeChat
+ * makes keys in which they are not zero, so that any last character is accepted.
+ */
+const BASE64 = /^[A-Za-z0-9+/]{43}$/;
+
+/**
+ * Encrypts and decrypts messages with one EncodingAESKey, by the scheme of
+ * https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Technical_Plan.html. The
+ * key is held so that neither `inspect` nor JSON shows it.
+ */
+export class EncodingAesKey {
+  readonly #secret: KeyObject;
+  /** The initialization vector: the scheme has one for all messages, the beginning of the key itself. */
+  readonly #iv: Buffer;
+
+  /**
+   * @param name - the name of the option, for messages.
+   * @throws TypeError naming the option, what it must be, and the kind and length of the given value.
+   */
+  constructor(key: unknown, name: string) {
+    if (typeof key === 'string') assertNoStrayCharacter(name, key);
+    if (typeof key !== 'string' || !BASE64.test(key)) {
+      throw new TypeError(`${name} must be ${LENGTH} characters of base64, got ${describeKey(key)}`);
+    }
+    const bytes = Buffer.from(key, 'base64');
+    this.#secret = createSecretKey(bytes);
+    this.#iv = bytes.subarray(0, IV_BYTES);
+  }
+
+  /** Returns whether another key is the same, perhaps in another spelling. */
+  equals(other: EncodingAesKey): boolean {
+    return this.#secret.equals(other.#secret);
+  }
+
+  /**
+   * Encrypts a message, and returns it in base64.
+   *
+   * @param random - 16 unpredictable bytes.
+   */
+  encrypt(message: string | Uint8Array, receiverId: string, random: Uint8Array): string {
+    const cipher = createCipheriv(ALGORITHM, this.#secret, this.#iv).setAutoPadding(false);
+    const bytes = typeof message === 'string' ? Buffer.from(message) : message;
+    return Buffer.concat([cipher.update(framed(bytes, receiverId, random)), cipher.final()]).toString('base64');
+  }
+
+  /**
+   * Returns a decrypted message; `undefined` if it was encrypted with another key or for another receiver, or is damaged.
+   * The scheme has no authentication: the signature must have been verified before.
+   */
+  decrypt(ciphertext: Uint8Array, receiverId: string): Buffer | undefined {
+    if (!isFrameLength(ciphertext.length)) return undefined;
+    const decipher = createDecipheriv(ALGORITHM, this.#secret, this.#iv).setAutoPadding(false);
+    return messageOf(Buffer.concat([decipher.update(ciphertext), decipher.final()]), receiverId);
+  }
+}
+
+function describeKey(key: unknown): string {
+  return typeof key === 'string' && key !== '' ? `a string of ${key.length} characters` : describeKind(key);
+}
