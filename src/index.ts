@@ -22,6 +22,7 @@ export type {
   TokenManagerListener,
 } from './core/model/events.js';
 export type { RefreshOptions, TokenManagerOptions, WeChatOptions } from './core/model/options.js';
+export type { PushMode, PushRegistration } from './core/model/push/push-settings.js';
 export {
   type AccessTokenMode,
   type AppCredentials,

@@ -83,6 +83,10 @@ export class Engine implements Storage, State {
   readonly coldLookups: ColdLookups;
   readonly refreshes: boolean;
   readonly refresherOf: EngineInput['refresherOf'];
+  /** The names of all types. */
+  readonly types: readonly string[];
+  /** Sends requests to WeChat. */
+  readonly upstream: Upstream;
   readonly #timeoutMs: number;
   readonly #pendingGrants: PendingGrants;
   readonly #work: Work;
@@ -96,6 +100,7 @@ export class Engine implements Storage, State {
     this.events = events;
     this.refreshes = refreshes;
     this.refresherOf = refresherOf;
+    this.types = types;
     this.#timeoutMs = timeoutMs;
     const store = (this.store = new SupervisedStore(given, options.clock, {
       unavailable: (error) => events.emit('storeUnavailable', { error }),
@@ -137,7 +142,7 @@ export class Engine implements Storage, State {
     const flights = new Flights({ ...base, scheduler, pushed, events });
     const work: Work = (this.#work = { flights, scheduler });
     const source = (this.source = new TokenSource(storage, state, work, recordReader, options));
-    const client = upstream(clock);
+    const client = (this.upstream = upstream(clock));
     const metered = { upstream: meters.timed(client, clock), leaseContentions: meters.leaseContentions };
     const readers = { recordReader, restorer, registrationLoader, tokens: source };
     const refreshParts = { ...base, ...readers, ...metered, options, refresherOf, pendingGrants, callbacks };

@@ -127,6 +127,26 @@ export interface TokenManagerEvents {
    */
   readonly deliveryFailed: DeliveryFailedEvent;
   /**
+   * An account has authorized a third-party platform, or has changed its authorization, and its tokens are stored. Emitted by the
+   * process that exchanged the authorization code.
+   *
+   * - `component`: The appid of the platform.
+   * - `authorizer`: The appid of the account.
+   *
+   * @remarks Nothing; greet the new customer.
+   */
+  readonly authorized: { readonly component: string; readonly authorizer: string };
+  /**
+   * An account has ended its authorization of a third-party platform, and its tasks and tokens are gone. Emitted by the process
+   * that removed them.
+   *
+   * - `component`: The appid of the platform.
+   * - `authorizer`: The appid of the account.
+   *
+   * @remarks Stop what you do for the account.
+   */
+  readonly unauthorized: { readonly component: string; readonly authorizer: string };
+  /**
    * The store failed. Emitted once until it works again.
    *
    * - `error`: The failure, with code `STORE_UNAVAILABLE`; its `cause` is what the store said.
@@ -186,6 +206,8 @@ const NAMES: readonly (keyof TokenManagerEvents)[] = [
   'reauthorizationRequired',
   'delivered',
   'deliveryFailed',
+  'authorized',
+  'unauthorized',
   'storeUnavailable',
   'storeAvailable',
   'storeReplaced',

@@ -6,6 +6,7 @@ import { describeKind, describeWord } from '../primitives/redact.js';
 import { assertNoStrayCharacter } from '../primitives/stray-characters.js';
 import type { CallbackPort } from './callback-port.js';
 import { assertParamSecrets } from './param-secrets.js';
+import { type PushPlan, type PushRegistration, planPush } from './push/push-settings.js';
 import type { AccessTokenMode } from './refresher.js';
 import { assertAppid, assertSubject, type TokenKey, tokenKey } from './token-key.js';
 
@@ -84,6 +85,12 @@ export interface Registration<Type extends string = string> {
    */
   readonly accessToken?: AccessTokenMode;
   /**
+   * The settings of WeChat's pushes to the app. They are stored with the app; `null` removes them.
+   *
+   * @defaultValue the stored ones
+   */
+  readonly push?: PushRegistration | null;
+  /**
    * The tokens to keep fresh: types, or objects where a task needs more. Tasks that are not named stay as they are.
    *
    * @defaultValue `[]`
@@ -97,6 +104,8 @@ export interface RegistrationPlan {
   readonly appid: string;
   readonly secret: string | undefined;
   readonly accessToken: AccessTokenMode | undefined;
+  /** The settings of pushes; `null` to remove the stored ones. */
+  readonly push: PushPlan | null | undefined;
   readonly tasks: readonly TaskPlan[];
 }
 
@@ -115,9 +124,10 @@ export function isDynamicParams(params: TaskParams | undefined): params is Param
 }
 
 const MAX_SECRET_LENGTH = 4_096;
+const PLATFORM_TYPES: ReadonlySet<string> = new Set(['component_access_token', 'authorizer_access_token']);
 const PARAMS_BOUNDS = { maxLength: 65_536, maxDepth: 64 };
 
-type RegistrationFields = Record<'appid' | 'secret' | 'accessToken' | 'tasks', unknown>;
+type RegistrationFields = Record<'appid' | 'secret' | 'accessToken' | 'push' | 'tasks', unknown>;
 type TaskFields = Record<'type' | 'subject' | 'params' | 'notify', unknown>;
 
 /**
@@ -131,7 +141,7 @@ export function planRegistration(
   callbacks?: CallbackPort,
 ): RegistrationPlan {
   if (!isJsonObject(input)) throw new TypeError(`register takes an object with an appid, got ${describeKind(input)}`);
-  const names = ['appid', 'secret', 'accessToken', 'tasks'] as const;
+  const names = ['appid', 'secret', 'accessToken', 'push', 'tasks'] as const;
   const fields = readFields<RegistrationFields>(input, names, 'a registration');
   const { appid, accessToken, tasks = [] } = fields;
   assertAppid(appid);
@@ -139,8 +149,19 @@ export function planRegistration(
   if (accessToken !== undefined && accessToken !== 'stable' && accessToken !== 'plain') {
     throw new TypeError(`accessToken must be 'stable' or 'plain', got ${describeWord(accessToken)}`);
   }
+  const push = fields.push === undefined ? undefined : planPush(fields.push);
   const planned = mapMembers(tasks, 'tasks', (task) => planTask(appid, task, assertType, callbacks));
-  return { appid, secret, accessToken, tasks: planned };
+  if (push?.mode === 'plain') assertNoPlatform(planned);
+  return { appid, secret, accessToken, push, tasks: planned };
+}
+
+/** Rejects tasks of a third-party platform, to which WeChat always pushes encrypted. */
+function assertNoPlatform(tasks: readonly TaskPlan[]): void {
+  const task = tasks.find(({ key }) => PLATFORM_TYPES.has(key.type));
+  if (task === undefined) return;
+  throw new TypeError(
+    `push.mode must be 'encrypted' for a third-party platform, to which a task of type ${task.key.type} belongs`,
+  );
 }
 
 /**

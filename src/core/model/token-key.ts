@@ -17,8 +17,12 @@ export interface TokenKey {
 const NAME = /^[A-Za-z0-9_.@-]{1,64}$/;
 const SUBJECT = /^[\x21-\x7e]{1,128}$/;
 
+export function isAppid(appid: unknown): appid is string {
+  return typeof appid === 'string' && NAME.test(appid);
+}
+
 export function assertAppid(appid: unknown): asserts appid is string {
-  if (typeof appid !== 'string' || !NAME.test(appid)) {
+  if (!isAppid(appid)) {
     throw new TypeError(`appid must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got ${describeName(appid)}`);
   }
 }
@@ -42,7 +46,18 @@ export function tokenKey(appid: string, type: string, subject: string | undefine
 }
 
 /** The kinds of documents, which are the first segments of their ids. */
-export const DOCUMENT_KINDS = ['app', 'task', 'key', 'delivery', 'limit', 'quarantine', 'store', 'value'] as const;
+export const DOCUMENT_KINDS = [
+  'app',
+  'task',
+  'key',
+  'delivery',
+  'limit',
+  'quarantine',
+  'store',
+  'value',
+  'owed',
+  'authorization',
+] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 
 /**

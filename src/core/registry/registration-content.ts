@@ -1,3 +1,4 @@
+import { mergedPush, pushContent, pushFrom } from '../model/push/push-settings.js';
 import type { RegistrationPlan, TaskPlan } from '../model/registration.js';
 import type { Due, StoredDocument } from '../model/store.js';
 import { DELIVERY_LANE, documentId } from '../model/token-key.js';
@@ -23,12 +24,20 @@ export interface Content {
   readonly differs: boolean;
 }
 
-export function appContent(plan: RegistrationPlan, before: JsonObject): JsonObject {
-  return {
+/**
+ * Returns the new content of an app's document.
+ *
+ * @throws TypeError if the settings of pushes do not go with those that are stored.
+ */
+export function appContent({ secret, accessToken, push }: RegistrationPlan, before: JsonObject): JsonObject {
+  const content = {
     ...before,
-    ...(plan.secret === undefined ? {} : { secret: plan.secret }),
-    ...(plan.accessToken === undefined ? {} : { accessToken: plan.accessToken }),
+    ...(secret === undefined ? {} : { secret }),
+    ...(accessToken === undefined ? {} : { accessToken }),
   };
+  if (push === undefined) return content;
+  const { push: _push, ...rest } = content as JsonObject;
+  return push === null ? rest : { ...rest, ...pushContent(mergedPush(push, pushFrom(before))) };
 }
 
 export function taskContent({ params, notify }: TaskPlan, before: JsonObject): JsonObject {

@@ -1,4 +1,5 @@
 import { markFrom } from '../model/enrolment.js';
+import { type PushSettings, pushContent, pushFrom } from '../model/push/push-settings.js';
 import type { AccessTokenMode, AppCredentials } from '../model/refresher.js';
 import type { StoredDocument } from '../model/store.js';
 import type { TokenKey } from '../model/token-key.js';
@@ -12,6 +13,7 @@ export interface RegisteredApp {
   readonly appid: string;
   readonly secret: string | undefined;
   readonly accessToken: AccessTokenMode | undefined;
+  readonly push?: PushSettings | undefined;
   readonly enrolment?: string | undefined;
   readonly version: number;
 }
@@ -23,16 +25,18 @@ export function appFrom(appid: string, content: JsonObject, version: number): Re
     appid,
     secret: typeof secret === 'string' ? secret : undefined,
     accessToken: accessToken === 'stable' || accessToken === 'plain' ? accessToken : undefined,
+    push: pushFrom(content),
     enrolment: markFrom(content),
     version,
   };
 }
 
 /** Returns the content of a document from which {@link appFrom} reads this app. */
-export function contentOf({ secret, accessToken, enrolment }: RegisteredApp): JsonObject {
+export function contentOf({ secret, accessToken, push, enrolment }: RegisteredApp): JsonObject {
   return {
     ...(secret === undefined ? {} : { secret }),
     ...(accessToken === undefined ? {} : { accessToken }),
+    ...pushContent(push),
     ...(enrolment === undefined ? {} : { enrolment }),
   };
 }

@@ -23,8 +23,12 @@ interface Reached {
   readonly app: StoredDocument | undefined;
 }
 
-/** The kinds of documents that are stored for an app, in the order in which they are deleted. */
-const KINDS = ['task', 'key', 'delivery'] as const;
+/** The kinds of documents that are stored for a task, in the order in which they are deleted. */
+const TASK_KINDS = ['task', 'key', 'delivery'] as const;
+/** The kinds of documents besides the app and its tasks that are stored for an app, in the order in which they are deleted. */
+const RECORD_KINDS = ['key', 'delivery', 'owed', 'authorization'] as const;
+/** All of them. */
+const APP_KINDS = ['task', ...RECORD_KINDS] as const;
 
 /** An app or a task that is being unregistered. */
 export interface Unregistering {
@@ -131,7 +135,7 @@ export class RegistrationRemoval {
   }
 
   async #deleteTask(key: TokenKey, lease: RegistrationLease): Promise<void> {
-    for (const kind of KINDS) {
+    for (const kind of TASK_KINDS) {
       await this.#writer.deleteOne(documentId(kind, key), lease);
     }
   }
@@ -178,7 +182,7 @@ export class RegistrationRemoval {
 
   /** Deletes the documents of an app's keys. Returns whether all were deleted; there may be too many for one lease. */
   async #deleteRecords(appid: string, lease: RegistrationLease): Promise<boolean> {
-    for (const kind of ['key', 'delivery']) {
+    for (const kind of RECORD_KINDS) {
       const found = await this.#list(`${kind}/${appid}`, lease);
       if (found === undefined) return false;
       await this.#writer.deleteAll(found, true, lease);
@@ -262,7 +266,7 @@ export class RegistrationRemoval {
   }
 
   async #isNothingLeft(appid: string, lease: RegistrationLease): Promise<boolean> {
-    for (const kind of KINDS) {
+    for (const kind of APP_KINDS) {
       const left = await this.#list(`${kind}/${appid}`, lease);
       if (left === undefined || left.length > 0) return false;
     }
@@ -286,7 +290,7 @@ export class RegistrationRemoval {
 
   async #listAll(appid: string, unregistering: Unregistering): Promise<Found[]> {
     const found: Found[] = [];
-    for (const kind of KINDS) {
+    for (const kind of APP_KINDS) {
       for await (const { id, version, data } of this.#store.list(`${kind}/${appid}`)) {
         found.push({ id, version });
         if (kind === 'task') unregistering.found([{ id, data }]);

@@ -30,9 +30,9 @@ export interface ReplacementParts {
 const HELD_MS = LEASE_MS - 3 * COMMAND_TIMEOUT_MS;
 
 /**
- * Runs registrations that also unregister all tasks that they do not name. Those of one app run one after another in the
- * whole fleet, because two at once would unregister each other's tasks. If one does not end within its lease, it fails
- * and leaves the remaining tasks; repeating the request unregisters them.
+ * Runs registrations that also unregister all tasks that they do not name, except those of authorizers. Those of one app
+ * run one after another in the whole fleet, because two at once would unregister each other's tasks. If one does not end
+ * within its lease, it fails and leaves the remaining tasks; repeating the request unregisters them.
  */
 export class TaskReplacements {
   readonly #manager: Registering;
@@ -54,7 +54,10 @@ export class TaskReplacements {
         await this.#manager.register(registration);
         const named = new Set(tasks.map((task) => keyId({ ...task, appid })));
         const others = (await this.#registered(appid)).filter((key) => !named.has(keyId(key)));
-        for (const key of others) await this.#parts.unregisterTask(key, isHeld);
+        const authorizers = await this.#authorizersIn(others);
+        for (const key of others) {
+          if (!authorizers.has(key.subject)) await this.#parts.unregisterTask(key, isHeld);
+        }
       }),
     );
   }
@@ -67,6 +70,24 @@ export class TaskReplacements {
       if (key !== undefined) keys.push(key);
     }
     return keys;
+  }
+
+  /**
+   * Returns those subjects of these tasks of an app that have authorized it, or are about to. Their tasks come from WeChat's
+   * pushes, and no registration names them: with the tasks their refresh tokens would be lost, and the merchants would have to
+   * authorize the platform again.
+   */
+  async #authorizersIn(keys: readonly TokenKey[]): Promise<ReadonlySet<string | undefined>> {
+    const found = new Set<string | undefined>();
+    const [appid] = keys.flatMap((key) => (key.subject === undefined ? [] : [key.appid]));
+    if (appid === undefined) return found;
+    // What is owed becomes an authorization, so it is read first.
+    for (const kind of ['owed', 'authorization']) {
+      for await (const { id, data } of this.#parts.store.list(`${kind}/${appid}`)) {
+        if (data['state'] !== 'unauthorized') found.add(id.split('/')[2]);
+      }
+    }
+    return found;
   }
 
   async #underLease(appid: string, work: (isHeld: () => boolean) => Promise<void>): Promise<void> {

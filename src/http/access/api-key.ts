@@ -1,6 +1,6 @@
 import { hash, randomBytes as systemRandomBytes } from 'node:crypto';
 import { systemClock } from '../../core/concurrency/clock.js';
-import { assertAppid } from '../../core/model/token-key.js';
+import { isAppid } from '../../core/model/token-key.js';
 import { assertInteger, assertNumber, copyFields, mapMembers, namesOf } from '../../core/primitives/assert-options.js';
 import { isArray } from '../../core/primitives/foreign-objects.js';
 import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
@@ -239,15 +239,6 @@ function checkedPaths(paths: unknown, name: string): readonly string[] {
 
 function withoutSlash(path: string): string {
   return path.endsWith('/') ? path.slice(0, -1) : path;
-}
-
-export function isAppid(value: unknown): value is string {
-  try {
-    assertAppid(value);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**

@@ -1,8 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../core/concurrency/clock.js';
 import type { ColdLookups } from '../../core/engine/cold-lookups.js';
+import { isAppid } from '../../core/model/token-key.js';
 import { secretHash } from '../../core/primitives/secret-hash.js';
-import { isAppid } from './api-key.js';
 import type { Peers } from './peers.js';
 import type { Refusal } from './refusal.js';
 import { SecretLookUps } from './secret-look-ups.js';

@@ -124,6 +124,17 @@ describe('a store that was emptied', () => {
     expect(world.wechat.calls).toBe(2);
   });
 
+  test('an emptied store gets back the settings of pushes', async () => {
+    await using world = new World();
+    const { store } = quiet(world.store);
+    const tokens = await world.registered({ store });
+    await tokens.register({ appid: APPID, push: { token: 'T1', encodingAesKey: 'k'.repeat(43) } });
+    await wipe(world);
+    await replaced(world);
+    const [app] = await world.store.get([`app/${APPID}`]);
+    expect(app?.data).toMatchObject({ push: { token: 'T1', keys: ['k'.repeat(43)], mode: 'encrypted' } });
+  });
+
   test('an emptied store gets back a task that had no token yet, which is fetched', async () => {
     await using world = new World();
     const { store } = quiet(world.store);

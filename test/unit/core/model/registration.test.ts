@@ -26,7 +26,7 @@ describe('registrations that are rejected', () => {
     [
       'an unknown name',
       { appid: 'wx1', task: [SECRET] },
-      /^a registration: unknown name "task", expected one of appid, secret, accessToken, tasks$/,
+      /^a registration: unknown name "task", expected one of appid, secret, accessToken, push, tasks$/,
     ],
     [
       'an unknown name in a task',

@@ -169,6 +169,24 @@ describe('register', () => {
     expect([...registry.tasksOf('wx1')]).toHaveLength(4);
   });
 
+  test('the settings of pushes are stored with the app, stay with a registration that does not name them, and can be removed', async () => {
+    const push = { token: 'T1', encodingAesKey: 'k'.repeat(43) };
+    const stored = { token: 'T1', keys: ['k'.repeat(43)], mode: 'encrypted' };
+    await register({ ...FULL, push });
+    await register(FULL);
+    expect((await contents())[APP]).toEqual({ secret: 'S1', accessToken: 'plain', push: stored });
+    expect(registry.app('wx1')?.push).toEqual(stored);
+    await register({ appid: 'wx1', push: null });
+    expect((await contents())[APP]).toEqual({ secret: 'S1', accessToken: 'plain' });
+    expect(registry.app('wx1')?.push).toBeUndefined();
+  });
+
+  test('settings of pushes that lack a key are rejected before anything is written', async () => {
+    const registering = register({ ...FULL, push: { token: 'T1', mode: 'encrypted' } });
+    await expect(registering).rejects.toThrow("push.encodingAesKey is required if push.mode is 'encrypted'");
+    expect(await contents()).toEqual({});
+  });
+
   test('a task without params loses those it had', async () => {
     await register({ appid: 'wx1', tasks: [{ type: 'access_token', params: { a: 1 } }] });
     await register({ appid: 'wx1', tasks: ['access_token'] });
