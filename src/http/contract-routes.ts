@@ -1,6 +1,7 @@
 import { keyRoutes } from './contracts/native/key-routes.js';
 import { nativeRoutes } from './contracts/native/native-routes.js';
 import { proxyRoutes } from './contracts/proxy/proxy-routes.js';
+import { pushRoutes } from './contracts/push/push-routes.js';
 import { schedulerRoutes } from './contracts/scheduler/scheduler-routes.js';
 import { wechatRoutes } from './contracts/wechat/wechat-routes.js';
 import { wetokenRoutes } from './contracts/wetoken/wetoken-routes.js';
@@ -17,6 +18,7 @@ export const ROUTES: Readonly<Record<ContractName, (services: RouteServices) => 
   wetoken: wetokenRoutes,
   wechat: wechatRoutes,
   proxy: proxyRoutes,
+  push: pushRoutes,
   native: (services) =>
     [nativeRoutes, keyRoutes, healthRoutes, metricsRoutes, pageRoutes].flatMap((routesOf) => routesOf(services)),
 };

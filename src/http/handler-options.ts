@@ -1,19 +1,21 @@
 import { checkedCallbackOptions } from '../callbacks/create-callbacks.js';
 import type { WebhookSecret } from '../callbacks/webhook-signature.js';
-import { assertFunction, mapMembers, readFields } from '../core/primitives/assert-options.js';
+import { assertFunction, assertMethods, mapMembers, readFields } from '../core/primitives/assert-options.js';
 import { isArray } from '../core/primitives/foreign-objects.js';
-import { describeKind, describeOption, describeValue, describeWord } from '../core/primitives/redact.js';
+import { describeKind, describeOption, describeWord } from '../core/primitives/redact.js';
 import type { CallReport } from '../gateway/call-report.js';
+import type { PushReceiving } from '../platform/pushes/push-request.js';
 import { type ApiKey, assertPerSecond } from './access/api-key.js';
+import { assertPrefix } from './prefix.js';
 
 /**
  * A group of routes: `scheduler` and `wetoken` are those of two older servers, `native` is this library's own, with
- * health checks, `wechat` is WeChat's own API for SDKs whose base URL is changed, and `proxy` calls WeChat's API for programs
- * that have no token.
+ * health checks, `wechat` is WeChat's own API for SDKs whose base URL is changed, `proxy` calls WeChat's API for programs that
+ * have no token, and `push` receives what WeChat pushes.
  *
  * @public
  */
-export type ContractName = 'scheduler' | 'wetoken' | 'native' | 'wechat' | 'proxy';
+export type ContractName = 'scheduler' | 'wetoken' | 'native' | 'wechat' | 'proxy' | 'push';
 
 /**
  * The options of `createHandler(manager, options)`. At least one of `keys`, `trust` and `anonymous` is required.
@@ -25,7 +27,7 @@ export interface HandlerOptions {
    * The groups of routes that are answered.
    *
    * @defaultValue `['scheduler']`
-   * @bounds at least one of `'scheduler'`, `'wetoken'`, `'native'`, `'wechat'` and `'proxy'`
+   * @bounds at least one of `'scheduler'`, `'wetoken'`, `'native'`, `'wechat'`, `'proxy'` and `'push'`
    */
   readonly contracts?: readonly ContractName[];
   /**
@@ -104,6 +106,12 @@ export interface HandlerOptions {
    */
   readonly autoRegister?: boolean;
   /**
+   * The receiver of pushes, made by `createPushReceiver` of the same manager, whose functions handle messages and events.
+   *
+   * @defaultValue one without such functions
+   */
+  readonly push?: PushReceiving;
+  /**
    * Receives the outcome of each call of WeChat's API.
    *
    * @defaultValue nothing
@@ -118,7 +126,7 @@ export interface HandlerOptions {
   readonly onError?: (error: Error) => void;
 }
 
-export const CONTRACT_NAMES: readonly ContractName[] = ['scheduler', 'wetoken', 'native', 'wechat', 'proxy'];
+export const CONTRACT_NAMES: readonly ContractName[] = ['scheduler', 'wetoken', 'native', 'wechat', 'proxy', 'push'];
 
 const NAMES = [
   'contracts',
@@ -133,10 +141,10 @@ const NAMES = [
   'notifySecret',
   'callsPerSecondOfApp',
   'autoRegister',
+  'push',
   'onCall',
   'onError',
 ] as const satisfies readonly (keyof HandlerOptions)[];
-const PREFIX = /^(?:\/[\w.~-]+)*$/;
 
 /**
  * Returns a copy of the options, in which each was read once and the contracts are a list of their own.
@@ -147,16 +155,13 @@ export function checkedHandlerOptions(options: HandlerOptions): HandlerOptions {
   const fields = readFields<HandlerOptions>(options, NAMES, 'the options of createHandler');
   const { prefix, legacyTypeNumbers, allowHosts, publicOnly, notifySecret, callsPerSecondOfApp, autoRegister } = fields;
   const contracts = fields.contracts === undefined ? undefined : checkedContracts(fields.contracts);
-  if (prefix !== undefined && (typeof prefix !== 'string' || !PREFIX.test(prefix))) {
-    throw new TypeError(
-      `prefix must be '' or a path like '/wechat', without a slash at its end, got ${describeValue(prefix)}`,
-    );
-  }
+  if (prefix !== undefined) assertPrefix(prefix);
   checkedCallbackOptions({ legacyTypeNumbers, allowHosts, publicOnly, notifySecret });
   if (callsPerSecondOfApp !== undefined) assertPerSecond(callsPerSecondOfApp, 'callsPerSecondOfApp');
   if (autoRegister !== undefined && typeof autoRegister !== 'boolean') {
     throw new TypeError(`autoRegister must be true or false, got ${describeWord(autoRegister)}`);
   }
+  if (fields.push !== undefined) assertMethods('push', fields.push, ['receive']);
   for (const name of ['onCall', 'onError'] as const) assertFunction(name, fields[name]);
   return { ...fields, ...(contracts !== undefined && { contracts }) };
 }

@@ -12,6 +12,7 @@ export {
 export type { CallReport } from '../gateway/call-report.js';
 export { type ApiKey, type ApiKeyOptions, createApiKey, type Scope } from './access/api-key.js';
 export type { FetchConnection } from './edges/fetch-edge.js';
-export { createHandler, type Handler } from './handler.js';
+export { createHandler } from './handler.js';
 export type { ContractName, HandlerOptions } from './handler-options.js';
 export type { ServableManager } from './manager/manager.js';
+export type { Handler } from './serve-routes.js';

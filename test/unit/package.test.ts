@@ -9,22 +9,26 @@ const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 const manifest = JSON.parse(read('package.json'));
 const subpaths: string[] = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json');
 
+/** Returns the source file of a built file. */
+function sourceOf(built: string): string {
+  return built.replace('./dist/', 'src/').replace(/\.js$/, '.ts');
+}
+
 describe('package.json', () => {
   it('package.json has an entry point for each source folder with an index, and no other', () => {
-    const places = ['src', 'src/stores'].flatMap((place) =>
-      readdirSync(join(root, place)).map((name) => ({ name, index: join(root, place, name, 'index.ts') })),
+    const folders = ['src', 'src/stores'].flatMap((place) =>
+      readdirSync(join(root, place)).map((name) => `${place}/${name}/index.ts`),
     );
-    const folders = places.filter(({ index }) => existsSync(index)).map(({ name }) => name);
-    const expected = ['.', ...folders.map((name) => `./${name}`)].sort();
-    const built = subpaths.filter((subpath) => manifest.exports[subpath].default.endsWith('/index.js'));
-    expect(built.sort()).toEqual(expected);
+    const expected = ['src/index.ts', ...folders.filter((file) => existsSync(join(root, file)))].sort();
+    const built = subpaths.map((subpath) => sourceOf(manifest.exports[subpath].default));
+    expect(built.filter((file) => file.endsWith('/index.ts')).sort()).toEqual(expected);
   });
 
   it.each(subpaths)('the entry point %s has a source file, and types before code', (subpath) => {
     const target = manifest.exports[subpath];
     expect(Object.keys(target)).toEqual(['types', 'default']);
     expect(target.types).toBe(target.default.replace(/\.js$/, '.d.ts'));
-    expect(existsSync(join(root, target.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts')))).toBe(true);
+    expect(existsSync(join(root, sourceOf(target.default)))).toBe(true);
   });
 
   it('typesVersions says the same as the export map', () => {

@@ -26,6 +26,7 @@ test.each([
   ['native', []],
   ['wechat', []],
   ['proxy', []],
+  ['push', []],
 ] as const)('docs/http.md names every route of %s, and no other', (section, alsoNamed) => {
   const routes = ROUTES[section]({} as RouteServices);
   const named = routes.flatMap(({ methods = ['any'], path }) => methods.map((method) => `${method} ${path}`));

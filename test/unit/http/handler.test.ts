@@ -16,12 +16,12 @@ describe('options of createHandler', () => {
     [{ anonymous: true, prefix: 7 }, "prefix must be '' or a path like '/wechat'"],
     [
       { anonymous: true, contracts: [] },
-      'contracts must be an array of scheduler, wetoken, native, wechat, proxy, got',
+      'contracts must be an array of scheduler, wetoken, native, wechat, proxy, push, got',
     ],
     [{ anonymous: true, contracts: 'scheduler' }, 'contracts must be an array of'],
     [
       { anonymous: true, contracts: ['schedular'] },
-      'contracts: unknown name "schedular", expected one of scheduler, wetoken, native, wechat, proxy',
+      'contracts: unknown name "schedular", expected one of scheduler, wetoken, native, wechat, proxy, push',
     ],
     [{ anonymous: true, onError: 1 }, 'onError must be a function, got a number'],
     [{ anonymous: true, hostNames: 'a.test' }, 'hostNames must be an array, got a string'],

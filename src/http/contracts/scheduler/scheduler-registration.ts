@@ -1,4 +1,5 @@
 import type { TypeNumbers } from '../../../callbacks/contract-type-numbers.js';
+import type { PushRegistration } from '../../../core/model/push/push-settings.js';
 import type { AccessTokenMode } from '../../../core/model/refresher.js';
 import type { Registration, TaskRegistration } from '../../../core/model/registration.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/primitives/json.js';
@@ -21,16 +22,19 @@ export function registrationIn(body: JsonObject, typeNumbers: TypeNumbers, manag
   // The check is made here, because the manager would call the field `secret`, a name that callers of this contract do
   // not know.
   assertNoStrayCharacter('appsecret', appsecret);
-  const app = { appid, secret: appsecret, ...accessTokenIn(body) };
+  const app = { appid, secret: appsecret, ...addedFieldsIn(body) };
   if (tasks === undefined || tasks === null) return { ...app, tasks: [] };
   if (!Array.isArray(tasks)) throw badRequest(`tasks must be an array, got ${describeKind(tasks)}`);
   const planned = tasks.map((task: JsonValue, index) => taskIn(task, `tasks[${index}]`, typeNumbers, manager));
   return { ...app, tasks: planned };
 }
 
-/** Returns the mode of the access token, a field that the original does not have. The manager validates its value. */
-function accessTokenIn({ accessToken }: JsonObject): Pick<Registration, 'accessToken'> {
-  return accessToken === undefined || accessToken === null ? {} : { accessToken: accessToken as AccessTokenMode };
+/** Returns the fields that the original does not have. The manager validates their values. */
+function addedFieldsIn({ accessToken, push }: JsonObject): Pick<Registration, 'accessToken' | 'push'> {
+  return {
+    ...(accessToken !== undefined && accessToken !== null && { accessToken: accessToken as AccessTokenMode }),
+    ...(push !== undefined && { push: push as PushRegistration | null }),
+  };
 }
 
 function taskIn(task: JsonValue, where: string, typeNumbers: TypeNumbers, manager: Manager): TaskRegistration {

@@ -1,8 +1,7 @@
-import { tokenKey } from '../../../core/model/token-key.js';
+import { isAppid, tokenKey } from '../../../core/model/token-key.js';
 import type { JsonObject } from '../../../core/primitives/json.js';
 import { arrivedBody } from '../../../gateway/request-body.js';
 import type { KnownTokens } from '../../../gateway/tokens/known-tokens.js';
-import { isAppid } from '../../access/api-key.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
 import { assertForwardable, forward } from '../../routing/forwarded-call.js';
 import type { RequestContext } from '../../routing/request-context.js';

@@ -1,5 +1,5 @@
 import { RateLimiter, RateLimiters } from '../../../core/concurrency/rate-limit.js';
-import { isAppid } from '../../access/api-key.js';
+import { isAppid } from '../../../core/model/token-key.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import { RouteFailure } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';

@@ -1,0 +1,171 @@
+import type { JsonObject } from '../../core/primitives/json.js';
+import { seal, unseal } from '../../core/store/document-codec.js';
+import type { DocumentReader } from '../../core/store/document-reader.js';
+import type { SupervisedStore } from '../../core/store/supervised-store.js';
+
+/** A merchant's authorization of a platform. */
+export interface AuthorizationKey {
+  /** The appid of the platform. */
+  readonly component: string;
+  /** The appid of the merchant's account. */
+  readonly authorizer: string;
+}
+
+/** An authorization whose code is still to be exchanged for tokens. */
+export interface OwedExchange {
+  readonly kind: 'exchange';
+  readonly code: string;
+  readonly createdAt: number;
+  /** Whether the authorization ended in the same second, which counts if the code cannot be exchanged. */
+  readonly orRemoval: boolean;
+}
+
+/** The end of an authorization, after which its tasks are still to be unregistered. */
+export interface OwedRemoval {
+  readonly kind: 'removal';
+  readonly createdAt: number;
+}
+
+export type OwedWork = OwedExchange | OwedRemoval;
+
+/** The state of an authorization. */
+export interface Authorization {
+  readonly state: 'authorized' | 'unauthorized' | 'needsAuthorization';
+  /** The `CreateTime` of the push that led to this state, in epoch milliseconds. */
+  readonly changedAt: number;
+  /** The hash of the code that was exchanged last. */
+  readonly codeHash?: string | undefined;
+  /** The original id of the account, to which its messages are addressed, once it is known. */
+  readonly userName?: string | undefined;
+}
+
+/** The documents of an authorization as they are stored. A version of 0 means that there is no document. */
+export interface StoredAuthorization {
+  readonly owed: OwedWork | undefined;
+  readonly owedVersion: number;
+  readonly authorization: Authorization | undefined;
+  readonly version: number;
+}
+
+const STATES: ReadonlySet<unknown> = new Set(['authorized', 'unauthorized', 'needsAuthorization']);
+
+/**
+ * Reads and writes the documents of authorizations. Each has one for its state, and another while something is still to be
+ * done for it, so that what is pending can be listed.
+ */
+export class AuthorizationDocuments {
+  readonly #store: SupervisedStore;
+  readonly #reader: DocumentReader;
+
+  constructor(store: SupervisedStore, reader: DocumentReader) {
+    this.#store = store;
+    this.#reader = reader;
+  }
+
+  /** Reads both documents, in one round trip. */
+  async read(key: AuthorizationKey): Promise<StoredAuthorization> {
+    const [owed, state] = await this.#store.get([owedId(key), stateId(key)]);
+    const found = await this.#reader.read(owed, (document) => ({
+      owed: document && owedIn(unseal(document)),
+      owedVersion: document?.version ?? 0,
+    }));
+    const known = await this.#reader.read(state, (document) => ({
+      authorization: document && authorizationIn(unseal(document)),
+      version: document?.version ?? 0,
+    }));
+    return { ...found, ...known };
+  }
+
+  /** Yields the authorizations for which something is still to be done. */
+  async *pending(): AsyncIterable<AuthorizationKey> {
+    for await (const { id } of this.#store.list('owed')) {
+      const [, component, authorizer] = id.split('/');
+      if (component !== undefined && authorizer !== undefined) yield { component, authorizer };
+    }
+  }
+
+  /**
+   * Yields the authorizations of a platform with their states, in an order that the store chooses and keeps.
+   *
+   * @param after - the appid of the authorizer after which they begin.
+   */
+  async *ofPlatform(component: string, after?: string): AsyncIterable<AuthorizationKey & Authorization> {
+    const options = after === undefined ? {} : { after: stateId({ component, authorizer: after }) };
+    for await (const document of this.#store.list(`authorization/${component}`, options)) {
+      const authorization = await this.#reader.read(document, (found) => found && authorizationIn(unseal(found)));
+      const authorizer = document.id.split('/')[2];
+      if (authorization !== undefined && authorizer !== undefined) yield { component, authorizer, ...authorization };
+    }
+  }
+
+  /**
+   * Writes what is to be done.
+   *
+   * @param version - the version of the document that is replaced; 0 for none.
+   * @returns the new version; `undefined` if another process was faster.
+   */
+  saveOwed(key: AuthorizationKey, owed: OwedWork, version: number): Promise<number | undefined> {
+    return this.#save(owedId(key), owed, version);
+  }
+
+  /** Removes what was to be done; returns `false` if something else is to be done by now. */
+  deleteOwed(key: AuthorizationKey, version: number): Promise<boolean> {
+    return this.#store.delete(owedId(key), version);
+  }
+
+  /** Writes the state; returns the new version, or `undefined` if another process was faster. */
+  saveState(key: AuthorizationKey, authorization: Authorization, version: number): Promise<number | undefined> {
+    return this.#save(stateId(key), authorization, version);
+  }
+
+  /**
+   * Runs work that one process of the fleet does at a time.
+   *
+   * @returns whether it was run, which it is not while another process does it.
+   */
+  async exclusively(key: AuthorizationKey, leaseMs: number, work: () => Promise<void>): Promise<boolean> {
+    const lease = await this.#store.lease(owedId(key), leaseMs);
+    if (lease === undefined) return false;
+    try {
+      await work();
+      return true;
+    } finally {
+      await this.#store.release(lease);
+    }
+  }
+
+  #save(id: string, content: OwedWork | Authorization, version: number): Promise<number | undefined> {
+    return this.#store.set(id, seal(id, definedFields(content)), version);
+  }
+}
+
+function owedId({ component, authorizer }: AuthorizationKey): string {
+  return `owed/${component}/${authorizer}`;
+}
+
+function stateId({ component, authorizer }: AuthorizationKey): string {
+  return `authorization/${component}/${authorizer}`;
+}
+
+function definedFields(content: object): JsonObject {
+  return Object.fromEntries(Object.entries(content).filter(([, value]) => value !== undefined)) as JsonObject;
+}
+
+function owedIn(content: JsonObject): OwedWork | undefined {
+  const { kind, code, createdAt, orRemoval } = content;
+  if (typeof createdAt !== 'number') return undefined;
+  if (kind === 'removal') return { kind, createdAt };
+  if (kind !== 'exchange' || typeof code !== 'string') return undefined;
+  return { kind, code, createdAt, orRemoval: orRemoval === true };
+}
+
+function authorizationIn(content: JsonObject): Authorization | undefined {
+  const { state, changedAt, codeHash, userName } = content;
+  if (!STATES.has(state) || typeof changedAt !== 'number') return undefined;
+  return {
+    state: state as Authorization['state'],
+    changedAt,
+    codeHash: typeof codeHash === 'string' ? codeHash : undefined,
+    userName: typeof userName === 'string' ? userName : undefined,
+  };
+}

@@ -1,0 +1,158 @@
+import type { Clock } from '../../core/concurrency/clock.js';
+import { setGraceTimer } from '../../core/concurrency/grace-timer.js';
+import { TokenError } from '../../core/model/errors.js';
+import type { Grant, Upstream, WeChatRequest } from '../../core/model/refresher.js';
+import type { JsonObject, JsonValue } from '../../core/primitives/json.js';
+import { numberIn, objectIn, objectsIn, textIn } from './answer-fields.js';
+import type { AuthorizationKey } from './authorization-documents.js';
+
+/** The part of a manager by which the API of platforms is called. */
+export interface PlatformTokens {
+  call<Result>(
+    component: string,
+    type: 'component_access_token',
+    run: (token: string) => Promise<Result>,
+    options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<Result>;
+}
+
+/** The tokens of an authorizer. The account of one without the right to call WeChat's API has none. */
+export interface AuthorizedGrant {
+  readonly authorizer: string;
+  readonly grant: Grant | undefined;
+}
+
+/** An authorizer in WeChat's list. */
+export interface ListedAuthorizer {
+  readonly appid: string;
+  readonly refreshToken: string | undefined;
+  /** The instant of the authorization, in epoch milliseconds. */
+  readonly authorizedAt: number;
+}
+
+export interface AuthorizerPage {
+  /** The number of all authorizers. */
+  readonly total: number;
+  readonly authorizers: readonly ListedAuthorizer[];
+}
+
+const PATH = '/cgi-bin/component';
+/** The largest page that WeChat returns. */
+export const PAGE_SIZE = 500;
+const TIMEOUT_MS = 15_000;
+
+/** Calls WeChat's API for third-party platforms, with the token of the platform. */
+export class PlatformApi {
+  readonly #tokens: PlatformTokens;
+  readonly #upstream: Pick<Upstream, 'request'>;
+  readonly #clock: Clock;
+
+  constructor(tokens: PlatformTokens, upstream: Pick<Upstream, 'request'>, clock: Clock) {
+    this.#tokens = tokens;
+    this.#upstream = upstream;
+    this.#clock = clock;
+  }
+
+  /**
+   * Exchanges an authorization code, which works once.
+   *
+   * @see https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/ThirdParty/token/authorization_info.html
+   */
+  async queryAuth(component: string, code: string): Promise<AuthorizedGrant> {
+    const answer = await this.#post(component, 'api_query_auth', { authorization_code: code });
+    const info = objectIn(answer, 'authorization_info');
+    return { authorizer: textIn(info, 'authorizer_appid') ?? '', grant: grantIn(info) };
+  }
+
+  /** Returns the refresh token that WeChat has for an authorizer; `undefined` if it names none. */
+  async refreshTokenOf(key: AuthorizationKey): Promise<string | undefined> {
+    const info = objectIn(await this.authorizerInfo(key), 'authorization_info');
+    return textIn(info, 'authorizer_refresh_token') ?? (await this.#listedRefreshToken(key));
+  }
+
+  /** Requests new tokens of an authorizer with a refresh token. */
+  async refresh({ component, authorizer }: AuthorizationKey, refreshToken: string): Promise<Grant | undefined> {
+    const fields = { authorizer_appid: authorizer, authorizer_refresh_token: refreshToken };
+    const grant = grantIn(await this.#post(component, 'api_authorizer_token', fields));
+    return grant === undefined ? undefined : { refreshToken, ...grant };
+  }
+
+  /** Returns what WeChat knows of an authorizer. */
+  authorizerInfo({ component, authorizer }: AuthorizationKey): Promise<JsonObject> {
+    return this.#post(component, 'api_get_authorizer_info', { authorizer_appid: authorizer });
+  }
+
+  /** Returns a page of the list of authorizers: those from `offset` on, at most {@link PAGE_SIZE}. */
+  async authorizerPage(component: string, offset: number): Promise<AuthorizerPage> {
+    const answer = await this.#post(component, 'api_get_authorizer_list', { offset, count: PAGE_SIZE });
+    const authorizers = objectsIn(answer, 'list').flatMap((one) => {
+      const appid = textIn(one, 'authorizer_appid');
+      if (appid === undefined) return [];
+      return [
+        { appid, refreshToken: textIn(one, 'refresh_token'), authorizedAt: (numberIn(one, 'auth_time') ?? 0) * 1_000 },
+      ];
+    });
+    return { total: numberIn(answer, 'total_count') ?? 0, authorizers };
+  }
+
+  /** Requests a code with which one visitor can authorize the platform. */
+  async preAuthCode(component: string): Promise<string> {
+    const answer = await this.#post(component, 'api_create_preauthcode', {});
+    const code = textIn(answer, 'pre_auth_code');
+    if (code !== undefined) return code;
+    throw new TokenError('UPSTREAM_REJECTED', 'the answer contains no pre_auth_code', { appid: component });
+  }
+
+  /** Makes WeChat push verify tickets again. It needs no token. */
+  async startPushTicket(component: string, secret: string): Promise<void> {
+    const body = { component_appid: component, component_secret: secret };
+    await this.#send(component, { method: 'POST', path: `${PATH}/api_start_push_ticket`, body }, secret);
+  }
+
+  async #listedRefreshToken({ component, authorizer }: AuthorizationKey): Promise<string | undefined> {
+    for (let offset = 0, total = 1; offset < total; offset += PAGE_SIZE) {
+      const page = await this.authorizerPage(component, offset);
+      const found = page.authorizers.find(({ appid }) => appid === authorizer);
+      if (found !== undefined) return found.refreshToken;
+      total = page.total;
+    }
+    return undefined;
+  }
+
+  #post(component: string, name: string, fields: Readonly<Record<string, JsonValue>>): Promise<JsonObject> {
+    const body = { component_appid: component, ...fields };
+    return this.#tokens.call(component, 'component_access_token', (token) => {
+      const query = { component_access_token: token };
+      return this.#send(component, { method: 'POST', path: `${PATH}/${name}`, query, body });
+    });
+  }
+
+  /** Sends a request; with a token unless it has the secret of the platform. */
+  async #send(component: string, request: WeChatRequest, secret?: string): Promise<JsonObject> {
+    const controller = new AbortController();
+    const timer = setGraceTimer(this.#clock, () => controller.abort(noAnswer(component)), TIMEOUT_MS);
+    const user = { appid: component, type: request.path };
+    try {
+      return await this.#upstream.request(request, {
+        signal: controller.signal,
+        withToken: secret === undefined,
+        secret,
+        user,
+      });
+    } finally {
+      timer.cancel();
+    }
+  }
+}
+
+function noAnswer(appid: string): TokenError {
+  return new TokenError('UPSTREAM_UNAVAILABLE', `no answer within ${TIMEOUT_MS} ms`, { appid, retryable: true });
+}
+
+function grantIn(info: JsonObject): Grant | undefined {
+  const value = textIn(info, 'authorizer_access_token');
+  const expiresInSeconds = numberIn(info, 'expires_in');
+  if (value === undefined || expiresInSeconds === undefined) return undefined;
+  const refreshToken = textIn(info, 'authorizer_refresh_token');
+  return { value, expiresInSeconds, ...(refreshToken !== undefined && { refreshToken }) };
+}

@@ -1,0 +1,98 @@
+import { engineOf } from '../../core/engine/engine-of.js';
+import type { Registration } from '../../core/model/registration.js';
+import { isAppid } from '../../core/model/token-key.js';
+import { assertFunction, readFields } from '../../core/primitives/assert-options.js';
+import { isAbortSignal } from '../../core/primitives/foreign-objects.js';
+import { describeKind } from '../../core/primitives/redact.js';
+import { AuthorizationDocuments } from '../authorizations/authorization-documents.js';
+import { PAGE_SIZE } from '../authorizations/platform-api.js';
+import { type AuthorizerCounts, AuthorizerRestorer } from './authorizer-restorer.js';
+import { type PlatformManager, platformApiOf } from './platform-calls.js';
+
+/**
+ * The number of authorizers, and of those by what became of them.
+ *
+ * @public
+ */
+export interface AuthorizerRecovery extends AuthorizerCounts {
+  /** The number of authorizers that WeChat lists. */
+  readonly total: number;
+}
+
+/**
+ * The options of `recoverAuthorizers`.
+ *
+ * @public
+ */
+export interface RecoverAuthorizersOptions {
+  /** The signal that ends the recovery after the page in progress. What was restored stays. */
+  readonly signal?: AbortSignal;
+  /**
+   * Called after each page of WeChat's list with what was done so far.
+   *
+   * @defaultValue nothing
+   * @bounds a function
+   */
+  readonly onProgress?: (recovery: AuthorizerRecovery) => void;
+}
+
+const MAX_PASSES = 3;
+
+/**
+ * Restores the authorizers of a third-party platform that the store has lost, with the refresh tokens that WeChat lists. What is
+ * stored is left as it is, so that the call can be repeated.
+ *
+ * @returns the counts. Authorizers whose refresh token WeChat no longer names have to authorize again.
+ * @throws TypeError for options that are not; the reason of the signal; a `TokenError` of `get` for the token of the platform, of
+ *   a request, or with code `STORE_UNAVAILABLE`.
+ *
+ * @example
+ * ```ts
+ * const { total, restored, needAuthorization } = await recoverAuthorizers(tokens, component);
+ * ```
+ *
+ * @see https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/ThirdParty/token/api_get_authorizer_list.html
+ * @public
+ */
+export async function recoverAuthorizers(
+  manager: PlatformManager,
+  component: string,
+  options: RecoverAuthorizersOptions = {},
+): Promise<AuthorizerRecovery> {
+  const { signal, onProgress } = checkedOptions(options);
+  const api = platformApiOf(manager, component);
+  const engine = engineOf(manager);
+  const { register } = manager as PlatformManager & { register(registration: Registration): Promise<void> };
+  const restorer = new AuthorizerRestorer({
+    component,
+    api,
+    store: engine.store,
+    documents: engine.documents,
+    authorizations: new AuthorizationDocuments(engine.store, engine.reader),
+    register: (registration) => register.call(manager, registration),
+    put: (key, grant) => engine.put(key, grant),
+  });
+  let total = 0;
+  for (let pass = 0; pass < MAX_PASSES; pass++) {
+    const totals = new Set<number>();
+    for (let offset = 0; offset === 0 || offset < total; offset += PAGE_SIZE) {
+      signal?.throwIfAborted();
+      const page = await api.authorizerPage(component, offset);
+      total = page.total;
+      totals.add(total);
+      await restorer.restore(page.authorizers.filter(({ appid }) => isAppid(appid)));
+      onProgress?.({ total, ...restorer.counts });
+    }
+    // If the number has changed, pages have shifted, and an authorizer may have been on none of them.
+    if (totals.size === 1) break;
+  }
+  return { total, ...restorer.counts };
+}
+
+function checkedOptions(options: RecoverAuthorizersOptions): RecoverAuthorizersOptions {
+  const names = ['signal', 'onProgress'] as const;
+  const fields = readFields<RecoverAuthorizersOptions>(options, names, 'the options of recoverAuthorizers');
+  assertFunction('onProgress', fields.onProgress);
+  if (fields.signal === undefined || isAbortSignal(fields.signal)) return fields;
+  throw new TypeError(`signal must be an AbortSignal, got ${describeKind(fields.signal)}`);
+}

@@ -1,0 +1,78 @@
+import type { Clock } from '../../core/concurrency/clock.js';
+import { RateLimiter } from '../../core/concurrency/rate-limit.js';
+import { isTokenError } from '../../core/model/errors.js';
+import { isAppid } from '../../core/model/token-key.js';
+import { boundedCache } from '../../core/primitives/bounded-cache.js';
+import { objectIn, textIn } from '../authorizations/answer-fields.js';
+import type { AuthorizationDocuments, AuthorizationKey } from '../authorizations/authorization-documents.js';
+import type { PlatformApi } from '../authorizations/platform-api.js';
+
+interface KnownName {
+  readonly userName: string | undefined;
+  /** The monotonic time at which WeChat was asked. */
+  readonly askedAt: number;
+}
+
+const MAX_NAMES = 10_000;
+/** The time for which WeChat is not asked again about an account whose name does not fit. */
+const ASK_AGAIN_AFTER_MS = 60_000;
+const ASKED_PER_SECOND = 20;
+const NOT_AUTHORIZED = 61_003;
+
+/** Knows the original ids of authorizers: from the store, or from WeChat the first time. */
+export class UserNames {
+  readonly #documents: AuthorizationDocuments;
+  readonly #api: Pick<PlatformApi, 'authorizerInfo'>;
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #names = boundedCache<string, KnownName>(MAX_NAMES);
+  readonly #requests = new RateLimiter(ASKED_PER_SECOND, ASKED_PER_SECOND);
+
+  constructor(
+    documents: AuthorizationDocuments,
+    api: Pick<PlatformApi, 'authorizerInfo'>,
+    clock: Pick<Clock, 'monotonic'>,
+  ) {
+    this.#documents = documents;
+    this.#api = api;
+    this.#clock = clock;
+  }
+
+  /**
+   * Returns whether an authorizer has this original id.
+   *
+   * @throws a `TokenError` if neither the store nor WeChat can say.
+   */
+  async isOf(key: AuthorizationKey, userName: string): Promise<boolean> {
+    if (!isAppid(key.authorizer)) return false;
+    const name = `${key.component}/${key.authorizer}`;
+    const known = this.#names.get(name);
+    if (known?.userName === userName) return true;
+    const now = this.#clock.monotonic();
+    if (known !== undefined && now - known.askedAt < ASK_AGAIN_AFTER_MS) return false;
+    const stored = known === undefined ? await this.#documents.read(key) : undefined;
+    if (stored?.authorization?.userName === userName) {
+      this.#names.set(name, { userName, askedAt: Number.NEGATIVE_INFINITY });
+      return true;
+    }
+    if (this.#requests.reserve(now) > 0) return false;
+    const asked = await this.#ask(key);
+    this.#names.set(name, { userName: asked, askedAt: now });
+    if (asked !== undefined) await this.#save(key, asked);
+    return asked === userName;
+  }
+
+  async #ask(key: AuthorizationKey): Promise<string | undefined> {
+    try {
+      return textIn(objectIn(await this.#api.authorizerInfo(key), 'authorizer_info'), 'user_name');
+    } catch (error) {
+      if (isTokenError(error) && error.errcode === NOT_AUTHORIZED) return undefined;
+      throw error;
+    }
+  }
+
+  async #save(key: AuthorizationKey, userName: string): Promise<void> {
+    const { authorization, version } = await this.#documents.read(key);
+    if (authorization === undefined || authorization.userName === userName) return;
+    await this.#documents.saveState(key, { ...authorization, userName }, version);
+  }
+}

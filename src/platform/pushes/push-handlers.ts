@@ -1,0 +1,64 @@
+import { isError } from '../../core/primitives/foreign-objects.js';
+import { describeKind } from '../../core/primitives/redact.js';
+import type { PushContent } from '../content/push-content.js';
+import type { PushReply } from '../messages/push-reply.js';
+import type { PushedMessage } from '../messages/pushed-message.js';
+
+/**
+ * An event of a third-party platform that the library does not handle itself.
+ *
+ * @public
+ */
+export interface PlatformEvent {
+  /** The appid of the platform. */
+  readonly component: string;
+  /** The type of the event, such as `notify_icpfiling_verify_result`. */
+  readonly infoType: string;
+  /** The instant that WeChat gives for the event, in epoch milliseconds. */
+  readonly createdAt: number;
+  /** All fields of the event. */
+  readonly content: PushContent;
+}
+
+/**
+ * The functions of an application that handle what was pushed.
+ *
+ * @public
+ */
+export interface PushHandlers {
+  /**
+   * Handles a message or an event of an account, and returns the reply, if any. It has 4 s; WeChat repeats a message that was
+   * not answered by then, and gets the reply when it is ready.
+   *
+   * @defaultValue every message is answered with `success`
+   * @bounds a function
+   */
+  readonly onMessage?: ((message: PushedMessage) => PushReply | undefined | Promise<PushReply | undefined>) | undefined;
+  /**
+   * Handles an event of a third-party platform that is neither a ticket nor an authorization. The push is answered when the
+   * function has resolved, within 4 s; WeChat may repeat it otherwise.
+   *
+   * @defaultValue such events are answered with `success`
+   * @bounds a function
+   */
+  readonly onEvent?: ((event: PlatformEvent) => unknown) | undefined;
+}
+
+/** Reports that a function of the application failed, whose error is the `cause`. */
+export class HandlerFailed extends Error {
+  override readonly name: string = 'HandlerFailed';
+}
+
+/**
+ * Calls a function of the application.
+ *
+ * @throws HandlerFailed if it throws or rejects.
+ */
+export async function handledBy<Result>(name: keyof PushHandlers, handle: () => Result): Promise<Awaited<Result>> {
+  try {
+    return await handle();
+  } catch (error) {
+    const reason = isError(error) ? error.message : describeKind(error);
+    throw new HandlerFailed(`${name} failed: ${reason}`, { cause: error });
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * A push as it arrived over HTTP.
+ *
+ * @public
+ */
+export interface PushRequest {
+  /** The method: `GET` is WeChat's check of the URL, `POST` a push. */
+  readonly method: 'GET' | 'POST';
+  /** The app that the path names. */
+  readonly appid: string;
+  /** The platform that the path names before the app, for messages of an account that has authorized it. */
+  readonly component?: string | undefined;
+  /** The query of the URL, without the `?`. */
+  readonly query: string;
+  /** The body, as it came. */
+  readonly body: Uint8Array;
+}
+
+/**
+ * The answer to a push.
+ *
+ * @public
+ */
+export interface PushAnswer {
+  /** The HTTP status. */
+  readonly status: number;
+  /** The value of the header `Content-Type`. */
+  readonly contentType: string;
+  /** The body. */
+  readonly body: string;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+
+/** The answer that ends WeChat's repetitions of a push. */
+export const SUCCESS: PushAnswer = { status: 200, contentType: TEXT, body: 'success' };
+
+export function textAnswer(body: string): PushAnswer {
+  return { status: 200, contentType: TEXT, body };
+}
+
+/** The receiver that answers pushes. */
+export interface PushReceiving {
+  receive(push: PushRequest): Promise<PushAnswer>;
+}

@@ -1,0 +1,80 @@
+import type { Clock } from '../../core/concurrency/clock.js';
+import { RateLimiter } from '../../core/concurrency/rate-limit.js';
+import type { PushSettings } from '../../core/model/push/push-settings.js';
+import { appDocumentId, isAppid } from '../../core/model/token-key.js';
+import { boundedCache } from '../../core/primitives/bounded-cache.js';
+import type { Registry } from '../../core/registry/registry.js';
+import { PushRefused } from '../content/push-refused.js';
+
+export interface PushedAppsParts {
+  readonly registry: Pick<Registry, 'app' | 'hasApp' | 'reload'>;
+  readonly clock: Pick<Clock, 'monotonic'>;
+  /** Resolves when the store has answered for the first time. */
+  opened(): Promise<void>;
+}
+
+const READS_PER_SECOND = 20;
+/** The time for which an app is not read again after a push that was not accepted. */
+const READ_AGAIN_AFTER_MS = 5_000;
+const MAX_REMEMBERED = 1_000;
+
+/** Finds the settings of the apps that are pushed to, and limits the reads of the store that anyone's pushes cause. */
+export class PushedApps {
+  readonly #parts: PushedAppsParts;
+  readonly #reads = new RateLimiter(READS_PER_SECOND, READS_PER_SECOND);
+  /** The monotonic times of the last reads that pushes caused, by app. */
+  readonly #readAt = boundedCache<string, number>(MAX_REMEMBERED);
+  /** The reads in progress, by app. They are as few as the limit of the reads permits. */
+  readonly #reading = new Map<string, Promise<void>>();
+
+  constructor(parts: PushedAppsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Returns the settings of an app.
+   *
+   * @throws PushRefused if the app is not registered with settings of pushes, or may not be looked up now; a `TokenError`
+   *   with code `STORE_UNAVAILABLE`.
+   */
+  async settingsOf(appid: string): Promise<PushSettings> {
+    const { registry } = this.#parts;
+    const isHeld = isAppid(appid) && registry.hasApp(appid);
+    const settings = isHeld ? registry.app(appid)?.push : await this.changedSettingsOf(appid);
+    const found = settings ?? (await this.changedSettingsOf(appid));
+    if (found === undefined) throw new PushRefused(404, 'no app with this appid is registered for pushes');
+    return found;
+  }
+
+  /**
+   * Returns the settings of an app that is missing, or whose settings do not fit a push, since they may have been changed
+   * elsewhere and the notification not have arrived yet. The app is read again, unless it was read a moment ago.
+   *
+   * @throws PushRefused if too many apps are being read; a `TokenError` with code `STORE_UNAVAILABLE`.
+   */
+  async changedSettingsOf(appid: string): Promise<PushSettings | undefined> {
+    const { registry, clock, opened } = this.#parts;
+    if (!isAppid(appid)) return undefined;
+    await opened();
+    const now = clock.monotonic();
+    const readAt = this.#readAt.get(appid) ?? Number.NEGATIVE_INFINITY;
+    // Pushes that arrive together share a read: after a start many are for an app that is not in memory yet.
+    const reading =
+      this.#reading.get(appid) ?? (now - readAt < READ_AGAIN_AFTER_MS ? undefined : this.#read(appid, now));
+    await reading;
+    return registry.app(appid)?.push;
+  }
+
+  #read(appid: string, now: number): Promise<void> {
+    if (this.#reads.reserve(now) > 0) {
+      throw new PushRefused(429, 'too many apps that are not in memory are being looked up: try again later');
+    }
+    // A failed read has shown nothing, and is repeated for the next push.
+    const reading = this.#parts.registry
+      .reload(appDocumentId(appid))
+      .then(() => void this.#readAt.set(appid, now))
+      .finally(() => this.#reading.delete(appid));
+    this.#reading.set(appid, reading);
+    return reading;
+  }
+}

@@ -1,0 +1,84 @@
+import type { Engine } from '../../core/engine/engine.js';
+import type { Registration } from '../../core/model/registration.js';
+import { noop } from '../../core/primitives/noop.js';
+import { AuthorizationDocuments, type AuthorizationKey } from '../authorizations/authorization-documents.js';
+import { AuthorizationWork } from '../authorizations/authorization-work.js';
+import { AuthorizerStore } from '../authorizations/authorizer-store.js';
+import { FailureReports } from '../authorizations/failure-reports.js';
+import { PlatformApi, type PlatformTokens } from '../authorizations/platform-api.js';
+import { UserNames } from '../authorizers/user-names.js';
+import { MessageAnswers } from '../messages/message-answers.js';
+import type { PushHandlers } from './push-handlers.js';
+import { PushReceiver } from './push-receiver.js';
+import type { PushReceiving } from './push-request.js';
+import { PushWindows } from './push-windows.js';
+import { PushedApps } from './pushed-apps.js';
+import type { TicketStore } from './verify-tickets.js';
+
+/** The methods of a manager that pushes need. */
+export interface ReceivingManager extends PlatformTokens, TicketStore {
+  register(registration: Registration): Promise<void>;
+}
+
+export interface ReceivingOptions extends PushHandlers {
+  /** The types of the tasks that an authorizer gets. */
+  readonly authorizerTasks?: readonly string[] | undefined;
+  /** Receives what goes wrong while a push is handled. It must not throw. */
+  onError(error: Error): void;
+}
+
+const AUTHORIZER_TASKS = ['authorizer_access_token'];
+
+/** Creates the receiver of the pushes to the apps of a manager, and begins what earlier pushes have left to do. */
+export function receiverOf(engine: Engine, manager: ReceivingManager, options: ReceivingOptions): PushReceiving {
+  const { clock, registry, refreshes } = engine;
+  const { onError } = options;
+  const documents = new AuthorizationDocuments(engine.store, engine.reader);
+  const api = new PlatformApi(manager, engine.upstream, clock);
+  const work = refreshes ? workOf(engine, manager, { documents, api }, options) : undefined;
+  // A store that is unavailable at the start is read again by a later sweep.
+  if (work !== undefined) {
+    void engine
+      .opened()
+      .catch(noop)
+      .then(() => work.sweep());
+  }
+  return new PushReceiver({
+    apps: new PushedApps({ registry, clock, opened: () => engine.opened() }),
+    windows: new PushWindows(clock, (message) => onError(new Error(message))),
+    tickets: manager,
+    documents,
+    work,
+    userNames: new UserNames(documents, api, clock),
+    answers: new MessageAnswers(clock),
+    handlers: options,
+    clock,
+    deadline: (timeoutMs) => engine.deadline(timeoutMs),
+    onError,
+  });
+}
+
+function workOf(
+  engine: Engine,
+  manager: ReceivingManager,
+  { documents, api }: { readonly documents: AuthorizationDocuments; readonly api: PlatformApi },
+  { authorizerTasks = AUTHORIZER_TASKS, onError }: ReceivingOptions,
+): AuthorizationWork {
+  const { clock, closing, store, types, events } = engine;
+  const tokens = new AuthorizerStore({
+    store,
+    documents: engine.documents,
+    types,
+    authorizerTasks,
+    put: (key, grant) => engine.put(key, grant),
+    register: (registration) => manager.register(registration),
+    unregisterTask: (key, isStillWanted) => engine.unregisterTask(key, isStillWanted),
+  });
+  const listener = {
+    authorized: (key: AuthorizationKey) => events.emit('authorized', { ...key }),
+    unauthorized: (key: AuthorizationKey) => events.emit('unauthorized', { ...key }),
+  };
+  const reports = new FailureReports(clock, onError);
+  const failed = (key: AuthorizationKey, error: unknown): void => reports.note(key, error);
+  return new AuthorizationWork({ documents, api, tokens, clock, closing, listener, failed });
+}
