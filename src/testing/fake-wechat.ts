@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../core/concurrency/clock.js';
+import type { FakeAccount } from './fake/account-book.js';
 import type { FakeCall } from './fake/call.js';
 import type { FakeApp, FakeState } from './fake/endpoint.js';
 import { type FakeCallMatcher, type FakeFault, matchesCall } from './fake/faults.js';
@@ -8,6 +9,10 @@ import { type FakeUserTokens, userAnswer } from './fake/oauth2-endpoints.js';
 import type { FakeMessage } from './fake/prompt-book.js';
 import { FakeService } from './fake/service.js';
 import { createState, type FakeWeChatOptions } from './fake/state.js';
+import type { FakePushAnswer } from './pushes/push-answer.js';
+import type { FakePushFields } from './pushes/push-fields.js';
+import type { FakePushSettings } from './pushes/push-settings.js';
+import { type FakePushCheckOptions, FakePushes, type FakePushOptions } from './pushes/pushes.js';
 
 /**
  * The options of a login of a user of the fake.
@@ -42,6 +47,7 @@ export class FakeWeChat {
   readonly #apps: Map<string, FakeApp> | undefined;
   readonly #state: FakeState;
   readonly #service: FakeService;
+  readonly #pushes: FakePushes;
   readonly #server: Server;
 
   private constructor(options: FakeWeChatOptions) {
@@ -49,6 +55,7 @@ export class FakeWeChat {
     this.#apps = apps === undefined ? undefined : new Map(Object.entries(apps));
     this.#state = createState(options, this.#apps);
     this.#service = new FakeService(clock, this.#state, delayMs);
+    this.#pushes = new FakePushes(clock, this.#state);
     this.#server = createServer((message, response) => {
       this.#service.serve(message, response).catch(() => response.destroy());
     });
@@ -109,15 +116,15 @@ export class FakeWeChat {
     return this.#state.users.refreshTokens.replays + this.#state.platforms.refreshTokens.replays;
   }
 
-  /** Returns whether this token, ticket, refresh token or `component_verify_ticket` would be accepted now. */
+  /** Returns whether this token, ticket, refresh token, `component_verify_ticket` or code of a platform would be accepted now. */
   isValid(value: string): boolean {
     const { tokens, tickets, users, platforms } = this.#state;
     return [tokens, tickets, users, platforms].some((book) => book.isValid(value));
   }
 
   /**
-   * Lets a token, ticket, refresh token or `component_verify_ticket` end now, as if it were too old: calls with a token
-   * are answered with 42001.
+   * Lets a token, ticket, refresh token, `component_verify_ticket` or code of a platform end now, as if it were too old:
+   * calls with a token are answered with 42001.
    */
   expire(value: string): void {
     const { tokens, tickets, users, platforms } = this.#state;
@@ -156,7 +163,10 @@ export class FakeWeChat {
     return this.#state.prompts.messages;
   }
 
-  /** Creates the `component_verify_ticket` that WeChat pushes to a platform: good for 12 hours, and so is the one before. */
+  /**
+   * Creates the `component_verify_ticket` that WeChat pushes to a platform: good for 12 hours, and so is the one before. It
+   * is sent nowhere: `push` does that.
+   */
   pushVerifyTicket(component: string): string {
     return this.#state.platforms.pushTicket(component);
   }
@@ -168,6 +178,53 @@ export class FakeWeChat {
    */
   authorizeMerchant(component: string, authorizer: string): string {
     return this.#state.platforms.authorize(component, authorizer);
+  }
+
+  /**
+   * Has a merchant authorize a platform like `authorizeMerchant`, and returns the code that the platform exchanges for the
+   * merchant's tokens: good for one exchange within an hour.
+   */
+  createAuthorizationCode(component: string, authorizer: string): string {
+    return this.#state.platforms.authorizeWithCode(component, authorizer);
+  }
+
+  /** Sets the description of an account for platforms, and the permissions that its merchant grants. */
+  setAccount(appid: string, account: FakeAccount): void {
+    this.#state.accounts.set(appid, account);
+  }
+
+  /**
+   * Sets where and how an app is pushed to, as in WeChat's console.
+   *
+   * @throws TypeError naming the field that is wrong.
+   */
+  setPush(appid: string, settings: FakePushSettings): void {
+    this.#pushes.set(appid, settings);
+  }
+
+  /**
+   * Pushes once to the server of an app, over HTTP: a ticket, an authorization or another `InfoType` to a platform, a message
+   * or an event to an account.
+   *
+   * Missing fields are filled in: `AppId`, `CreateTime`, `ToUserName`, `FromUserName`, `MsgId`; a new ticket for
+   * `component_verify_ticket`; for `authorized` and `updateauthorized` the code of a new authorization. A push of
+   * `unauthorized` ends nothing: `withdrawAuthorization` does.
+   *
+   * @returns the answer of the server. The promise rejects if there is none within 5 s of the fake's clock.
+   * @throws TypeError before `setPush`, and for content that cannot be written.
+   */
+  async push(appid: string, content: FakePushFields, options: FakePushOptions = {}): Promise<FakePushAnswer> {
+    return this.#pushes.push(appid, content, options);
+  }
+
+  /**
+   * Checks the URL of an app's server, as WeChat does when it is entered: the server has to send a text back.
+   *
+   * @returns the answer of the server. The promise rejects if there is none within 5 s of the fake's clock.
+   * @throws TypeError before `setPush`.
+   */
+  async checkPushUrl(appid: string, options: FakePushCheckOptions = {}): Promise<FakePushAnswer> {
+    return this.#pushes.check(appid, options);
   }
 
   /**
@@ -211,6 +268,7 @@ export class FakeWeChat {
   /** Stops listening and cuts all connections. */
   async close(): Promise<void> {
     this.#service.close();
+    this.#pushes.close();
     if (!this.#server.listening) return;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();

@@ -1,3 +1,4 @@
+export type { FakeAccount } from './fake/account-book.js';
 export type { FakeCall } from './fake/call.js';
 export type { FakeApp } from './fake/endpoint.js';
 export type { FakeCallMatcher, FakeFault } from './fake/faults.js';
@@ -8,4 +9,9 @@ export type { FakeRefreshTokenMode } from './fake/refresh-tokens.js';
 export type { FakeWeChatOptions } from './fake/state.js';
 export { FakeClock, type FakeClockOptions } from './fake-clock.js';
 export { type FakeUserOptions, FakeWeChat } from './fake-wechat.js';
+export type { FakePushAnswer } from './pushes/push-answer.js';
+export type { FakePushFault } from './pushes/push-fault.js';
+export type { FakePushFields, FakePushValue } from './pushes/push-fields.js';
+export type { FakePushSettings } from './pushes/push-settings.js';
+export type { FakePushCheckOptions, FakePushOptions } from './pushes/pushes.js';
 export { type StoreContractOptions, testTokenStore } from './store-contract.js';

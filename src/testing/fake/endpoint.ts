@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { JsonObject } from '../../core/primitives/json.js';
 import { findErrorRow } from '../../wechat/error-table.js';
+import type { FakeAccountBook } from './account-book.js';
 import type { FakeRequest } from './call.js';
 import type { FakePlatformBook } from './platform-book.js';
 import type { FakePromptBook } from './prompt-book.js';
@@ -31,6 +32,7 @@ export interface FakeState {
   readonly tickets: FakeTicketBook;
   readonly users: FakeUserBook;
   readonly platforms: FakePlatformBook;
+  readonly accounts: FakeAccountBook;
   readonly prompts: FakePromptBook;
   readonly quotas: FakeQuotaBook;
   findApp(appid: string): FakeApp | undefined;

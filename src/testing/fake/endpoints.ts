@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../core/primitives/json.js';
+import { AUTHORIZER_ENDPOINTS } from './authorizer-endpoints.js';
 import { errorAnswer, type FakeEndpoint, refuseApp, textOf } from './endpoint.js';
 import { FOLLOWER_ENDPOINTS } from './follower-endpoints.js';
 import type { FakeIssue } from './issue.js';
@@ -70,6 +71,7 @@ export const FAKE_ENDPOINTS: ReadonlyMap<string, FakeEndpoint> = new Map([
   ...OAUTH2_ENDPOINTS,
   ...MINI_PROGRAM_ENDPOINTS,
   ...PLATFORM_ENDPOINTS,
+  ...AUTHORIZER_ENDPOINTS,
 ]);
 
 function tokenAnswer({ value, expiresInSeconds }: FakeIssue): JsonObject {

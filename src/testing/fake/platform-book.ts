@@ -1,33 +1,46 @@
 import type { Clock } from '../../core/concurrency/clock.js';
+import type { FakeAccountBook } from './account-book.js';
+import { FakeCodeBook, type FakeCodeRefusal } from './code-book.js';
 import { type FakeBook, type FakeIssue, randomValue } from './issue.js';
 import { type FakeRefreshTokenMode, type FakeRefreshTokenRefusal, FakeRefreshTokens } from './refresh-tokens.js';
 import type { FakeTokenBook } from './token-book.js';
 
-/** The answer to a merchant's refresh. */
+/** The tokens of a merchant. */
 interface FakeMerchantIssue extends FakeIssue {
   readonly refreshToken: string;
 }
 
-interface Authorization {
+/** A merchant's authorization of a platform. */
+export interface FakeAuthorization {
   readonly component: string;
   readonly merchant: string;
+  readonly authorizedAt: number;
 }
 
 const TICKET_LIFE_MS = 12 * 3_600_000;
+const CODE_LIFE_MS = 3_600_000;
+const PRE_AUTH_CODE_LIFE_MS = 1_800_000;
 
 /** Records the tickets that were pushed to third-party platforms, and the merchants that have authorized them. */
 export class FakePlatformBook implements FakeBook {
-  readonly refreshTokens: FakeRefreshTokens<Authorization>;
+  readonly refreshTokens: FakeRefreshTokens<FakeAuthorization>;
+  /** The codes with which merchants are sent to WeChat, by platform. */
+  readonly preAuthCodes: FakeCodeBook<string>;
+  readonly codes: FakeCodeBook<FakeAuthorization>;
   readonly #clock: Clock;
   readonly #tokens: FakeTokenBook;
+  readonly #accounts: FakeAccountBook;
   readonly #tickets = new Map<string, { readonly component: string; endsAt: number }>();
   /** The current authorizations by platform and merchant. */
-  readonly #authorizations = new Map<string, Authorization>();
+  readonly #authorizations = new Map<string, FakeAuthorization>();
 
-  constructor(clock: Clock, tokens: FakeTokenBook, mode: FakeRefreshTokenMode) {
+  constructor(clock: Clock, tokens: FakeTokenBook, accounts: FakeAccountBook, mode: FakeRefreshTokenMode) {
     this.#clock = clock;
     this.#tokens = tokens;
+    this.#accounts = accounts;
     this.refreshTokens = new FakeRefreshTokens(clock, mode);
+    this.preAuthCodes = new FakeCodeBook(clock, 'preauthcode@@@', PRE_AUTH_CODE_LIFE_MS);
+    this.codes = new FakeCodeBook(clock, 'queryauthcode@@@', CODE_LIFE_MS);
   }
 
   /** Issues a new ticket. The previous one remains valid until it is 12 hours old. */
@@ -37,6 +50,11 @@ export class FakePlatformBook implements FakeBook {
     return ticket;
   }
 
+  hasTicket(component: string): boolean {
+    const now = this.#clock.now();
+    return [...this.#tickets.values()].some((ticket) => ticket.component === component && ticket.endsAt > now);
+  }
+
   componentToken(component: string, ticket: string): FakeIssue | 'unknown' | 'expired' {
     if (this.#tickets.get(ticket)?.component !== component) return 'unknown';
     return this.#isTicketValid(ticket) ? this.#tokens.componentToken(component) : 'expired';
@@ -44,19 +62,52 @@ export class FakePlatformBook implements FakeBook {
 
   /** Authorizes a platform for a merchant, possibly again. The tokens of an earlier authorization become invalid. */
   authorize(component: string, merchant: string): string {
-    this.withdraw(component, merchant);
-    const authorization = { component, merchant };
-    this.#authorizations.set(idOf(authorization), authorization);
-    return this.refreshTokens.issue(authorization, Number.POSITIVE_INFINITY);
+    return this.refreshTokens.issue(this.#authorize(component, merchant), Number.POSITIVE_INFINITY);
+  }
+
+  /** Authorizes a platform like {@link authorize}, and returns the code that the platform exchanges for the tokens. */
+  authorizeWithCode(component: string, merchant: string): string {
+    const authorization = this.#authorize(component, merchant);
+    this.refreshTokens.issue(authorization, Number.POSITIVE_INFINITY);
+    return this.codes.create(authorization);
+  }
+
+  /** Uses up a code. The code of an authorization that has ended, or was replaced by another, counts as unknown. */
+  exchangeCode(
+    component: string,
+    code: string,
+  ): { readonly merchant: string; readonly issue: FakeMerchantIssue | undefined } | FakeCodeRefusal {
+    const taken = this.codes.take(code, (owner) => owner === this.find(component, owner.merchant));
+    if (typeof taken === 'string') return taken;
+    const { merchant } = taken.owner;
+    const refreshToken = this.refreshTokens.newestOf(taken.owner);
+    const isGranted = this.#accounts.accountOf(merchant).permissions.length > 0;
+    if (!isGranted || refreshToken === undefined) return { merchant, issue: undefined };
+    return { merchant, issue: { ...this.#tokens.authorizerToken(component, merchant), refreshToken } };
   }
 
   withdraw(component: string, merchant: string): void {
-    const id = idOf({ component, merchant });
-    const authorization = this.#authorizations.get(id);
+    const authorization = this.find(component, merchant);
     if (authorization === undefined) return;
-    this.#authorizations.delete(id);
+    this.#authorizations.delete(idOf(component, merchant));
     this.refreshTokens.refuse(authorization, 'unknown');
     this.#tokens.revokeAuthorizer(component, merchant);
+  }
+
+  find(component: string, merchant: string): FakeAuthorization | undefined {
+    return this.#authorizations.get(idOf(component, merchant));
+  }
+
+  /** Returns the authorizations of a platform, the newest last. */
+  authorizationsOf(component: string): readonly FakeAuthorization[] {
+    return [...this.#authorizations.values()].filter((authorization) => authorization.component === component);
+  }
+
+  /** Returns the refresh token of an authorization, as far as WeChat shows it again. */
+  shownRefreshToken(authorization: FakeAuthorization): string {
+    const { permissions, hidesRefreshToken } = this.#accounts.accountOf(authorization.merchant);
+    if (hidesRefreshToken || permissions.length === 0) return '';
+    return this.refreshTokens.newestOf(authorization) ?? '';
   }
 
   authorizerToken(
@@ -64,21 +115,34 @@ export class FakePlatformBook implements FakeBook {
     merchant: string,
     refreshToken: string,
   ): FakeMerchantIssue | FakeRefreshTokenRefusal | 'unauthorized' {
-    const id = idOf({ component, merchant });
-    const used = this.refreshTokens.use(refreshToken, (owner) => idOf(owner) === id);
-    if (!this.#authorizations.has(id)) return 'unauthorized';
+    const used = this.refreshTokens.use(
+      refreshToken,
+      (owner) => idOf(owner.component, owner.merchant) === idOf(component, merchant),
+    );
+    if (this.find(component, merchant) === undefined) return 'unauthorized';
     if (typeof used === 'string') return used;
     return { ...this.#tokens.authorizerToken(component, merchant), refreshToken: used.next };
   }
 
   isValid(value: string): boolean {
-    return this.#isTicketValid(value) || this.refreshTokens.isValid(value);
+    return this.#isTicketValid(value) || this.#books().some((book) => book.isValid(value));
   }
 
   expire(value: string): void {
     const ticket = this.#tickets.get(value);
     if (ticket !== undefined) ticket.endsAt = this.#clock.now();
-    this.refreshTokens.expire(value);
+    for (const book of this.#books()) book.expire(value);
+  }
+
+  #authorize(component: string, merchant: string): FakeAuthorization {
+    this.withdraw(component, merchant);
+    const authorization = { component, merchant, authorizedAt: this.#clock.now() };
+    this.#authorizations.set(idOf(component, merchant), authorization);
+    return authorization;
+  }
+
+  #books(): readonly FakeBook[] {
+    return [this.refreshTokens, this.preAuthCodes, this.codes];
   }
 
   #isTicketValid(value: string): boolean {
@@ -87,6 +151,6 @@ export class FakePlatformBook implements FakeBook {
   }
 }
 
-function idOf({ component, merchant }: Authorization): string {
+function idOf(component: string, merchant: string): string {
   return `${component}/${merchant}`;
 }

@@ -1,17 +1,7 @@
-import type { JsonObject } from '../../core/primitives/json.js';
-import type { FakeRequest } from './call.js';
-import {
-  errorAnswer,
-  type FakeEndpoint,
-  type FakeState,
-  isForeignAddress,
-  overQuota,
-  refuseApp,
-  textOf,
-} from './endpoint.js';
+import { errorAnswer, type FakeEndpoint, overQuota, refuseApp, textOf } from './endpoint.js';
+import { componentOf, refuseComponentCall, refusePlatform } from './token-check.js';
 
 const TICKET_REFUSALS = { unknown: 61006, expired: 61005 } as const;
-const REFRESH_TOKEN_REFUSALS = { unauthorized: 61003, withdrawn: 61003, unknown: 61023, expired: 61023 } as const;
 
 const componentToken: FakeEndpoint = {
   tokenType: () => 'component_access_token',
@@ -30,63 +20,44 @@ const componentToken: FakeEndpoint = {
   },
 };
 
-const authorizerToken: FakeEndpoint = {
-  tokenType: () => 'authorizer_access_token',
+const preAuthCode: FakeEndpoint = {
+  tokenType: () => 'pre_auth_code',
   appid: componentOf,
-  subject: ({ body }) => textOf(body?.['authorizer_appid']) ?? undefined,
+  answer(request, state) {
+    const refusal = refuseComponentCall(request, state);
+    if (refusal !== undefined) return refusal;
+    const { preAuthCodes } = state.platforms;
+    return {
+      pre_auth_code: preAuthCodes.create(String(componentOf(request))),
+      expires_in: preAuthCodes.lifeMs / 1_000,
+    };
+  },
+};
+
+const startPushTicket: FakeEndpoint = {
+  tokenType: () => undefined,
+  appid: componentOf,
   answer(request, state) {
     if (request.method !== 'POST') return errorAnswer(43002);
     if (request.body === undefined) return errorAnswer(47001);
-    const { component_appid, authorizer_appid, authorizer_refresh_token } = request.body;
-    const component = textOf(component_appid);
-    const refusal =
-      refuseComponentToken(request, state, component) ??
-      refusePlatform(request, state, component) ??
-      overQuota(state.quotas.take(String(component), request.path));
+    const component = textOf(request.body['component_appid']);
+    const refusal = refusePlatform(request, state, component);
     if (refusal !== undefined) return refusal;
-    const merchant = textOf(authorizer_appid) ?? '';
-    const issue = state.platforms.authorizerToken(String(component), merchant, textOf(authorizer_refresh_token) ?? '');
-    if (typeof issue === 'string') return errorAnswer(REFRESH_TOKEN_REFUSALS[issue]);
-    return {
-      authorizer_access_token: issue.value,
-      expires_in: issue.expiresInSeconds,
-      authorizer_refresh_token: issue.refreshToken,
-    };
+    const app = state.findApp(String(component));
+    // WeChat documents no other error: neither for an absent secret nor for a wrong one.
+    if (app === undefined || app.secret !== request.body['component_secret']) return errorAnswer(40013);
+    const isNormal = state.platforms.hasTicket(String(component));
+    return (
+      overQuota(state.quotas.take(String(component), request.path)) ?? {
+        errcode: 0,
+        errmsg: isNormal ? 'in a normal state' : 'ok',
+      }
+    );
   },
 };
 
 export const PLATFORM_ENDPOINTS: readonly (readonly [path: string, endpoint: FakeEndpoint])[] = [
   ['/cgi-bin/component/api_component_token', componentToken],
-  ['/cgi-bin/component/api_authorizer_token', authorizerToken],
+  ['/cgi-bin/component/api_create_preauthcode', preAuthCode],
+  ['/cgi-bin/component/api_start_push_ticket', startPushTicket],
 ];
-
-/** Returns the error of a platform's endpoint, whose texts differ from those for apps. */
-function refusePlatform(
-  request: FakeRequest,
-  { findApp }: FakeState,
-  component: string | null,
-): JsonObject | undefined {
-  if (component === null) return errorAnswer(41018);
-  return isForeignAddress(request, findApp(component))
-    ? errorAnswer(61004, `access clientip is not registered requestIP: ${request.ip}`)
-    : undefined;
-}
-
-function refuseComponentToken(
-  { query }: FakeRequest,
-  { tokens }: FakeState,
-  component: string | null,
-): JsonObject | undefined {
-  // WeChat documents both names for the same paths.
-  const token = query.get('component_access_token') || query.get('access_token') || '';
-  if (token === '') return errorAnswer(41021);
-  const tokenState = tokens.stateOf(token);
-  if (tokenState === 'expired') return errorAnswer(42001);
-  if (tokenState === 'invalid') return errorAnswer(40001);
-  if (!tokens.isComponentToken(token)) return errorAnswer(61014);
-  return component === null || tokens.appidOf(token) === component ? undefined : errorAnswer(40013);
-}
-
-function componentOf({ body }: FakeRequest): string | undefined {
-  return textOf(body?.['component_appid']) ?? undefined;
-}

@@ -68,6 +68,11 @@ export class FakeRefreshTokens<Owner> implements FakeBook {
     return this.#issued.get(value)?.owner;
   }
 
+  /** Returns the refresh token that was issued last to an owner; `undefined` if there is none. */
+  newestOf(owner: Owner): string | undefined {
+    return [...this.#issued].findLast(([, issued]) => issued.owner === owner)?.[0];
+  }
+
   isValid(value: string): boolean {
     const issued = this.#issued.get(value);
     return issued !== undefined && this.#refusalOf(issued) === undefined;

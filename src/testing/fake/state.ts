@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../core/concurrency/clock.js';
+import { FakeAccountBook } from './account-book.js';
 import type { FakeApp, FakeState } from './endpoint.js';
 import { FakePlatformBook } from './platform-book.js';
 import { FakePromptBook } from './prompt-book.js';
@@ -86,11 +87,13 @@ export function createState(options: FakeWeChatOptions, apps: ReadonlyMap<string
   const { clock = systemClock, lifeSeconds = 7_200, overlapSeconds = 300, refreshTokens = 'kept', quotas } = options;
   const lifeMs = lifeSeconds * 1_000;
   const tokens = new FakeTokenBook(clock, lifeMs, overlapSeconds * 1_000);
+  const accounts = new FakeAccountBook();
   return {
     tokens,
     tickets: new FakeTicketBook(clock, lifeMs),
     users: new FakeUserBook(clock, lifeMs, refreshTokens),
-    platforms: new FakePlatformBook(clock, tokens, refreshTokens),
+    platforms: new FakePlatformBook(clock, tokens, accounts, refreshTokens),
+    accounts,
     prompts: new FakePromptBook(clock),
     quotas: new FakeQuotaBook(clock, new Map(Object.entries({ ...DEFAULT_QUOTAS, ...quotas }))),
     findApp: (appid) => (apps === undefined ? { secret: ANY_SECRET } : apps.get(appid)),

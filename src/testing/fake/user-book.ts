@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/concurrency/clock.js';
+import { FakeCodeBook, type FakeCodeRefusal } from './code-book.js';
 import { type FakeBook, type FakeIssue, type FakeTokenState, randomValue, showIssue } from './issue.js';
 import { type FakeRefreshTokenMode, type FakeRefreshTokenRefusal, FakeRefreshTokens } from './refresh-tokens.js';
 
@@ -28,12 +29,6 @@ interface UserToken {
   withdrawn: boolean;
 }
 
-interface Code {
-  readonly user: FakeUser;
-  readonly endsAt: number;
-  used: boolean;
-}
-
 const CODE_LIFE_MS = 5 * 60_000;
 const MONTH_MS = 30 * 86_400_000;
 
@@ -42,7 +37,7 @@ export class FakeUserBook implements FakeBook {
   readonly refreshTokens: FakeRefreshTokens<Authorization>;
   readonly #clock: Clock;
   readonly #lifeMs: number;
-  readonly #codes = new Map<string, Code>();
+  readonly #codes: FakeCodeBook<FakeUser>;
   readonly #authorizations = new Set<Authorization>();
   readonly #tokens = new Map<string, UserToken>();
 
@@ -50,6 +45,7 @@ export class FakeUserBook implements FakeBook {
     this.#clock = clock;
     this.#lifeMs = lifeMs;
     this.refreshTokens = new FakeRefreshTokens(clock, mode);
+    this.#codes = new FakeCodeBook(clock, 'code_', CODE_LIFE_MS);
   }
 
   /** Issues a refresh token for 30 days, which refreshes do not extend. Those of earlier authorizations remain valid. */
@@ -60,19 +56,13 @@ export class FakeUserBook implements FakeBook {
   }
 
   createCode(user: FakeUser): string {
-    const code = randomValue('code_');
-    this.#codes.set(code, { user, endsAt: this.#clock.now() + CODE_LIFE_MS, used: false });
-    return code;
+    return this.#codes.create(user);
   }
 
   /** Uses up a code, and returns its user or the reason why it is refused. */
-  takeCode(appid: string, value: string): FakeUser | 'unknown' | 'used' | 'expired' {
-    const code = this.#codes.get(value);
-    if (code?.user.appid !== appid) return 'unknown';
-    if (code.used) return 'used';
-    if (code.endsAt <= this.#clock.now()) return 'expired';
-    code.used = true;
-    return code.user;
+  takeCode(appid: string, value: string): FakeUser | FakeCodeRefusal {
+    const taken = this.#codes.take(value, (user) => user.appid === appid);
+    return typeof taken === 'string' ? taken : taken.owner;
   }
 
   /** Returns the same access token with its lifetime renewed while it is valid, as WeChat documents; otherwise a new one. */
@@ -89,7 +79,7 @@ export class FakeUserBook implements FakeBook {
 
   /** Returns the user of an access token, refresh token or code. */
   userOf(value: string): FakeUser | undefined {
-    return (this.#tokens.get(value) ?? this.refreshTokens.ownerOf(value) ?? this.#codes.get(value))?.user;
+    return (this.#tokens.get(value) ?? this.refreshTokens.ownerOf(value))?.user ?? this.#codes.ownerOf(value);
   }
 
   withdraw(appid: string, openid: string): void {

@@ -1,0 +1,123 @@
+import { randomInt } from 'node:crypto';
+import type { Clock } from '../../core/concurrency/clock.js';
+import { describeName } from '../../core/primitives/redact.js';
+import { type FakePushAnswer, isMessageAnswer, isSuccess, replyIn } from './push-answer.js';
+import { completed, isPlatformPush, type PushBooks } from './push-content.js';
+import type { FakePushFault } from './push-fault.js';
+import type { FakePushFields } from './push-fields.js';
+import { type OutgoingPush, type PushResponse, PushSender } from './push-sender.js';
+import { type FakePushSettings, type PushTarget, pushTarget } from './push-settings.js';
+import { type PushParts, PushSigner } from './signed-push.js';
+
+/**
+ * The options of a push of the fake.
+ *
+ * @public
+ */
+export interface FakePushOptions {
+  /**
+   * The authorizer of a platform that a message is for: it goes to `authorizerUrl`.
+   *
+   * @defaultValue none: it is for the app itself
+   */
+  readonly authorizer?: string;
+  /**
+   * The instant that the signature covers, in epoch milliseconds. `CreateTime` is a field of the content.
+   *
+   * @defaultValue now, by the fake's clock
+   */
+  readonly sentAt?: number;
+  /**
+   * The fault in the push.
+   *
+   * @defaultValue none
+   */
+  readonly fault?: FakePushFault;
+}
+
+/**
+ * The options of a check of the URL by the fake.
+ *
+ * @public
+ */
+export interface FakePushCheckOptions extends FakePushOptions {
+  /**
+   * Whether the text is sent encrypted, with `msg_signature`.
+   *
+   * @defaultValue `false`, as for official accounts
+   */
+  readonly encrypted?: boolean;
+}
+
+/** Judges the response to a request. */
+type Judge = (response: PushResponse) => Pick<FakePushAnswer, 'reply' | 'isAccepted'>;
+
+/** Pushes to the servers of apps what WeChat would. */
+export class FakePushes {
+  readonly #clock: Clock;
+  readonly #books: PushBooks;
+  readonly #signer: PushSigner;
+  readonly #sender: PushSender;
+  readonly #targets = new Map<string, PushTarget>();
+
+  constructor(clock: Clock, books: PushBooks) {
+    this.#clock = clock;
+    this.#books = books;
+    this.#signer = new PushSigner(clock);
+    this.#sender = new PushSender(clock);
+  }
+
+  set(appid: string, settings: FakePushSettings): void {
+    this.#targets.set(appid, pushTarget(settings));
+  }
+
+  async push(appid: string, content: FakePushFields, options: FakePushOptions): Promise<FakePushAnswer> {
+    const parts = this.#parts(appid, options);
+    const { target } = parts;
+    const isPlatforms = isPlatformPush(content);
+    const format = isPlatforms ? 'xml' : target.format;
+    const pushed = completed(content, { appid, authorizer: options.authorizer }, this.#books, this.#clock.now());
+    const request = this.#signer.push(pushed, [isPlatforms ? 'AppId' : 'ToUserName'], format, parts);
+    return this.#answer(request, pushed, (response) => {
+      const reply = isPlatforms ? undefined : replyIn(response, target, appid, format);
+      return { reply, isAccepted: isPlatforms ? isSuccess(response) : isMessageAnswer(response, reply) };
+    });
+  }
+
+  async check(appid: string, options: FakePushCheckOptions): Promise<FakePushAnswer> {
+    const { encrypted = false } = options;
+    const parts = this.#parts(appid, options);
+    if (encrypted && parts.target.key === undefined) throw new TypeError('an encrypted check requires encodingAesKey');
+    const echo = `${randomInt(100_000_000, 999_999_999)}${randomInt(1_000_000_000, 9_999_999_999)}`;
+    const request = this.#signer.check(echo, encrypted, parts);
+    return this.#answer(request, { echostr: echo }, ({ status, body }) => {
+      return { reply: undefined, isAccepted: status === 200 && body === echo };
+    });
+  }
+
+  close(): void {
+    this.#sender.close();
+  }
+
+  async #answer(request: OutgoingPush, pushed: FakePushFields, judge: Judge): Promise<FakePushAnswer> {
+    const response = await this.#sender.send(request);
+    const repeat = (): Promise<FakePushAnswer> => this.#answer(request, pushed, judge);
+    return { ...response, ...judge(response), pushed, repeat };
+  }
+
+  #parts(appid: string, options: FakePushOptions): PushParts {
+    const { authorizer, sentAt = this.#clock.now(), fault } = options;
+    const target = this.#targets.get(appid);
+    if (target === undefined) throw new TypeError(`setPush has to be called for ${describeName(appid)} before a push`);
+    if (fault === 'other-receiver' && target.key === undefined) {
+      throw new TypeError('a push that is not encrypted has no receiver that could be another');
+    }
+    return { target, url: urlOf(target, authorizer), receiverId: appid, sentAt, fault };
+  }
+}
+
+function urlOf({ url, authorizerUrl }: PushTarget, authorizer: string | undefined): string {
+  if (authorizer === undefined) return url;
+  if (authorizerUrl === undefined) throw new TypeError('a push for an authorizer requires authorizerUrl in setPush');
+  return authorizerUrl.replaceAll('$APPID$', () => encodeURIComponent(authorizer));
+}
