@@ -15,6 +15,7 @@ import {
   PARAMS,
   PATH,
   PER_SECOND,
+  PUSH_FILE,
   SCOPE,
   SECRET_FILE,
   SERVE_OPTIONS,
@@ -80,7 +81,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'register',
     operands: ['<appid>'],
     summary: 'register an app, or change its secret, and add tasks',
-    options: [...CLIENT_OPTIONS, TASK, SUBJECT, PARAMS, NOTIFY, APP_ACCESS_TOKEN, SECRET_FILE],
+    options: [...CLIENT_OPTIONS, TASK, SUBJECT, PARAMS, NOTIFY, APP_ACCESS_TOKEN, SECRET_FILE, PUSH_FILE],
     notes: [
       'If standard input is a terminal, the command prompts for the secret. Tasks that are not named stay as they are.',
       'A task that is named is replaced, together with its --subject, --params and --notify.',

@@ -1,6 +1,13 @@
 import type { CommandSpec } from './command.js';
 import { suggestion } from './nearest.js';
-import { KEY_VARIABLE, SECRET_VARIABLE, VARIABLE_PREFIX, variableOf } from './option.js';
+import {
+  KEY_VARIABLE,
+  PUSH_KEYS_VARIABLE,
+  PUSH_TOKEN_VARIABLE,
+  SECRET_VARIABLE,
+  VARIABLE_PREFIX,
+  variableOf,
+} from './option.js';
 
 const ADDRESS = /^(?:tcp|udp|sctp):\/\/\S+:\d{1,5}$/;
 
@@ -38,7 +45,7 @@ export function serviceLinkWarning(env: NodeJS.ProcessEnv): string | undefined {
 
 /** Returns the warning about variables with our prefix that are no options; `undefined` without any. */
 export function unknownVariables(env: NodeJS.ProcessEnv, commands: readonly CommandSpec[]): string | undefined {
-  const known = new Set([KEY_VARIABLE, SECRET_VARIABLE]);
+  const known = new Set([KEY_VARIABLE, SECRET_VARIABLE, PUSH_TOKEN_VARIABLE, PUSH_KEYS_VARIABLE]);
   for (const option of commands.flatMap(({ options }) => options)) {
     const variable = variableOf(option);
     if (variable !== undefined) known.add(variable);

@@ -19,6 +19,9 @@ export const VARIABLE_PREFIX = 'WECHAT_TOKENS_';
 /** The variables for secrets. They are no options because every user of the machine can see the arguments of a process. */
 export const KEY_VARIABLE = 'WECHAT_TOKENS_KEY';
 export const SECRET_VARIABLE = 'WECHAT_TOKENS_SECRET';
+export const PUSH_TOKEN_VARIABLE = 'WECHAT_TOKENS_PUSH_TOKEN';
+/** The variable for the keys that decrypt pushes, separated by commas, the newest first. */
+export const PUSH_KEYS_VARIABLE = 'WECHAT_TOKENS_PUSH_KEYS';
 
 export function flagOf({ name }: OptionSpec): string {
   return `--${name}`;

@@ -131,7 +131,7 @@ export const CONTRACTS: OptionSpec = {
   name: 'contracts',
   value: 'list',
   variable: true,
-  help: 'the groups of routes that are answered, separated by commas: scheduler, wetoken, native, wechat, proxy (all)',
+  help: 'the groups of routes that are answered, separated by commas: scheduler, wetoken, native, wechat, proxy, push (all)',
 };
 export const AUTO_REGISTER: OptionSpec = {
   name: 'auto-register',
@@ -239,6 +239,11 @@ export const SECRET_FILE: OptionSpec = {
   value: 'file',
   variable: true,
   help: "contains the app's secret, instead of the variable WECHAT_TOKENS_SECRET or standard input; - is standard input",
+};
+export const PUSH_FILE: OptionSpec = {
+  name: 'push-file',
+  value: 'file',
+  help: "contains the token and the key of WeChat's pushes to the app, as JSON",
 };
 
 export const SCOPE: OptionSpec = {

@@ -1,6 +1,7 @@
 import type { CommandCall } from '../args/command.js';
 import { checkedType, keyOperands } from '../args/key-operands.js';
 import { APP_ACCESS_TOKEN, JSON_OUTPUT, NOTIFY, PARAMS, SUBJECT, TASK } from '../args/options.js';
+import { readPushSettings } from '../args/push-input.js';
 import { readAppSecret } from '../args/secret-input.js';
 import { ServerClient } from '../client/server-client.js';
 import { UsageError } from '../failures/usage-error.js';
@@ -17,6 +18,7 @@ export async function register({ operands, options, io }: CommandCall): Promise<
     throw new UsageError(`${options.sourceOf(option)} needs a task: add --task <type>`);
   }
   const server = new ServerClient(options, io);
+  const push = await readPushSettings(options, io);
   const secret = await readAppSecret(appid, options, io);
   const facts = {
     ...(subject !== undefined && { subject }),
@@ -27,6 +29,7 @@ export async function register({ operands, options, io }: CommandCall): Promise<
     appid,
     appsecret: secret,
     ...(accessToken !== undefined && { accessToken }),
+    ...(push !== undefined && { push }),
     tasks: types.map((type) => ({ type, ...facts })),
   };
   await server.ask({ method: 'POST', path: ['registe'], body });

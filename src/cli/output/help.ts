@@ -1,6 +1,13 @@
 import type { CommandSpec } from '../args/command.js';
-import { KEY_VARIABLE, type OptionSpec, SECRET_VARIABLE, variableOf } from '../args/option.js';
-import { HELP, KEY_FILE, SECRET_FILE, VERSION } from '../args/options.js';
+import {
+  KEY_VARIABLE,
+  type OptionSpec,
+  PUSH_KEYS_VARIABLE,
+  PUSH_TOKEN_VARIABLE,
+  SECRET_VARIABLE,
+  variableOf,
+} from '../args/option.js';
+import { HELP, KEY_FILE, PUSH_FILE, SECRET_FILE, VERSION } from '../args/options.js';
 
 export const PROGRAM = 'wechat-token-manager';
 
@@ -10,6 +17,7 @@ const INDENT = '  ';
 const SECRETS: ReadonlyMap<string, string> = new Map([
   [KEY_FILE.name, `Give the API key in ${KEY_VARIABLE} or a file`],
   [SECRET_FILE.name, `the secret in ${SECRET_VARIABLE}, a file or standard input`],
+  [PUSH_FILE.name, `the settings of pushes in ${PUSH_TOKEN_VARIABLE} and ${PUSH_KEYS_VARIABLE} or a file`],
 ]);
 
 /** Returns the help without a command: the list of commands, and the options of the first one. */

@@ -61,7 +61,9 @@ describe('the command', () => {
     const shown = async (name: string): Promise<string> =>
       (await runCommand([name, '--help'])).out.replace(/\s+/g, ' ');
     expect(await shown('get')).toContain('Give the API key in WECHAT_TOKENS_KEY or a file, never in an argument');
-    expect(await shown('register')).toContain('the secret in WECHAT_TOKENS_SECRET, a file or standard input, never in');
+    expect(await shown('register')).toContain(
+      'the secret in WECHAT_TOKENS_SECRET, a file or standard input, the settings of pushes in WECHAT_TOKENS_PUSH_TOKEN and WECHAT_TOKENS_PUSH_KEYS or a file, never in',
+    );
     expect(await shown('fake')).not.toContain('never in an argument');
   });
 

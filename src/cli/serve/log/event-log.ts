@@ -43,6 +43,9 @@ export function logEvents(manager: TokenManager, log: Log): void {
     groups.failed(failureOf('warn', 'deliveryFailed', key, error, { attempt, retryAt }));
   });
   manager.on('delivered', (event) => groups.recovered('deliveryFailed', keyId(keyOf(event))));
+  for (const name of ['authorized', 'unauthorized'] as const) {
+    manager.on(name, ({ component, authorizer }) => log.info(name, { component, authorizer }));
+  }
   manager.on('recordQuarantined', ({ id, version, quarantinedAs }) => {
     log.error('recordQuarantined', { id, version, quarantinedAs });
   });

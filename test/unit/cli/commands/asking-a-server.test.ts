@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { createApiKey } from '../../../../src/http/index.js';
 import { type CommandResult, type CommandWorld, runCommand } from '../../../support/servers/command-line.js';
 import { APP_SECRET, TokenServer } from '../../../support/servers/token-server.js';
@@ -99,6 +100,39 @@ describe('commands that ask an open server', () => {
       await command(`register ${APPID} --access-token plain`, { input: APP_SECRET });
       await server.tokens.get(APPID, 'access_token');
       expect(server.wechat.countCalls('/cgi-bin/token')).toBe(1);
+    });
+
+    it('register takes the settings of pushes from a file, else from the variables, and shows neither', async () => {
+      const [NEW, OLD] = ['n'.repeat(43), 'o'.repeat(43)];
+      const stored = () => engineOf(server.tokens).registry.app(APPID)?.push;
+      const env = { WECHAT_TOKENS_PUSH_TOKEN: 'T1', WECHAT_TOKENS_PUSH_KEYS: ` ${NEW}, ${OLD},` };
+      const first = await command(`register ${APPID}`, { env, input: APP_SECRET });
+      expect(stored()).toEqual({ token: 'T1', keys: [NEW, OLD], mode: 'encrypted' });
+      const file = fileWith(JSON.stringify({ token: 'T2', encodingAesKey: OLD }));
+      const second = await command(`register ${APPID} --push-file ${file}`, { env, input: APP_SECRET });
+      expect(stored()).toEqual({ token: 'T2', keys: [OLD], mode: 'encrypted' });
+      for (const { code, out, err } of [first, second]) {
+        expect({ code, out, err }).toEqual({ code: 0, out: `registered ${APPID}\n`, err: '' });
+      }
+    });
+
+    it.each([
+      ['keys without a token', { WECHAT_TOKENS_PUSH_KEYS: 'CANARY' }, '', 2, 'WECHAT_TOKENS_PUSH_KEYS needs the token'],
+      [
+        'a key that is too short',
+        { WECHAT_TOKENS_PUSH_TOKEN: 'T', WECHAT_TOKENS_PUSH_KEYS: 'CANARY' },
+        '',
+        1,
+        'got a string of 6',
+      ],
+      ['a file that is not JSON', {}, 'CANARY', 2, '--push-file: its content is not JSON like {"token":"..."'],
+      ['a file with a list', {}, '["CANARY"]', 2, '--push-file: its content is not an object like {"token":"..."'],
+    ])('register refuses settings of pushes without showing them: %s', async (_case, env, content, code, message) => {
+      const option = content === '' ? '' : ` --push-file ${fileWith(content)}`;
+      const refused = await command(`register ${APPID}${option}`, { env, input: APP_SECRET });
+      expect(refused.code).toBe(code);
+      expect(refused.err).toContain(message);
+      expect(refused.err).not.toContain('CANARY');
     });
 
     it('register adds tasks for a subject', async () => {
