@@ -24,12 +24,12 @@ import { createManager } from '../../examples/proxy-and-origins.js';
 import { createReceiver } from '../../examples/receive-notify.js';
 import { companyTokens } from '../../examples/replace-refresher.js';
 import { notifyOfTokens } from '../../examples/send-notify.js';
-import { onAuthorized, onPush, startPlatform } from '../../examples/third-party-platform.js';
 import { createTokenServer } from '../../examples/token-server.js';
 import { sparePort } from '../support/servers/server-controls.js';
 
-// These two examples contain tests of their own.
+// These examples contain tests of their own.
 import '../../examples/test-custom-store.js';
+import '../../examples/test-pushes.js';
 import '../../examples/test-with-fake.js';
 import '../../examples/test-with-put.js';
 
@@ -246,28 +246,6 @@ describe('the examples', () => {
     expect([first === second, wechat.isValid(second)]).toEqual([false, true]);
     const again = logIn(tokens, { appid: APPID, secret: SECRET, code }, wechat.origin);
     await expect(again).rejects.toThrow('WeChat refused the login with 40163');
-  });
-
-  test('third-party-platform keeps the tokens of its merchants fresh, until one revokes the authorization', async () => {
-    const merchant = 'wx00000000000merch';
-    await startPlatform(tokens, APPID, SECRET);
-    const push = { AppId: APPID, CreateTime: Math.floor(Date.now() / 1_000) };
-    await onPush(tokens, {
-      ...push,
-      InfoType: 'component_verify_ticket',
-      ComponentVerifyTicket: wechat.pushVerifyTicket(APPID),
-    });
-    expect(wechat.isValid(await tokens.get(APPID, 'component_access_token'))).toBe(true);
-    await onAuthorized(tokens, APPID, {
-      authorizer_appid: merchant,
-      authorizer_access_token: 'dead',
-      expires_in: 7_200,
-      authorizer_refresh_token: wechat.authorizeMerchant(APPID, merchant),
-    });
-    expect(wechat.isValid(await tokens.get(APPID, 'jsapi_ticket', { subject: merchant }))).toBe(true);
-    await onPush(tokens, { ...push, InfoType: 'unauthorized', AuthorizerAppid: merchant });
-    expect(tokens.hasTask(APPID, 'authorizer_access_token', { subject: merchant })).toBe(false);
-    expect(tokens.hasTask(APPID, 'jsapi_ticket', { subject: merchant })).toBe(false);
   });
 
   test('encrypted-store reads with each of its keys', async () => {

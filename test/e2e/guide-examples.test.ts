@@ -14,7 +14,7 @@ import { createEasyWechat } from '../../examples/gateway-node-easywechat.js';
 import { createWechatApi } from '../../examples/gateway-wechat-api.js';
 import { callApi, tokenSources } from '../../examples/migrate-wechat-api.js';
 import { mirrorToken } from '../../examples/mirror-token.js';
-import { restoreAuthorizers } from '../../examples/restore-authorizers.js';
+import { recover } from '../../examples/recover-authorizers.js';
 
 const APPID = 'wx0123456789abcdef';
 const SECRET = 'canary-secret';
@@ -68,45 +68,30 @@ test('mirror-token writes each new access token of one app with its expiry', asy
   expect(written).toEqual([['wx:access_token', value, { PXAT: expiresAt }]]);
 });
 
-/** Answers the list of the authorizers, as many as are asked for, and 61004 when there are none. One has no refresh token. */
-async function startList(authorizers: readonly string[]): Promise<string> {
-  const server = createServer(async (request, response) => {
-    let body = '';
-    for await (const chunk of request.setEncoding('utf8')) body += chunk;
-    const { offset, count } = JSON.parse(body);
-    const list = authorizers.slice(offset, offset + count).map((authorizer_appid) => {
-      const refresh_token = authorizer_appid === LOST ? '' : wechat.authorizeMerchant(APPID, authorizer_appid);
-      return { authorizer_appid, refresh_token, auth_time: 1 };
-    });
-    response.end(
-      JSON.stringify(authorizers.length === 0 ? { errcode: 61004 } : { total_count: authorizers.length, list }),
-    );
-  });
-  servers.push(server);
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
 async function pushTicket(): Promise<void> {
   const value = wechat.pushVerifyTicket(APPID);
   await tokens.put(APPID, 'component_verify_ticket', { value, expiresInSeconds: 43_200 });
 }
 
-test('restore-authorizers registers all pages of the list with the refresh tokens that WeChat has', async () => {
+test('recover-authorizers restores the authorizers of all pages, and returns those that have to authorize again', async () => {
   await pushTicket();
   const authorizers = Array.from({ length: 501 }, (_, index) => `wxauthorizer${String(index).padStart(4, '0')}`);
-  await restoreAuthorizers(tokens, APPID, await startList(authorizers));
+  for (const authorizer of authorizers) wechat.authorizeMerchant(APPID, authorizer);
+  const lines: string[] = [];
+  expect(await recover(tokens, APPID, (line) => lines.push(line))).toEqual([]);
+  expect(lines).toEqual(['500 of 501 authorizers', '501 of 501 authorizers', '501 of 501 were restored']);
   for (const subject of [authorizers[0], authorizers[500]] as string[]) {
     expect(tokens.hasTask(APPID, 'authorizer_access_token', { subject })).toBe(true);
     expect(wechat.isValid(await tokens.get(APPID, 'authorizer_access_token', { subject }))).toBe(true);
   }
-  expect(tokens.hasTask(APPID, 'authorizer_access_token', { subject: LOST })).toBe(false);
 });
 
-test('restore-authorizers says with which code WeChat refused the list', async () => {
+test('recover-authorizers names an account of which WeChat has no refresh token', async () => {
   await pushTicket();
-  const restored = restoreAuthorizers(tokens, APPID, await startList([]));
-  await expect(restored).rejects.toThrow('WeChat refused the list with 61004');
+  const list = [{ authorizer_appid: LOST, refresh_token: '', auth_time: 1 }];
+  wechat.fail('/cgi-bin/component/api_get_authorizer_list', { answer: { total_count: 1, list } });
+  expect(await recover(tokens, APPID, () => {})).toEqual([LOST]);
+  expect(tokens.hasTask(APPID, 'authorizer_access_token', { subject: LOST })).toBe(false);
 });
 
 test('fetch-with-token sends a text, and again where the token was revoked', async () => {

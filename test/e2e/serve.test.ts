@@ -49,7 +49,7 @@ describe('a server that runs', () => {
       level: 'info',
       message: 'started',
       store: world.store,
-      contracts: ['scheduler', 'wetoken', 'native', 'wechat', 'proxy'],
+      contracts: ['scheduler', 'wetoken', 'native', 'wechat', 'proxy', 'push'],
       access: 'loopback',
     });
     expect(server.log.slice(-2).map(({ message }) => message)).toEqual(['stopping', 'stopped']);

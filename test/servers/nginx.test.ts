@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createApiKey } from '../../src/http/index.js';
 import { requireTools } from '../faults/require-tool.js';
+import { encryptedPush } from '../support/encrypted-push.js';
 import { type ServeProcess, ServeWorld } from '../support/servers/serve-process.js';
 import { listening, portOf, RecordingWeChat } from '../support/worlds/recording-wechat.js';
 
@@ -39,14 +40,24 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts nginx with the block of the operations page, without TLS, in front of the server. */
-async function front(server: ServeProcess): Promise<string> {
-  const port = await freePort();
-  const block = /```nginx\n([\s\S]*?)```/.exec(await readFile(PAGE, 'utf8'))?.[1] ?? '';
+interface Fronts {
+  /** The origin of everything. */
+  readonly origin: string;
+  /** The origin of pushes alone. */
+  readonly pushOrigin: string;
+}
+
+/** Starts nginx with both blocks of the operations page, without TLS, in front of the server. */
+async function front(server: ServeProcess): Promise<Fronts> {
+  const [port, pushPort] = [await freePort(), await freePort()];
+  const blocks = [...(await readFile(PAGE, 'utf8')).matchAll(/```nginx\n([\s\S]*?)```/g)].map(([, block]) => block);
+  expect(blocks).toHaveLength(2);
   const directory = world.path('nginx');
   await mkdir(directory);
-  const site = block
+  const site = blocks
+    .join('\n')
     .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
+    .replace('listen 443 ssl;', `listen 127.0.0.1:${pushPort};`)
     .replace(/ *ssl_certificate.*\n/g, '')
     .replaceAll('/var/log/nginx', directory)
     .replace('127.0.0.1:9001', new URL(server.url).host);
@@ -64,7 +75,7 @@ async function front(server: ServeProcess): Promise<string> {
       ),
     )
     .toBe(200);
-  return origin;
+  return { origin, pushOrigin: `http://127.0.0.1:${pushPort}` };
 }
 
 test('calls pass nginx as the operations page sets it up: streamed, with their paths, and with no query in its log', async (context) => {
@@ -73,7 +84,7 @@ test('calls pass nginx as the operations page sets it up: streamed, with their p
   const keys = world.path('keys.json');
   await writeFile(keys, JSON.stringify({ keys: [entry] }), { mode: 0o600 });
   const server = await world.start(['--wechat-origin', wechat.origin, '--keys', keys]);
-  const origin = await front(server);
+  const { origin } = await front(server);
   const registered = await fetch(`${origin}/apps/${APPID}`, {
     method: 'PUT',
     headers: { authorization: `Bearer ${key}` },
@@ -130,4 +141,31 @@ test('calls pass nginx as the operations page sets it up: streamed, with their p
   const log = await readFile(join(world.path('nginx'), 'wechat-tokens.log'), 'utf8');
   expect(log).toContain('/cgi-bin/media/upload');
   for (const secret of ['CANARY', '?', 'access_token=']) expect(log).not.toContain(secret);
+});
+
+test('pushes pass nginx as the operations page sets it up, where nothing else does', async (context) => {
+  requireTools(context, { programs: ['nginx'] });
+  const { entry, key } = createApiKey({ scopes: ['register'] });
+  const keys = world.path('keys.json');
+  await writeFile(keys, JSON.stringify({ keys: [entry] }), { mode: 0o600 });
+  const server = await world.start(['--wechat-origin', wechat.origin, '--keys', keys]);
+  const { origin, pushOrigin } = await front(server);
+  const app = { appid: APPID, token: 'CANARY-push-token', key: 'CANARYkey'.padEnd(43, 'k') };
+  const registered = await fetch(`${origin}/apps/${APPID}`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${key}` },
+    body: JSON.stringify({ secret: SECRET, push: { token: app.token, encodingAesKey: app.key } }),
+  });
+  expect(registered.status).toBe(204);
+  const message = { ToUserName: 'gh_1', FromUserName: 'o1', CreateTime: 1_700_000_000, MsgType: 'text', MsgId: 1 };
+  const { query, body } = encryptedPush(app, message);
+  const push = await fetch(`${pushOrigin}/push/${APPID}?${query}`, { method: 'POST', body });
+  expect([push.status, await push.text()]).toEqual([200, 'success']);
+  expect((await fetch(`${pushOrigin}/push/${APPID}?${query}`)).status).toBe(401);
+  for (const path of ['/', '/healthz', `/tokens/${APPID}/access_token`]) {
+    expect([path, (await fetch(`${pushOrigin}${path}`)).status]).toEqual([path, 404]);
+  }
+  const log = await readFile(join(world.path('nginx'), 'wechat-pushes.log'), 'utf8');
+  expect(log).toContain(`"POST /push/${APPID}" 200`);
+  expect(log).not.toContain('signature');
 });

@@ -23,7 +23,7 @@ export const SERVE_OPTIONS: ServeOptions = {
   publicCallbacksOnly: false,
   notifySecretFile: undefined,
   legacyTypeNumbers: false,
-  contracts: ['scheduler', 'wetoken', 'native', 'wechat', 'proxy'],
+  contracts: ['scheduler', 'wetoken', 'native', 'wechat', 'proxy', 'push'],
   autoRegister: false,
   callsPerSecondOfApp: undefined,
   logCalls: false,
