@@ -20,6 +20,8 @@ const BENCHMARKS = [
   'gateway',
   'encryption',
   'rotating',
+  'bad-pushes',
+  'pushes',
   'file-store',
 ];
 /** The benchmarks that take minutes each and run only when they are named. */

@@ -1,0 +1,307 @@
+// @ts-check
+// This benchmark measures WeChat's pushes to a platform on files: from a ticket to the token that it brings, messages beside
+// refreshes, and 10,000 authorizers.
+import { fork, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as rest } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { FileStore, TokenManager } from 'wechat-token-manager';
+import { createPushReceiver } from 'wechat-token-manager/platform';
+import { FakeWeChat } from 'wechat-token-manager/testing';
+import { at, median } from './measure.mjs';
+import { inMs, printTable, printTarget } from './report.mjs';
+
+const TICKETS = 40;
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 30);
+/** The messages a second: 300 a minute, and ten times as many. */
+const RATES = [5, 50];
+/** The apps whose tokens are refreshed meanwhile, and the life of these. */
+const BUSY_APPS = 300;
+const BUSY_LIFE_SECONDS = 12;
+const TICKET_EVERY_MS = 2_000;
+const AUTHORIZERS = Number(process.env['BENCH_AUTHORIZERS'] ?? 10_000);
+const PUSHED = 200;
+const AT_ONCE = 20;
+const SETTINGS = { token: 'token', encodingAesKey: 'k'.repeat(43) };
+const ACCOUNT = 'wxaccount';
+const COMPONENT = 'wxcomponent';
+const TYPE = 'authorizer_access_token';
+
+const base = mkdtempSync(join(process.env['BENCH_DIR'] ?? tmpdir(), 'wechat-bench-pushes-'));
+process.once('exit', () => rmSync(base, { recursive: true, force: true }));
+let wechat = await FakeWeChat.start();
+let notAnswered = 0;
+
+await measureTickets();
+await wechat.close();
+wechat = await FakeWeChat.start({ lifeSeconds: BUSY_LIFE_SECONDS });
+await measureMessages();
+await wechat.close();
+wechat = await FakeWeChat.start();
+await measureAuthorizers();
+await wechat.close();
+
+/** Measures a platform's first ticket, again and again: until its push is answered, and until it has brought a token. */
+async function measureTickets() {
+  const platforms = Array.from({ length: TICKETS + 1 }, (_, index) => `${COMPONENT}${index}`);
+  const server = await startServer('tickets', platforms, 0);
+  /** @type {number[]} */
+  const stored = [];
+  /** @type {number[]} */
+  const brought = [];
+  for (const appid of platforms) {
+    server.pushTo(appid);
+    const token = server.tokenOf(appid);
+    const startedAt = performance.now();
+    await accepted(wechat.push(appid, { InfoType: 'component_verify_ticket' }));
+    stored.push(performance.now() - startedAt);
+    await token;
+    brought.push(performance.now() - startedAt);
+  }
+  await server.end();
+  // The first one loads the HTTP client.
+  const [first, others] = [at(brought, 0), { stored: stored.slice(1), brought: brought.slice(1) }];
+  printTable(
+    ['a pushed ticket', 'median', 'worst'],
+    [
+      ['until it is stored and answered', ...summary(others.stored)],
+      ['until it has brought a token', ...summary(others.brought)],
+    ],
+  );
+  console.log(`The first one of the process: ${inMs(first)}.\n`);
+  printTarget(median(others.brought) < 50, 'push to new component token under 50 ms', inMs(median(others.brought)));
+}
+
+async function measureMessages() {
+  const server = await startServer('messages', [COMPONENT], BUSY_APPS);
+  server.pushTo(COMPONENT);
+  server.pushTo(ACCOUNT);
+  const rows = [];
+  let worst = 0;
+  const before = wechat.countCalls('/cgi-bin/stable_token');
+  const startedAt = performance.now();
+  for (const perSecond of RATES) {
+    const { messages, tickets } = await pushFor(perSecond);
+    worst = Math.max(worst, percentile(messages, 0.99));
+    rows.push(
+      [
+        `${perSecond} messages a second`,
+        inMs(median(messages)),
+        inMs(percentile(messages, 0.99)),
+        `${messages.length}`,
+      ],
+      ['tickets beside them', inMs(median(tickets)), inMs(percentile(tickets, 0.99)), `${tickets.length}`],
+    );
+  }
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const refreshes = wechat.countCalls('/cgi-bin/stable_token') - before;
+  await server.end();
+  printTable(['pushed, with replies', 'median', 'p99', 'pushes'], rows);
+  console.log(`Beside ${(refreshes / seconds).toFixed(0)} refreshes a second on the same files.\n`);
+  printTarget(worst < 50, 'messages beside refreshes: p99 under 50 ms', inMs(worst));
+  printTarget(notAnswered === 0, 'every push is answered with success within 5 s', `all but ${notAnswered}`);
+  console.log('');
+}
+
+/**
+ * Pushes at a steady rate, whether the pushes before are answered or not.
+ *
+ * @param {number} perSecond
+ */
+async function pushFor(perSecond) {
+  /** @type {Promise<number>[]} */
+  const messages = [];
+  /** @type {Promise<number>[]} */
+  const tickets = [];
+  const startedAt = performance.now();
+  for (let passed = 0; passed < SECONDS * 1_000; passed = performance.now() - startedAt) {
+    while (messages.length < (passed / 1_000) * perSecond) {
+      messages.push(timed(() => wechat.push(ACCOUNT, { MsgType: 'text', Content: 'Hello' })));
+    }
+    while (tickets.length * TICKET_EVERY_MS < passed) {
+      tickets.push(timed(() => wechat.push(COMPONENT, { InfoType: 'component_verify_ticket' })));
+    }
+    await rest(1);
+  }
+  return { messages: await Promise.all(messages), tickets: await Promise.all(tickets) };
+}
+
+async function measureAuthorizers() {
+  const directory = join(base, 'authorizers');
+  const tokens = new TokenManager({ store: new FileStore(directory), wechat: { origins: [wechat.origin] } });
+  const receiver = createPushReceiver(tokens);
+  await tokens.register({ appid: COMPONENT, secret: 'secret', push: SETTINGS });
+  const value = wechat.pushVerifyTicket(COMPONENT);
+  await tokens.put(COMPONENT, 'component_verify_ticket', { value, expiresInSeconds: 43_200 });
+  await tokens.register({ appid: COMPONENT, tasks: ['component_access_token'] });
+  const names = Array.from({ length: AUTHORIZERS }, (_, index) => `wxauthorizer${index}`);
+  const putMs = await took(() =>
+    inLanes(names, async (subject) => {
+      const grant = { value: randomBytes(68).toString('hex'), refreshToken: randomBytes(32).toString('hex') };
+      await tokens.put(COMPONENT, TYPE, { ...grant, expiresInSeconds: 7_200 }, { subject });
+    }),
+  );
+  const registerMs = await took(() =>
+    tokens.register({ appid: COMPONENT, tasks: names.map((subject) => ({ type: TYPE, subject })) }),
+  );
+  const pushedMs = await took(() => authorizeByPushes(tokens, receiver));
+  await tokens.close();
+  /** @type {number[]} */
+  const starts = [];
+  for (let start = 0; start < 3; start++)
+    starts.push(await startCommand(directory, at(names, AUTHORIZERS - 1 - start)));
+  printTable(
+    [`${AUTHORIZERS.toLocaleString('en')} authorizers on files`, 'time'],
+    [
+      ['their tokens put', `${(putMs / 1_000).toFixed(1)} s`],
+      ['their tasks registered in one call', `${(registerMs / 1_000).toFixed(1)} s`],
+      [`${PUSHED} more authorized by pushes, each`, inMs(pushedMs / PUSHED)],
+      ['start of the command to the first answer', `${median(starts).toFixed(0)} ms`],
+    ],
+  );
+}
+
+/**
+ * Has merchants authorize the platform, until each has a task.
+ *
+ * @param {TokenManager} tokens
+ * @param {import('wechat-token-manager/platform').PushReceiver} receiver
+ */
+async function authorizeByPushes(tokens, receiver) {
+  const { createServer } = await import('node:http');
+  const server = createServer(receiver.node).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  wechat.setPush(COMPONENT, { url: `http://127.0.0.1:${port}/push/${COMPONENT}`, ...SETTINGS });
+  let left = PUSHED;
+  /** @type {() => void} */
+  let allDone = () => {};
+  const done = new Promise((resolve) => {
+    allDone = () => resolve(undefined);
+  });
+  tokens.on('authorized', () => {
+    left -= 1;
+    if (left === 0) allDone();
+  });
+  const names = Array.from({ length: PUSHED }, (_, index) => `wxpushed${index}`);
+  await inLanes(names, (AuthorizerAppid) =>
+    accepted(wechat.push(COMPONENT, { InfoType: 'authorized', AuthorizerAppid })),
+  );
+  await done;
+  server.close();
+}
+
+/**
+ * @param {string} name
+ * @param {readonly string[]} platforms
+ * @param {number} busyApps
+ */
+async function startServer(name, platforms, busyApps) {
+  const script = fileURLToPath(new URL('./push-server.mjs', import.meta.url));
+  const lists = [JSON.stringify(SETTINGS), JSON.stringify(platforms), ACCOUNT, String(busyApps)];
+  const child = fork(script, [join(base, name), wechat.origin, ...lists]);
+  const [{ port }] = await once(child, 'message');
+  return {
+    /** @param {string} appid */
+    pushTo: (appid) => wechat.setPush(appid, { url: `http://127.0.0.1:${port}/push/${appid}`, ...SETTINGS }),
+    /** @param {string} appid */
+    tokenOf: (appid) =>
+      new Promise((resolve) => {
+        const look = (/** @type {any} */ message) => {
+          if (message.appid !== appid) return;
+          child.off('message', look);
+          resolve(undefined);
+        };
+        child.on('message', look);
+      }),
+    end: () => ended(child),
+  };
+}
+
+/**
+ * Returns the time from the start of the command to its answer with the token of an authorizer.
+ *
+ * @param {string} directory
+ * @param {string} subject
+ */
+async function startCommand(directory, subject) {
+  const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+  const args = [command, 'serve', '--port', '0', '--store', directory, '--wechat-origin', wechat.origin];
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let printed = '';
+  let origin = '';
+  for await (const text of child.stdout.setEncoding('utf8')) {
+    printed += text;
+    [origin = ''] = /http:\/\/127\.0\.0\.1:\d+/.exec(printed) ?? [];
+    if (origin !== '') break;
+  }
+  const response = await fetch(`${origin}/task/${COMPONENT}/${TYPE}?subject=${subject}`);
+  const { code } = /** @type {{ code: number }} */ (await response.json());
+  const tookMs = performance.now() - startedAt;
+  if (code !== 200) throw new Error(`answered with ${code}`);
+  await ended(child);
+  return tookMs;
+}
+
+/** @param {import('node:child_process').ChildProcess} child */
+async function ended(child) {
+  const exited = once(child, 'exit');
+  child.kill('SIGINT');
+  await exited;
+}
+
+/** @param {Promise<import('wechat-token-manager/testing').FakePushAnswer>} pushing */
+async function accepted(pushing) {
+  const { isAccepted, status, body } = await pushing;
+  if (!isAccepted) throw new Error(`the push was answered with ${status}: ${body}`);
+}
+
+/** @param {() => Promise<import('wechat-token-manager/testing').FakePushAnswer>} push */
+function timed(push) {
+  return took(() =>
+    accepted(push()).catch(() => {
+      notAnswered += 1;
+    }),
+  );
+}
+
+/** @param {() => Promise<unknown>} work */
+async function took(work) {
+  const startedAt = performance.now();
+  await work();
+  return performance.now() - startedAt;
+}
+
+/**
+ * @param {readonly string[]} names
+ * @param {(name: string) => Promise<unknown>} work
+ */
+async function inLanes(names, work) {
+  const left = [...names];
+  const lane = async () => {
+    for (let name = left.pop(); name !== undefined; name = left.pop()) await work(name);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+}
+
+/**
+ * @param {readonly number[]} numbers
+ * @param {number} part
+ */
+function percentile(numbers, part) {
+  const sorted = [...numbers].sort((left, right) => left - right);
+  return at(sorted, Math.min(sorted.length - 1, Math.floor(sorted.length * part)));
+}
+
+/**
+ * @param {readonly number[]} ms
+ * @returns {[string, string]}
+ */
+function summary(ms) {
+  return [inMs(median(ms)), inMs(Math.max(...ms))];
+}
