@@ -30,6 +30,7 @@ export const OPTIONS = {
       ],
       blocks: [
         { kind: 'options', name: 'Registration' },
+        { kind: 'options', name: 'PushRegistration' },
         { kind: 'options', name: 'TaskRegistration' },
       ],
     },
@@ -96,6 +97,20 @@ export const OPTIONS = {
       ],
     },
     {
+      id: 'platform',
+      title: 'Pushes and platforms',
+      text: [
+        'From `wechat-token-manager/platform`. How a platform is set up is described in [third-party platforms](../guide/platform.md).',
+      ],
+      blocks: [
+        { kind: 'options', name: 'PushReceiverOptions' },
+        { kind: 'options', name: 'PushHandlers' },
+        { kind: 'options', name: 'AuthorizationUrlOptions' },
+        { kind: 'options', name: 'AuthorizersOptions' },
+        { kind: 'options', name: 'RecoverAuthorizersOptions' },
+      ],
+    },
+    {
       id: 'serve',
       title: 'The command `serve`',
       text: [
@@ -112,6 +127,10 @@ export const OPTIONS = {
         { kind: 'options', name: 'FakeApp' },
         { kind: 'options', name: 'FakeQuota' },
         { kind: 'options', name: 'FakeUserOptions' },
+        { kind: 'options', name: 'FakeAccount' },
+        { kind: 'options', name: 'FakePushSettings' },
+        { kind: 'options', name: 'FakePushOptions' },
+        { kind: 'options', name: 'FakePushCheckOptions' },
         { kind: 'options', name: 'FakeClockOptions' },
         { kind: 'options', name: 'StoreContractOptions' },
       ],

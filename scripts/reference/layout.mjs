@@ -38,6 +38,8 @@ const EVENTS = {
             'reauthorizationRequired',
             'delivered',
             'deliveryFailed',
+            'authorized',
+            'unauthorized',
             'storeUnavailable',
             'storeAvailable',
             'storeReplaced',

@@ -47,7 +47,14 @@ describe('the guide', () => {
 
   it.each(PAGES)('%s names only variables that exist', (page) => {
     const named = [...read(page).matchAll(/WECHAT_TOKENS_[A-Z_]+/g)].map(([name]) => name);
-    const others = ['WECHAT_TOKENS_KEYS', 'WECHAT_TOKENS_KEY', 'WECHAT_TOKENS_KEY_FILE', 'WECHAT_TOKENS_URL'];
+    const others = [
+      'WECHAT_TOKENS_KEYS',
+      'WECHAT_TOKENS_KEY',
+      'WECHAT_TOKENS_KEY_FILE',
+      'WECHAT_TOKENS_URL',
+      'WECHAT_TOKENS_PUSH_TOKEN',
+      'WECHAT_TOKENS_PUSH_KEYS',
+    ];
     expect(named.filter((name) => !VARIABLES.includes(name) && !others.includes(name))).toEqual([]);
   });
 
