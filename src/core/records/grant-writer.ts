@@ -27,7 +27,11 @@ export interface WriteOptions extends GrantOrigin {
   readonly beforeRetry?: () => void;
 }
 
-const MAX_ROUNDS = 5;
+/**
+ * The maximum number of attempts to write. A refresh that sends the stored refresh token and those of the reserve in turn
+ * writes twice for each, and the login of a user must not fail because of it.
+ */
+const MAX_ROUNDS = 20;
 /**
  * The number of versions that are remembered. Notifications of earlier writes have arrived by the time they are
  * dropped.

@@ -170,3 +170,26 @@ describe('calls after a failure', () => {
     expect(world.wechat.calls).toBe(calls + 1);
   });
 });
+
+test('a login is stored although another process writes beside it ten times', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  await tokens.get(APPID, TYPE);
+  await world.clock.advance(1_000);
+  const { set } = world.store;
+  const id = `key/${APPID}/${TYPE}`;
+  let writes = 0;
+  world.store.set = async (of, data, expected, options) => {
+    if (of === id && writes < 10) {
+      writes += 1;
+      const [document] = await world.store.get([id]);
+      if (document !== undefined) {
+        await set.call(world.store, id, document.data, document.version, document.due && { due: document.due });
+      }
+    }
+    return set.call(world.store, of, data, expected, options);
+  };
+  const login = { value: 'login', expiresInSeconds: 7_200 };
+  expect((await world.within(10_000, tokens.put(APPID, TYPE, login))).value).toBe('login');
+  expect(writes).toBe(10);
+});
