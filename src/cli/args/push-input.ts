@@ -1,10 +1,10 @@
-import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
+import type { JsonObject } from '../../core/primitives/json.js';
 import { UsageError } from '../failures/usage-error.js';
 import type { CommandIo } from '../io/command-io.js';
 import { PUSH_KEYS_VARIABLE, PUSH_TOKEN_VARIABLE } from './option.js';
 import type { OptionValues } from './option-values.js';
 import { PUSH_FILE } from './options.js';
-import { readSecretFile } from './secret-input.js';
+import { readSecretJson } from './secret-input.js';
 
 const EXAMPLE = '{"token":"...","encodingAesKey":"..."}';
 
@@ -17,15 +17,7 @@ const EXAMPLE = '{"token":"...","encodingAesKey":"..."}';
 export async function readPushSettings(options: OptionValues, io: CommandIo): Promise<JsonObject | undefined> {
   const file = options.given(PUSH_FILE);
   if (file === undefined) return settingsIn(io.env);
-  const text = await readSecretFile(file, io);
-  let settings: unknown;
-  try {
-    settings = JSON.parse(text);
-  } catch {
-    throw new UsageError(`${file.source}: its content is not JSON like ${EXAMPLE}`);
-  }
-  if (isJsonObject(settings)) return settings;
-  throw new UsageError(`${file.source}: its content is not an object like ${EXAMPLE}`);
+  return readSecretJson(file, EXAMPLE, io);
 }
 
 function settingsIn(env: NodeJS.ProcessEnv): JsonObject | undefined {

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
+import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.js';
 import { asUsage, UsageError } from '../failures/usage-error.js';
 import type { CommandIo } from '../io/command-io.js';
@@ -35,6 +36,24 @@ export async function readSecretFile(file: GivenValue, io: CommandIo): Promise<s
   const text = file.text === STANDARD_INPUT ? await readStandardInput(io) : readWholeFile(file).trim();
   if (text !== '') return withoutStrays(`${file.source}: its content`, text);
   throw new UsageError(`${file.source}: the input is empty`);
+}
+
+/**
+ * Returns the JSON object in a file, or on standard input.
+ *
+ * @param example - an object of the expected form, for messages.
+ * @throws UsageError that shows nothing of the content.
+ */
+export async function readSecretJson(file: GivenValue, example: string, io: CommandIo): Promise<JsonObject> {
+  const text = await readSecretFile(file, io);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new UsageError(`${file.source}: its content is not JSON like ${example}`);
+  }
+  if (isJsonObject(value)) return value;
+  throw new UsageError(`${file.source}: its content is not an object like ${example}`);
 }
 
 /**

@@ -1,9 +1,9 @@
-import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
+import type { JsonObject } from '../../core/primitives/json.js';
 import type { CommandCall } from '../args/command.js';
 import { shortDuration } from '../args/duration.js';
 import { keyOperands } from '../args/key-operands.js';
 import { FROM_FILE, JSON_OUTPUT } from '../args/options.js';
-import { readSecretFile } from '../args/secret-input.js';
+import { readSecretJson } from '../args/secret-input.js';
 import { ServerClient } from '../client/server-client.js';
 import { UsageError } from '../failures/usage-error.js';
 
@@ -31,13 +31,5 @@ async function grantIn({ options, io }: CommandCall): Promise<JsonObject> {
   if (file.text === '-' && io.stdin.isTTY === true) {
     throw new UsageError(`give the grant as JSON on standard input or with --from-file: ${EXAMPLE}`);
   }
-  const text = await readSecretFile(file, io);
-  let grant: unknown;
-  try {
-    grant = JSON.parse(text);
-  } catch {
-    throw new UsageError(`${file.source}: its content is not JSON like ${EXAMPLE}`);
-  }
-  if (isJsonObject(grant)) return grant;
-  throw new UsageError(`${file.source}: its content is not an object like ${EXAMPLE}`);
+  return readSecretJson(file, EXAMPLE, io);
 }
