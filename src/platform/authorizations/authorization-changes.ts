@@ -2,12 +2,13 @@ import { isTokenError, TokenError } from '../../core/model/errors.js';
 import type { Grant } from '../../core/model/refresher.js';
 import type { TokenKey } from '../../core/model/token-key.js';
 import { secretHash } from '../../core/primitives/secret-hash.js';
-import type {
-  AuthorizationDocuments,
-  AuthorizationKey,
-  OwedExchange,
-  OwedRemoval,
-  StoredAuthorization,
+import {
+  type AuthorizationDocuments,
+  type AuthorizationKey,
+  authorizerTokenKey,
+  type OwedExchange,
+  type OwedRemoval,
+  type StoredAuthorization,
 } from './authorization-documents.js';
 import type { AuthorizedGrant, PlatformApi } from './platform-api.js';
 
@@ -97,9 +98,8 @@ export class AuthorizationChanges {
     if (await documents.deleteOwed(key, stored.owedVersion)) listener.authorized(key);
   }
 
-  async #put({ component, authorizer }: AuthorizationKey, { grant }: AuthorizedGrant): Promise<void> {
-    if (grant === undefined) return;
-    await this.#parts.tokens.put({ appid: component, type: 'authorizer_access_token', subject: authorizer }, grant);
+  async #put(key: AuthorizationKey, { grant }: AuthorizedGrant): Promise<void> {
+    if (grant !== undefined) await this.#parts.tokens.put(authorizerTokenKey(key), grant);
   }
 
   /**
@@ -121,13 +121,11 @@ export class AuthorizationChanges {
 
   async #healed(key: AuthorizationKey): Promise<AuthorizedGrant | 'stored' | 'none'> {
     const { api, tokens } = this.#parts;
-    const { component: appid, authorizer } = key;
     try {
       const refreshToken = await api.refreshTokenOf(key);
       if (refreshToken === undefined) return 'none';
-      const tokenKey = { appid, type: 'authorizer_access_token', subject: authorizer };
-      if (await tokens.hasRefreshToken(tokenKey, refreshToken)) return 'stored';
-      return { authorizer, grant: await api.refresh(key, refreshToken) };
+      if (await tokens.hasRefreshToken(authorizerTokenKey(key), refreshToken)) return 'stored';
+      return { authorizer: key.authorizer, grant: await api.refresh(key, refreshToken) };
     } catch (error) {
       if (hasCode(error, NOT_AUTHORIZED)) return 'none';
       throw error;

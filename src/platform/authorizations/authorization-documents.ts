@@ -1,3 +1,4 @@
+import { type TokenKey, tokenKey } from '../../core/model/token-key.js';
 import type { JsonObject } from '../../core/primitives/json.js';
 import { seal, unseal } from '../../core/store/document-codec.js';
 import type { DocumentReader } from '../../core/store/document-reader.js';
@@ -9,6 +10,11 @@ export interface AuthorizationKey {
   readonly component: string;
   /** The appid of the merchant's account. */
   readonly authorizer: string;
+}
+
+/** Returns the key of the token with which a platform acts for an authorizer. */
+export function authorizerTokenKey({ component, authorizer }: AuthorizationKey): TokenKey {
+  return tokenKey(component, 'authorizer_access_token', authorizer);
 }
 
 /** An authorization whose code is still to be exchanged for tokens. */

@@ -1,12 +1,16 @@
 import { Semaphore } from '../../core/concurrency/semaphore.js';
 import type { Grant } from '../../core/model/refresher.js';
 import type { Registration, TaskRegistration } from '../../core/model/registration.js';
-import { documentId, type TokenKey, tokenKey } from '../../core/model/token-key.js';
+import { documentId, type TokenKey } from '../../core/model/token-key.js';
 import { allOf } from '../../core/primitives/all-of.js';
 import { isJsonObject } from '../../core/primitives/json.js';
 import type { KeyDocuments } from '../../core/store/key-documents.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
-import type { AuthorizationDocuments, StoredAuthorization } from '../authorizations/authorization-documents.js';
+import {
+  type AuthorizationDocuments,
+  authorizerTokenKey,
+  type StoredAuthorization,
+} from '../authorizations/authorization-documents.js';
 import type { ListedAuthorizer, PlatformApi } from '../authorizations/platform-api.js';
 
 /**
@@ -84,7 +88,7 @@ export class AuthorizerRestorer {
   /** Reads what the store has of authorizers. */
   async #find(listed: readonly ListedAuthorizer[]): Promise<readonly Found[]> {
     const { component, store, documents, authorizations } = this.#parts;
-    const keys = listed.map(({ appid }) => tokenKey(component, TYPE, appid));
+    const keys = listed.map(({ appid }) => authorizerTokenKey({ component, authorizer: appid }));
     const ids = keys.flatMap((key) => [documentId('key', key), documentId('task', key)]);
     const stored = ids.length === 0 ? [] : await store.get(ids);
     return Promise.all(
@@ -105,7 +109,7 @@ export class AuthorizerRestorer {
   async #refresh({ appid, refreshToken }: ListedAuthorizer): Promise<void> {
     const { api, component, put } = this.#parts;
     const grant = await api.refresh({ component, authorizer: appid }, refreshToken as string);
-    if (grant !== undefined) await put(tokenKey(component, TYPE, appid), grant);
+    if (grant !== undefined) await put(authorizerTokenKey({ component, authorizer: appid }), grant);
   }
 
   /** Notes the state of an authorization that the store does not know. */

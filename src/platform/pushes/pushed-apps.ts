@@ -39,9 +39,8 @@ export class PushedApps {
    */
   async settingsOf(appid: string): Promise<PushSettings> {
     const { registry } = this.#parts;
-    const isHeld = isAppid(appid) && registry.hasApp(appid);
-    const settings = isHeld ? registry.app(appid)?.push : await this.changedSettingsOf(appid);
-    const found = settings ?? (await this.changedSettingsOf(appid));
+    const held = isAppid(appid) && registry.hasApp(appid) ? registry.app(appid)?.push : undefined;
+    const found = held ?? (await this.changedSettingsOf(appid));
     if (found === undefined) throw new PushRefused(404, 'no app with this appid is registered for pushes');
     return found;
   }
