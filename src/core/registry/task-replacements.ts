@@ -81,7 +81,7 @@ export class TaskReplacements {
     const found = new Set<string | undefined>();
     const [appid] = keys.flatMap((key) => (key.subject === undefined ? [] : [key.appid]));
     if (appid === undefined) return found;
-    // What is owed becomes an authorization, so it is read first.
+    // The document of what is owed is read first, because an authorization may follow from it meanwhile.
     for (const kind of ['owed', 'authorization']) {
       for await (const { id, data } of this.#parts.store.list(`${kind}/${appid}`)) {
         if (data['state'] !== 'unauthorized') found.add(id.split('/')[2]);

@@ -3,7 +3,13 @@ import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import type { TokenManager } from '../../../../src/index.js';
 import { AuthorizationDocuments } from '../../../../src/platform/authorizations/authorization-documents.js';
-import { COMPONENT, MERCHANT, PlatformWorld, rejected } from '../../../support/worlds/platform-world.js';
+import {
+  COMPONENT,
+  MERCHANT,
+  PlatformWorld,
+  type ReceivingProcess,
+  rejected,
+} from '../../../support/worlds/platform-world.js';
 
 const TYPE = 'authorizer_access_token';
 const OF_MERCHANT = { subject: MERCHANT };
@@ -287,34 +293,37 @@ describe('the end of an authorization', () => {
     expect(process.tokens.hasTask(COMPONENT, TYPE, OF_MERCHANT)).toBe(false);
   });
 
-  test.each([
+  const ORDERS = [
     ['before', true],
     ['after', false],
-  ])(
+  ] as const;
+
+  /** Pushes the end of the authorization and a new one of the same second, in one of both orders. */
+  async function pushBoth(world: PlatformWorld, { receiver }: ReceivingProcess, endsFirst: boolean): Promise<void> {
+    const pushes = [world.unauthorized(), world.authorized('code-2')];
+    for (const fields of endsFirst ? pushes : pushes.toReversed()) await world.push(receiver, fields);
+  }
+
+  test.each(ORDERS)(
     'in the same second yields to an authorization whose code can be exchanged: pushed %s it',
     async (_order, first) => {
       await using world = new PlatformWorld();
       const process = await authorized(world);
-      const pushes = [world.unauthorized(), world.authorized('code-2')];
-      for (const fields of first ? pushes : pushes.toReversed()) await world.push(process.receiver, fields);
+      await pushBoth(world, process, first);
       await world.settle(5_000);
       expect(await token(process)).toMatch(/^merchant-/);
       expect(process.tokens.hasTask(COMPONENT, TYPE, OF_MERCHANT)).toBe(true);
     },
   );
 
-  test.each([
-    ['before', true],
-    ['after', false],
-  ])(
+  test.each(ORDERS)(
     'in the same second counts, where the code cannot be exchanged: pushed %s the authorization',
     async (_order, first) => {
       await using world = new PlatformWorld();
       const process = await authorized(world);
-      const pushes = [world.unauthorized(), world.authorized('code-2')];
+      await pushBoth(world, process, first);
       world.platform.codes.clear();
       world.platform.refreshTokens.clear();
-      for (const fields of first ? pushes : pushes.toReversed()) await world.push(process.receiver, fields);
       await world.settle(5_000);
       expect(process.tokens.hasTask(COMPONENT, TYPE, OF_MERCHANT)).toBe(false);
     },
