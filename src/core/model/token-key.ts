@@ -90,7 +90,9 @@ export function appDocumentId(appid: string): string {
 
 /** Returns the appid of a document: the second segment of its id. */
 export function appidOf(id: string): string {
-  return id.split('/')[1] as string;
+  const start = id.indexOf('/') + 1;
+  const end = id.indexOf('/', start);
+  return end === -1 ? id.slice(start) : id.slice(start, end);
 }
 
 /** Returns the ids of the documents of the app and the task of a key. */
@@ -108,11 +110,20 @@ export function parseKey(id: string): TokenKey | undefined {
 
 /** Returns the key in the id of a document of this kind; `undefined` for an id of another kind. */
 export function keyIn(kind: DocumentKind, id: string): TokenKey | undefined {
-  if (!id.startsWith(kind)) return undefined;
-  const [found, appid, type, subject] = id.split('/');
-  if (found !== kind || appid === undefined || type === undefined) return undefined;
-  const isEscaped = subject?.includes('%') === true;
-  return tokenKey(appid, type, isEscaped ? subject.replace(/%25|%2F/g, decodeURIComponent) : subject);
+  if (!id.startsWith(kind) || id[kind.length] !== '/') return undefined;
+  const appidStart = kind.length + 1;
+  const appidEnd = id.indexOf('/', appidStart);
+  if (appidEnd === -1) return undefined;
+  const appid = id.slice(appidStart, appidEnd);
+  const typeEnd = id.indexOf('/', appidEnd + 1);
+  if (typeEnd === -1) return { appid, type: id.slice(appidEnd + 1) };
+  const subject = id.slice(typeEnd + 1);
+  const isEscaped = subject.includes('%');
+  return {
+    appid,
+    type: id.slice(appidEnd + 1, typeEnd),
+    subject: isEscaped ? subject.replace(/%25|%2F/g, decodeURIComponent) : subject,
+  };
 }
 
 function escapeCharacter(character: string): string {
