@@ -1,16 +1,9 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
-import { describeKind } from '../../core/primitives/redact.js';
-import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.js';
+import { checkedMessageKey } from '../../core/model/push/push-secrets.js';
 import { framed, isFrameLength, messageOf } from './message-frame.js';
 
 const ALGORITHM = 'aes-256-cbc';
 const IV_BYTES = 16;
-const LENGTH = 43;
-/**
- * The pattern of the key: 32 bytes in base64 without the padding. The last two of its 258 bits mean nothing, and WeChat
- * makes keys in which they are not zero, so that any last character is accepted.
- */
-const BASE64 = /^[A-Za-z0-9+/]{43}$/;
 
 /**
  * Encrypts and decrypts messages with one EncodingAESKey, by the scheme of
@@ -27,18 +20,9 @@ export class EncodingAesKey {
    * @throws TypeError naming the option, what it must be, and the kind and length of the given value.
    */
   constructor(key: unknown, name: string) {
-    if (typeof key === 'string') assertNoStrayCharacter(name, key);
-    if (typeof key !== 'string' || !BASE64.test(key)) {
-      throw new TypeError(`${name} must be ${LENGTH} characters of base64, got ${describeKey(key)}`);
-    }
-    const bytes = Buffer.from(key, 'base64');
+    const bytes = Buffer.from(checkedMessageKey(key, name), 'base64');
     this.#secret = createSecretKey(bytes);
     this.#iv = bytes.subarray(0, IV_BYTES);
-  }
-
-  /** Returns whether another key is the same, perhaps in another spelling. */
-  equals(other: EncodingAesKey): boolean {
-    return this.#secret.equals(other.#secret);
   }
 
   /**
@@ -61,8 +45,4 @@ export class EncodingAesKey {
     const decipher = createDecipheriv(ALGORITHM, this.#secret, this.#iv).setAutoPadding(false);
     return messageOf(Buffer.concat([decipher.update(ciphertext), decipher.final()]), receiverId);
   }
-}
-
-function describeKey(key: unknown): string {
-  return typeof key === 'string' && key !== '' ? `a string of ${key.length} characters` : describeKind(key);
 }

@@ -1,17 +1,11 @@
-import { mapMembers } from '../../core/primitives/assert-options.js';
-import { isArray } from '../../core/primitives/foreign-objects.js';
+import { checkedMessageKeys } from '../../core/model/push/push-secrets.js';
 import { EncodingAesKey } from './encoding-aes-key.js';
 import { EnvelopeRefused } from './envelope-refused.js';
-
-/** The most keys of one app. Two are needed while a key is replaced, and each costs time at a message that none can decrypt. */
-const MAX_KEYS = 4;
 
 export interface DecryptedMessage {
   readonly message: Buffer;
   /** The key that decrypted it, with which the reply must be encrypted. */
   readonly key: EncodingAesKey;
-  /** The place of that key among all: 0 for the newest. */
-  readonly keyIndex: number;
 }
 
 /** Holds the message keys of one app, the newest first: the others are kept while messages still come that need them. */
@@ -24,19 +18,7 @@ export class MessageKeys {
    * @throws TypeError naming the key and what it must be, without any part of it.
    */
   constructor(keys: unknown, name: string) {
-    const decode = (key: unknown, index: number): EncodingAesKey => new EncodingAesKey(key, `${name}[${index}]`);
-    const decoded = isArray(keys) ? mapMembers(keys, name, decode, MAX_KEYS) : [new EncodingAesKey(keys, name)];
-    if (decoded.length === 0) throw new TypeError(`${name} must contain at least one key, got an empty array`);
-    for (const [index, key] of decoded.entries()) {
-      const before = decoded.findIndex((other) => other.equals(key));
-      if (before < index) throw new TypeError(`${name}[${index}] must be another key, got that of ${name}[${before}]`);
-    }
-    this.#keys = decoded;
-  }
-
-  /** Returns how many keys there are. */
-  get count(): number {
-    return this.#keys.length;
+    this.#keys = checkedMessageKeys(keys, name).map((key) => new EncodingAesKey(key, name));
   }
 
   /**
@@ -49,9 +31,9 @@ export class MessageKeys {
     const ciphertext = Buffer.from(encrypt, 'base64');
     // Only one spelling is accepted: the decoder would skip characters that are not in its alphabet.
     const isCanonical = ciphertext.toString('base64') === encrypt;
-    for (const [keyIndex, key] of (isCanonical ? this.#keys : []).entries()) {
+    for (const key of isCanonical ? this.#keys : []) {
       const message = key.decrypt(ciphertext, receiverId);
-      if (message !== undefined) return { message, key, keyIndex };
+      if (message !== undefined) return { message, key };
     }
     throw new EnvelopeRefused(
       'the message was not encrypted with a key of this app, is meant for another receiver, or is damaged',

@@ -1,6 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import { describeKind } from '../../core/primitives/redact.js';
-import { assertNoStrayCharacter } from '../../core/primitives/stray-characters.js';
+import { checkedPushToken } from '../../core/model/push/push-secrets.js';
 
 /** The parts of a push that its signature covers, as they came. */
 export interface SignedParts {
@@ -11,7 +10,6 @@ export interface SignedParts {
   readonly encrypt?: string | undefined;
 }
 
-const TOKEN = /^[\x21-\x7e]{1,64}$/;
 const SIGNATURE = /^[0-9a-f]{40}$/;
 /**
  * The signed text has no separators, so that digits could be moved from the nonce to the timestamp. A timestamp has ten
@@ -29,12 +27,7 @@ export class PushToken {
    * @throws TypeError naming the option, without any part of the token.
    */
   constructor(token: unknown, name: string) {
-    if (typeof token === 'string') assertNoStrayCharacter(name, token);
-    if (typeof token !== 'string' || !TOKEN.test(token)) {
-      const got = typeof token === 'string' && token !== '' ? `${token.length} characters` : describeKind(token);
-      throw new TypeError(`${name} must be 1 to 64 printable ASCII characters without spaces, got ${got}`);
-    }
-    this.#token = token;
+    this.#token = checkedPushToken(token, name);
   }
 
   /** Returns the signature of these parts in hexadecimal. */

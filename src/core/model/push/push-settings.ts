@@ -1,8 +1,8 @@
-import { mapMembers, readFields } from '../../primitives/assert-options.js';
+import { readFields } from '../../primitives/assert-options.js';
 import { isArray } from '../../primitives/foreign-objects.js';
 import type { JsonObject } from '../../primitives/json.js';
-import { describeKind, describeWord } from '../../primitives/redact.js';
-import { assertNoStrayCharacter } from '../../primitives/stray-characters.js';
+import { describeWord } from '../../primitives/redact.js';
+import { checkedMessageKeys, checkedPushToken } from './push-secrets.js';
 
 /**
  * Whether WeChat encrypts what it pushes to an app. WeChat's compatible mode counts as `'encrypted'`.
@@ -55,10 +55,6 @@ export interface PushSettings {
   readonly mode: PushMode;
 }
 
-const TOKEN = /^[!-~]{1,64}$/;
-const KEY = /^[A-Za-z0-9+/]{43}$/;
-const MAX_KEYS = 4;
-
 /**
  * Checks the settings of a registration and returns a copy of them; `null` removes the stored ones.
  *
@@ -71,7 +67,7 @@ export function planPush(push: unknown): PushPlan | null {
   if (mode !== undefined && mode !== 'encrypted' && mode !== 'plain') {
     throw new TypeError(`push.mode must be 'encrypted' or 'plain', got ${describeWord(mode)}`);
   }
-  return { token: checkedToken(token), keys: checkedKeys(encodingAesKey), mode };
+  return { token: checkedPushToken(token, 'push.token'), keys: checkedKeys(encodingAesKey), mode };
 }
 
 /**
@@ -101,28 +97,7 @@ export function pushContent(push: PushSettings | undefined): JsonObject {
   return push === undefined ? {} : { push: { token: push.token, keys: [...push.keys], mode: push.mode } };
 }
 
-function checkedToken(token: unknown): string {
-  if (typeof token === 'string' && TOKEN.test(token)) {
-    assertNoStrayCharacter('push.token', token);
-    return token;
-  }
-  const got = typeof token === 'string' ? `a string of ${token.length} characters` : describeKind(token);
-  throw new TypeError(`push.token must be 1 to 64 characters of printable ASCII without spaces, got ${got}`);
-}
-
 function checkedKeys(given: unknown): readonly string[] | undefined {
   if (given === undefined) return undefined;
-  if (given === null) return [];
-  const keys = isArray(given) ? given : [given];
-  const checked = mapMembers(keys, 'push.encodingAesKey', checkedKey, MAX_KEYS);
-  // The last two bits of a key mean nothing, so that it has four spellings.
-  const bytes = checked.map((key) => Buffer.from(key, 'base64').toString('base64'));
-  if (new Set(bytes).size === checked.length) return checked;
-  throw new TypeError('push.encodingAesKey must be different keys, got one of them twice');
-}
-
-function checkedKey(key: unknown): string {
-  if (typeof key === 'string' && KEY.test(key)) return key;
-  const got = typeof key === 'string' ? `a string of ${key.length} characters` : describeKind(key);
-  throw new TypeError(`push.encodingAesKey must be 43 characters of A-Z a-z 0-9 + /, or several such keys, got ${got}`);
+  return given === null ? [] : checkedMessageKeys(given, 'push.encodingAesKey');
 }

@@ -21,25 +21,26 @@ describe('an EncodingAESKey', () => {
     const spellings = ['E', 'F', 'G', 'H'].map((last) => new EncodingAesKey(KEY.slice(0, -1) + last, 'encodingAesKey'));
     const texts = spellings.map((key) => key.encrypt('', 'wx', RANDOM));
     expect(new Set(texts).size).toBe(1);
-    expect(spellings.every((key) => key.equals(spellings[0] as EncodingAesKey))).toBe(true);
   });
 
   it('a key that differs in a used bit is another key', () => {
-    const [key, other] = ['E', 'I'].map((last) => new EncodingAesKey(KEY.slice(0, -1) + last, 'encodingAesKey'));
-    expect(key?.equals(other as EncodingAesKey)).toBe(false);
+    const texts = ['E', 'I'].map((last) => {
+      return new EncodingAesKey(KEY.slice(0, -1) + last, 'encodingAesKey').encrypt('', 'wx', RANDOM);
+    });
+    expect(new Set(texts).size).toBe(2);
   });
 
   test.each([
-    ['42 characters', KEY.slice(1), 'must be 43 characters of base64, got a string of 42 characters'],
-    ['44 characters', `${KEY}=`, 'must be 43 characters of base64, got a string of 44 characters'],
-    ['a hyphen', `-${KEY.slice(1)}`, 'must be 43 characters of base64, got a string of 43 characters'],
-    ['an underscore', `_${KEY.slice(1)}`, 'must be 43 characters of base64, got a string of 43 characters'],
-    ['an equals sign', `${KEY.slice(1)}=`, 'must be 43 characters of base64, got a string of 43 characters'],
-    ['a space inside', `${KEY.slice(0, 20)} ${KEY.slice(21)}`, 'must be 43 characters of base64'],
+    ['42 characters', KEY.slice(1), 'must be 43 characters of A-Z a-z 0-9 + /, got a string of 42 characters'],
+    ['44 characters', `${KEY}=`, 'must be 43 characters of A-Z a-z 0-9 + /, got a string of 44 characters'],
+    ['a hyphen', `-${KEY.slice(1)}`, 'must be 43 characters of A-Z a-z 0-9 + /, got a string of 43 characters'],
+    ['an underscore', `_${KEY.slice(1)}`, 'must be 43 characters of A-Z a-z 0-9 + /, got a string of 43 characters'],
+    ['an equals sign', `${KEY.slice(1)}=`, 'must be 43 characters of A-Z a-z 0-9 + /, got a string of 43 characters'],
+    ['a space inside', `${KEY.slice(0, 20)} ${KEY.slice(21)}`, 'must be 43 characters of A-Z a-z 0-9 + /'],
     ['a line feed at the end', `${KEY}\n`, 'must not end with white space (U+000A)'],
-    ['nothing', '', 'must be 43 characters of base64, got an empty string'],
-    ['bytes', Buffer.alloc(32), 'must be 43 characters of base64, got an object'],
-    ['no value', undefined, 'must be 43 characters of base64, got undefined'],
+    ['nothing', '', 'must be 43 characters of A-Z a-z 0-9 + /, got an empty string'],
+    ['bytes', Buffer.alloc(32), 'must be 43 characters of A-Z a-z 0-9 + /, got an object'],
+    ['no value', undefined, 'must be 43 characters of A-Z a-z 0-9 + /, got undefined'],
   ])('a key of %s is a TypeError that shows nothing of it', (_, key, message) => {
     const refusal = refusalOf(key);
     expect(refusal.message).toContain(`encodingAesKey ${message}`);

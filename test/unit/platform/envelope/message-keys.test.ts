@@ -193,14 +193,14 @@ describe('encrypted messages', () => {
 describe('several keys', () => {
   const both = new MessageKeys([OTHER_KEY, KEY], 'encodingAesKey');
 
-  it('a message of the newest key says that it was the newest', () => {
+  it('a message of the newest key is decrypted', () => {
     const encrypt = new EncodingAesKey(OTHER_KEY, 'encodingAesKey').encrypt('new', RECEIVER, RANDOM);
-    expect(both.decrypt(encrypt, RECEIVER)).toMatchObject({ keyIndex: 0 });
+    expect(both.decrypt(encrypt, RECEIVER).message.toString()).toBe('new');
   });
 
   it('a message of an older key is decrypted, and its reply can be encrypted with that key', () => {
-    const { message, key, keyIndex } = both.decrypt(encrypted, RECEIVER);
-    expect([message.toString(), keyIndex]).toEqual(['<xml/>', 1]);
+    const { message, key } = both.decrypt(encrypted, RECEIVER);
+    expect(message.toString()).toBe('<xml/>');
     expect(key.encrypt('<xml/>', RECEIVER, RANDOM)).toBe(encrypted);
   });
 
@@ -209,8 +209,8 @@ describe('several keys', () => {
     expect(errorOf(() => both.decrypt(encrypt, RECEIVER))).toEqual(REFUSAL);
   });
 
-  it('the keys can be counted', () => {
-    expect([keys.count, both.count]).toEqual([1, 2]);
+  it('without a key no message is decrypted', () => {
+    expect(errorOf(() => new MessageKeys([], 'encodingAesKey').decrypt(encrypted, RECEIVER))).toEqual(REFUSAL);
   });
 
   it('the same key twice is a TypeError, in another spelling of its unused bits too', () => {
@@ -221,9 +221,8 @@ describe('several keys', () => {
   });
 
   test.each([
-    ['no key', [], 'encodingAesKey must contain at least one key, got an empty array'],
     ['five keys', Array.from('ABCDE', (letter) => letter.repeat(43)), 'must have at most 4 members, got 5'],
-    ['a member that is no key', [KEY, 1], 'encodingAesKey[1] must be 43 characters of base64, got a number'],
+    ['a member that is no key', [KEY, 1], 'encodingAesKey[1] must be 43 characters of A-Z a-z 0-9 + /, got a number'],
   ])('%s is a TypeError', (_, list, message) => {
     expect(() => new MessageKeys(list, 'encodingAesKey')).toThrow(TypeError);
     expect(() => new MessageKeys(list, 'encodingAesKey')).toThrow(message);

@@ -95,13 +95,13 @@ describe('signatures', () => {
 describe('a push token', () => {
   test.each([
     ['an empty text', '', 'an empty string'],
-    ['65 characters', 'x'.repeat(65), '65 characters'],
-    ['a space', 'secret words', '12 characters'],
-    ['Chinese', '密语密语', '4 characters'],
+    ['65 characters', 'x'.repeat(65), 'a string of 65 characters'],
+    ['a space', 'secret words', 'a string of 12 characters'],
+    ['Chinese', '密语密语', 'a string of 4 characters'],
     ['a number', 7, 'a number'],
     ['no value', undefined, 'undefined'],
   ])('a token that is %s is a TypeError that does not show it', (_, wrong, got) => {
-    const message = `token must be 1 to 64 printable ASCII characters without spaces, got ${got}`;
+    const message = `token must be 1 to 64 characters of printable ASCII without spaces, got ${got}`;
     expect(() => new PushToken(wrong, 'token')).toThrow(new TypeError(message));
   });
 

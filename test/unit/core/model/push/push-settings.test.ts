@@ -23,7 +23,8 @@ test.each<[string, unknown, RegExp]>([
     /^push: unknown name "key", expected one of token, encodingAesKey/,
   ],
   ['without a token', { encodingAesKey: NEW }, /^push.token must be .*, got undefined$/],
-  ['with a token with a space', { token: `${TOKEN} ` }, /^push.token must be .*, got a string of 13 characters$/],
+  ['with a token with a space', { token: 'CANARY token' }, /^push.token must be .*, got a string of 12 characters$/],
+  ['with a token with a space at its end', { token: `${TOKEN} ` }, /^push.token must not end with white space/],
   ['with a token in quotes', { token: `"${TOKEN}"` }, /^push.token must not be in quotation marks$/],
   ['with a token of 65 characters', { token: TOKEN.padEnd(65, 'x') }, /got a string of 65 characters$/],
   [
@@ -35,12 +36,12 @@ test.each<[string, unknown, RegExp]>([
   [
     'with a key twice',
     { token: TOKEN, encodingAesKey: [NEW, OLD, NEW] },
-    /must be different keys, got one of them twice$/,
+    /^push.encodingAesKey\[(1|2)\] must be another key, got that of push.encodingAesKey\[0\]$/,
   ],
   [
     'with a key in two spellings',
     { token: TOKEN, encodingAesKey: ['CANARY'.padEnd(43, 'A'), `${'CANARY'.padEnd(42, 'A')}B`] },
-    /must be different keys, got one of them twice$/,
+    /^push.encodingAesKey\[(1|2)\] must be another key, got that of push.encodingAesKey\[0\]$/,
   ],
   ['with five keys', { token: TOKEN, encodingAesKey: Array(5).fill(NEW) }, /must have at most 4 members, got 5$/],
   ['with an odd mode', { token: TOKEN, mode: 'safe' }, /^push.mode must be 'encrypted' or 'plain', got "safe"$/],
