@@ -23,7 +23,11 @@ const REGISTERED = '0';
  * @param now - the time as WeChat knows it.
  * @throws PushRefused for one with a field that is missing or malformed.
  */
-export function authorizationIn(infoType: string, content: PushContent, now: number): AuthorizationPush | undefined {
+export function authorizationPushIn(
+  infoType: string,
+  content: PushContent,
+  now: number,
+): AuthorizationPush | undefined {
   switch (infoType) {
     case 'authorized':
     case 'updateauthorized':

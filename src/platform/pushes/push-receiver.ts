@@ -3,7 +3,7 @@ import type { Deadline } from '../../core/model/deadline.js';
 import { isTokenError, safeCause } from '../../core/model/errors.js';
 import { contended } from '../../core/store/write-errors.js';
 import type { AuthorizationDocuments, AuthorizationKey } from '../authorizations/authorization-documents.js';
-import { type AuthorizationPush, authorizationIn, owedAfter } from '../authorizations/authorization-push.js';
+import { type AuthorizationPush, authorizationPushIn, owedAfter } from '../authorizations/authorization-push.js';
 import type { AuthorizationWork } from '../authorizations/authorization-work.js';
 import type { UserNames } from '../authorizers/user-names.js';
 import { type PushContent, type ReadContent, readContent } from '../content/push-content.js';
@@ -107,7 +107,7 @@ export class PushReceiver {
       await storeTicket(content, component, { now, storeTime: clock.now() }, tickets, deadline(STORING_MS));
       return;
     }
-    const authorization = authorizationIn(infoType, content, now);
+    const authorization = authorizationPushIn(infoType, content, now);
     if (authorization !== undefined) {
       await deadline(STORING_MS).race(this.#note(component, authorization));
       return;
