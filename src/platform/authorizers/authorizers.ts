@@ -12,7 +12,7 @@ import type { PlatformManager } from './platform-calls.js';
 export interface KnownAuthorizer {
   /** The appid of the account. */
   readonly appid: string;
-  /** Whether it is authorized, has ended its authorization, or has to authorize again because its refresh token is lost. */
+  /** The state of its authorization: granted, ended, or to be granted again because its refresh token is lost. */
   readonly state: 'authorized' | 'unauthorized' | 'needsAuthorization';
   /** The instant since which it is so, in epoch milliseconds. */
   readonly since: number;

@@ -33,7 +33,7 @@ export interface FakePushSettings {
    */
   readonly encodingAesKey?: string;
   /**
-   * Whether pushes are encrypted. In `'compatible'` mode they are, and repeat everything in clear.
+   * The form of the pushes. In `'compatible'` mode they are encrypted, and repeat everything in clear.
    *
    * @defaultValue `'encrypted'` with a key, else `'plain'`
    */

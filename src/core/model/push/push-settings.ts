@@ -5,7 +5,7 @@ import { describeWord } from '../../primitives/redact.js';
 import { checkedMessageKeys, checkedPushToken } from './push-secrets.js';
 
 /**
- * Whether WeChat encrypts what it pushes to an app. WeChat's compatible mode counts as `'encrypted'`.
+ * The form in which WeChat pushes to an app: encrypted, or in clear. WeChat's compatible mode counts as `'encrypted'`.
  *
  * @public
  */
@@ -32,7 +32,7 @@ export interface PushRegistration {
    */
   readonly encodingAesKey?: string | readonly string[] | null;
   /**
-   * Whether pushes are encrypted. Those of a third-party platform always are.
+   * The form of the pushes. Those of a third-party platform are always encrypted.
    *
    * @defaultValue `'encrypted'` with a key, else `'plain'`
    * @bounds `'encrypted'` or `'plain'`
