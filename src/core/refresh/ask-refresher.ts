@@ -1,5 +1,4 @@
 import { isStaleTokenError } from '../calls/stale-answer.js';
-import { setGraceTimer } from '../concurrency/grace-timer.js';
 import { ATTEMPT_TIMEOUT_MS, SHORTEST_REQUEST_MS } from '../concurrency/time-limits.js';
 import { TokenError, toTokenError } from '../model/errors.js';
 import { InputMissing } from '../model/input-missing.js';
@@ -18,6 +17,7 @@ import { readFields } from '../primitives/assert-options.js';
 import { describeWord } from '../primitives/redact.js';
 import type { CountedLimits } from '../store/counted-limits.js';
 import type { StoreClock } from '../store/store-clock.js';
+import { AttemptTime } from './attempt-time.js';
 import type { Restart } from './outcome.js';
 import type { InputToken, RefreshInputs } from './refresh-inputs.js';
 import { Interrupted, type Spending } from './spending.js';
@@ -60,12 +60,11 @@ export type Asked =
 export async function askRefresher(input: AskParts): Promise<Asked> {
   const { key, refresher, clock, spending } = input;
   const startedAt = clock.monotonic();
-  const controller = new AbortController();
-  const timer = setGraceTimer(clock, () => controller.abort(timeoutError(key)), ATTEMPT_TIMEOUT_MS);
+  const time = new AttemptTime(clock, key);
   const handedOut = new Map<string, InputToken>();
   try {
-    const context = contextOf(input, startedAt, handedOut, controller.signal);
-    const grant = await untilAborted(controller.signal, async () => refresher.refresh(context), input.cameLate);
+    const context = contextOf(input, startedAt, handedOut, time.signal);
+    const grant = await untilAborted(time.signal, async () => refresher.refresh(context), input.cameLate);
     return { kind: 'granted', grant };
   } catch (error) {
     const { interruption } = spending;
@@ -79,8 +78,7 @@ export async function askRefresher(input: AskParts): Promise<Asked> {
     if (!isStaleTokenError(error) || handedOut.size === 0) throw failure;
     return { kind: 'stale', dependencies: [...handedOut.values()], error: failure };
   } finally {
-    timer.cancel();
-    controller.abort(HAS_ENDED);
+    time.end(HAS_ENDED);
   }
 }
 
@@ -139,11 +137,4 @@ function isTooLateToSend(key: TokenKey): TokenError {
   const message =
     'the store took too long to record the refresh token before its use, so that too little time was left to send it';
   return new TokenError('STORE_UNAVAILABLE', message, { ...key, retryable: true });
-}
-
-function timeoutError(key: TokenKey): TokenError {
-  return new TokenError('UPSTREAM_UNAVAILABLE', `no answer within ${ATTEMPT_TIMEOUT_MS} ms`, {
-    ...key,
-    retryable: true,
-  });
 }

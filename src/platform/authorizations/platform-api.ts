@@ -1,8 +1,8 @@
 import type { Clock } from '../../core/concurrency/clock.js';
-import { setGraceTimer } from '../../core/concurrency/grace-timer.js';
 import { TokenError } from '../../core/model/errors.js';
 import type { Grant, Upstream, WeChatRequest } from '../../core/model/refresher.js';
 import type { JsonObject, JsonValue } from '../../core/primitives/json.js';
+import { AttemptTime } from '../../core/refresh/attempt-time.js';
 import { numberIn, objectIn, objectsIn, textIn } from './answer-fields.js';
 import type { AuthorizationKey } from './authorization-documents.js';
 
@@ -39,7 +39,6 @@ export interface AuthorizerPage {
 const PATH = '/cgi-bin/component';
 /** The largest page that WeChat returns. */
 export const PAGE_SIZE = 500;
-const TIMEOUT_MS = 15_000;
 
 /** Calls WeChat's API for third-party platforms, with the token of the platform. */
 export class PlatformApi {
@@ -129,24 +128,19 @@ export class PlatformApi {
 
   /** Sends a request; with a token unless it has the secret of the platform. */
   async #send(component: string, request: WeChatRequest, secret?: string): Promise<JsonObject> {
-    const controller = new AbortController();
-    const timer = setGraceTimer(this.#clock, () => controller.abort(noAnswer(component)), TIMEOUT_MS);
+    const time = new AttemptTime(this.#clock, { appid: component });
     const user = { appid: component, type: request.path };
     try {
       return await this.#upstream.request(request, {
-        signal: controller.signal,
+        signal: time.signal,
         withToken: secret === undefined,
         secret,
         user,
       });
     } finally {
-      timer.cancel();
+      time.end();
     }
   }
-}
-
-function noAnswer(appid: string): TokenError {
-  return new TokenError('UPSTREAM_UNAVAILABLE', `no answer within ${TIMEOUT_MS} ms`, { appid, retryable: true });
 }
 
 function grantIn(info: JsonObject): Grant | undefined {
