@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/concurrency/clock.js';
 import type { Deadline } from '../../core/model/deadline.js';
 import { isTokenError, safeCause } from '../../core/model/errors.js';
+import type { PushSettings } from '../../core/model/push/push-settings.js';
 import { contended } from '../../core/store/write-errors.js';
 import type { AuthorizationDocuments, AuthorizationKey } from '../authorizations/authorization-documents.js';
 import { type AuthorizationPush, authorizationPushIn, owedAfter } from '../authorizations/authorization-push.js';
@@ -15,6 +16,7 @@ import { messageIn, type PushedMessage } from '../messages/pushed-message.js';
 import { XmlRefused } from '../xml/xml-refused.js';
 import { HandlerFailed, handledBy, type PushHandlers } from './push-handlers.js';
 import { type PushAnswer, type PushRequest, SUCCESS, textAnswer } from './push-request.js';
+import { PushSecrets } from './push-secrets.js';
 import type { PushWindows } from './push-windows.js';
 import type { PushedApps } from './pushed-apps.js';
 import { PushVerifier, pushQueryOf, type VerifiedPush, WrongSignature } from './verified-push.js';
@@ -45,6 +47,7 @@ const MAX_ROUNDS = 3;
 /** Receives WeChat's pushes: verifies and decrypts them, and answers when what was pushed is durable. */
 export class PushReceiver {
   readonly #parts: PushReceiverParts;
+  readonly #secrets = new PushSecrets();
 
   constructor(parts: PushReceiverParts) {
     this.#parts = parts;
@@ -89,14 +92,15 @@ export class PushReceiver {
     const { apps, windows, deadline } = this.#parts;
     const storing = deadline(STORING_MS);
     const settings = await storing.race(apps.settingsOf(appid));
-    const window = windows.of(appid);
+    const verifierOf = (given: PushSettings): PushVerifier =>
+      new PushVerifier(given.mode, this.#secrets.of(given), appid, windows.of(appid));
     try {
-      return verify(new PushVerifier(settings, appid, window));
+      return verify(verifierOf(settings));
     } catch (error) {
       if (!(error instanceof WrongSignature)) throw error;
       const changed = await storing.race(apps.changedSettingsOf(appid));
       if (changed === undefined) throw error;
-      return verify(new PushVerifier(changed, appid, window));
+      return verify(verifierOf(changed));
     }
   }
 

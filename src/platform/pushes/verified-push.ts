@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import type { PushSettings } from '../../core/model/push/push-settings.js';
+import type { PushMode } from '../../core/model/push/push-settings.js';
 import { PushRefused } from '../content/push-refused.js';
 import { encryptedReply } from '../envelope/encrypted-reply.js';
 import { EnvelopeRefused } from '../envelope/envelope-refused.js';
-import { type DecryptedMessage, MessageKeys } from '../envelope/message-keys.js';
-import { PushToken } from '../envelope/push-token.js';
+import type { DecryptedMessage, MessageKeys } from '../envelope/message-keys.js';
+import type { PushToken } from '../envelope/push-token.js';
 import { readEnvelope } from '../envelope/read-envelope.js';
+import type { ReadySecrets } from './push-secrets.js';
 import type { PushWindow } from './push-window.js';
 
 /** The parameters of a push's query; absent ones are empty. */
@@ -43,16 +44,18 @@ export function pushQueryOf(query: string): PushQuery {
 
 /** Verifies and decrypts what is pushed to one app. */
 export class PushVerifier {
-  readonly #settings: PushSettings;
+  readonly #mode: PushMode;
   readonly #receiver: string;
   readonly #token: PushToken;
+  readonly #keys: MessageKeys;
   readonly #window: PushWindow;
 
   /** @param receiver - the appid to which messages must be addressed. */
-  constructor(settings: PushSettings, receiver: string, window: PushWindow) {
-    this.#settings = settings;
+  constructor(mode: PushMode, { token, keys }: ReadySecrets, receiver: string, window: PushWindow) {
+    this.#mode = mode;
+    this.#token = token;
+    this.#keys = keys;
     this.#receiver = receiver;
-    this.#token = new PushToken(settings.token, 'push.token');
     this.#window = window;
   }
 
@@ -62,7 +65,7 @@ export class PushVerifier {
    * @throws PushRefused for a wrong signature or time, and for a body that is none.
    */
   verify(query: PushQuery, body: Uint8Array): VerifiedPush {
-    if (this.#settings.mode === 'plain') return this.#verifyPlain(query, body);
+    if (this.#mode === 'plain') return this.#verifyPlain(query, body);
     const { format, encrypt } = readable(() => readEnvelope(body));
     const { message, key } = this.#decrypt(query, encrypt);
     const reply = (text: string): string =>
@@ -100,7 +103,7 @@ export class PushVerifier {
 
   #decrypt(query: PushQuery, encrypt: string): DecryptedMessage {
     this.#assertSigned(query, query.messageSignature, encrypt);
-    return readable(() => new MessageKeys(this.#settings.keys, 'push.encodingAesKey').decrypt(encrypt, this.#receiver));
+    return readable(() => this.#keys.decrypt(encrypt, this.#receiver));
   }
 
   #assertSigned({ timestamp, nonce }: PushQuery, signature: string, encrypt?: string): void {
