@@ -8,12 +8,15 @@ export class Deadline {
   readonly #timeoutMs: number;
   readonly #endsAt: number;
   readonly #signal: AbortSignal | undefined;
+  readonly #missed: string;
 
-  constructor(clock: Clock, timeoutMs: number, signal: AbortSignal | undefined) {
+  /** @param missed - what has not happened within the time, for the message of the error. */
+  constructor(clock: Clock, timeoutMs: number, signal: AbortSignal | undefined, missed: string = 'no token') {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     this.#endsAt = clock.monotonic() + timeoutMs;
     this.#signal = signal;
+    this.#missed = missed;
   }
 
   leftMs(): number {
@@ -84,6 +87,6 @@ export class Deadline {
   }
 
   #timeout(): TokenError {
-    return new TokenError('TIMEOUT', `no token within ${this.#timeoutMs} ms`, { retryable: true });
+    return new TokenError('TIMEOUT', `${this.#missed} within ${this.#timeoutMs} ms`, { retryable: true });
   }
 }

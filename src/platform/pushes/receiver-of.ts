@@ -53,7 +53,6 @@ export function receiverOf(engine: Engine, manager: ReceivingManager, options: R
     answers: new MessageAnswers(clock),
     handlers: options,
     clock,
-    deadline: (timeoutMs) => engine.deadline(timeoutMs),
     onError,
   });
 }

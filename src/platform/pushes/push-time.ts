@@ -1,0 +1,25 @@
+import type { Clock } from '../../core/concurrency/clock.js';
+import { Deadline } from '../../core/model/deadline.js';
+
+/** The time of a push. WeChat waits for five seconds, of which a second is left to the network. */
+const TOTAL_MS = 4_000;
+/** The time of one command of the store, so that a read and a write together leave time for what is done with them. */
+const COMMAND_MS = 1_500;
+
+/** Divides the time of one push, which begins with its arrival. */
+export class PushTime {
+  readonly #clock: Clock;
+  /** The deadline of everything that is done for the push. */
+  readonly all: Deadline;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.all = new Deadline(clock, TOTAL_MS, undefined, 'the push was not handled');
+  }
+
+  /** Returns the deadline of so many commands of the store one after another, which is that of the push at the latest. */
+  forStore(commands: number): Deadline {
+    const limitMs = Math.floor(Math.min(commands * COMMAND_MS, this.all.leftMs()));
+    return new Deadline(this.#clock, limitMs, undefined, 'the store has not answered the push');
+  }
+}
