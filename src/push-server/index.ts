@@ -17,8 +17,9 @@ export {
 } from '../platform/authorizers/recover-authorizers.js';
 export { startPushTicket } from '../platform/authorizers/start-push-ticket.js';
 export type { PushContent } from '../platform/content/push-content.js';
+export type { PlatformEvent } from '../platform/messages/platform-event.js';
 export type { PushReply, PushReplyFields, PushReplyValue } from '../platform/messages/push-reply.js';
 export type { PushedMessage } from '../platform/messages/pushed-message.js';
-export type { PlatformEvent, PushHandlers } from '../platform/pushes/push-handlers.js';
+export type { PushHandlers } from '../platform/pushes/push-handlers.js';
 export type { PushAnswer, PushRequest } from '../platform/pushes/push-request.js';
 export { createPushReceiver, type PushReceiver, type PushReceiverOptions } from './push-receiver.js';

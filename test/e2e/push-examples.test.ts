@@ -64,7 +64,7 @@ test('platform-express receives pushes below its prefix, and leaves other paths 
 
 test('platform-events notes fast registrations that have failed', async () => {
   const failed: [string, number][] = [];
-  const receiver = receiveEvents(tokens, async (company, status) => void failed.push([company, status]));
+  const receiver = receiveEvents(tokens, async (_id, company, status) => void failed.push([company, status]));
   const info = [['name', 'A company']] as const;
   await pushed(receiver, { ...ofPlatform('notify_third_fasteregister'), status: 100_001, info });
   await pushed(receiver, ofPlatform('notify_3rd_wxa_auth'));

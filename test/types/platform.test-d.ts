@@ -116,6 +116,7 @@ test('messages and events have their head as fields, and everything else as cont
     readonly component: string;
     readonly infoType: string;
     readonly createdAt: number;
+    readonly id: string;
     readonly content: PushContent;
   }>();
   expectTypeOf<PushContent['textOf']>().toEqualTypeOf<(name: string) => string | undefined>();

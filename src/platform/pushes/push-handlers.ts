@@ -1,24 +1,8 @@
 import { isError } from '../../core/primitives/foreign-objects.js';
 import { describeKind } from '../../core/primitives/redact.js';
-import type { PushContent } from '../content/push-content.js';
+import type { PlatformEvent } from '../messages/platform-event.js';
 import type { PushReply } from '../messages/push-reply.js';
 import type { PushedMessage } from '../messages/pushed-message.js';
-
-/**
- * An event of a third-party platform that the library does not handle itself.
- *
- * @public
- */
-export interface PlatformEvent {
-  /** The appid of the platform. */
-  readonly component: string;
-  /** The type of the event, such as `notify_icpfiling_verify_result`. */
-  readonly infoType: string;
-  /** The instant that WeChat gives for the event, in epoch milliseconds. */
-  readonly createdAt: number;
-  /** All fields of the event. */
-  readonly content: PushContent;
-}
 
 /**
  * The functions of an application that handle what was pushed.
@@ -36,7 +20,7 @@ export interface PushHandlers {
   readonly onMessage?: ((message: PushedMessage) => PushReply | undefined | Promise<PushReply | undefined>) | undefined;
   /**
    * Handles an event of a third-party platform that is neither a ticket nor an authorization. The push is answered when the
-   * function has resolved, within 4 s; WeChat may repeat it otherwise.
+   * function has resolved, within 4 s. WeChat may repeat it otherwise; the repetition waits for the same call.
    *
    * @defaultValue such events are answered with `success`
    * @bounds a function

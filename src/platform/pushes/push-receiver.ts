@@ -7,9 +7,9 @@ import { type AuthorizationPush, authorizationPushIn, owedAfter } from '../autho
 import type { AuthorizationWork } from '../authorizations/authorization-work.js';
 import type { UserNames } from '../authorizers/user-names.js';
 import { type PushContent, type ReadContent, readContent } from '../content/push-content.js';
-import { createTimeOf } from '../content/push-fields.js';
 import { PushRefused } from '../content/push-refused.js';
 import type { MessageAnswers } from '../messages/message-answers.js';
+import { platformEventIn } from '../messages/platform-event.js';
 import { replyText } from '../messages/push-reply.js';
 import { messageIn, type PushedMessage } from '../messages/pushed-message.js';
 import { XmlRefused } from '../xml/xml-refused.js';
@@ -79,7 +79,7 @@ export class PushReceiver {
     if (!push.isEncrypted) throw new PushRefused(401, 'what is pushed to a platform must be encrypted');
     if (component !== undefined || read.content.textOf('AppId') !== appid)
       throw new PushRefused(401, 'the push is for another platform');
-    await this.#handle(infoType, appid, read.content, time);
+    await this.#handle(infoType, appid, read.content, push, time);
     return SUCCESS;
   }
 
@@ -104,9 +104,10 @@ export class PushReceiver {
     infoType: string,
     component: string,
     content: PushContent,
+    { message }: VerifiedPush,
     time: PushTime,
   ): Promise<void> {
-    const { windows, clock, tickets, handlers } = this.#parts;
+    const { windows, clock, tickets, answers, handlers } = this.#parts;
     const now = windows.of(component).now();
     if (infoType === 'component_verify_ticket') {
       await storeTicket(content, component, { now, storeTime: clock.now() }, tickets, time.forStore(2));
@@ -117,8 +118,12 @@ export class PushReceiver {
       await this.#note(component, authorization, time);
       return;
     }
-    const event = { component, infoType, createdAt: createTimeOf(content), content };
-    await time.all.race(handledBy('onEvent', () => handlers.onEvent?.(event)));
+    const event = platformEventIn(component, infoType, content, message);
+    const handle = async (): Promise<string> => {
+      await handledBy('onEvent', () => handlers.onEvent?.(event));
+      return '';
+    };
+    await time.all.race(answers.replyTo(event.id, handle));
   }
 
   /** Writes down what an authorization needs. It is done after the answer, here or by another process. */

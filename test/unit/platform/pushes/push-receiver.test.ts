@@ -233,6 +233,33 @@ describe('other events of a platform', () => {
     expect(seen).toEqual([[COMPONENT, 'wxa_nickname_audit', 'Shop']]);
   });
 
+  test('that are repeated are handled once, and others of the same second for themselves', async () => {
+    await using world = new PlatformWorld();
+    const seen: string[] = [];
+    let end: () => void = () => {};
+    const { receiver } = await world.receiving({
+      onEvent: ({ id }) => {
+        seen.push(id);
+        return new Promise<void>((resolve) => (end = resolve));
+      },
+    });
+    const event = world.ofPlatform('wxa_nickname_audit');
+    const first = world.push(receiver, event);
+    await world.settle(4_001);
+    expect((await first).status).toBe(500);
+    const repeated = world.push(receiver, event, { nonce: 'other' });
+    await world.settle(0);
+    end();
+    expect((await repeated).body).toBe('success');
+    expect((await world.push(receiver, event, { nonce: 'third' })).body).toBe('success');
+    expect(seen).toHaveLength(1);
+    const other = world.push(receiver, { ...event, nickname: 'Shop' });
+    await world.settle(0);
+    end();
+    expect((await other).body).toBe('success');
+    expect(new Set(seen).size).toBe(2);
+  });
+
   test('are answered with 500 when the handler fails, so that WeChat repeats them', async () => {
     await using world = new PlatformWorld();
     const { receiver } = await world.receiving({
@@ -242,7 +269,8 @@ describe('other events of a platform', () => {
     });
     const { status, body } = await world.push(receiver, world.ofPlatform('wxa_nickname_audit'));
     expect([status, body]).toEqual([500, expect.not.stringContaining('broken')]);
-    expect(world.errors.map(({ message }) => message)).toEqual(['onEvent failed: broken']);
+    expect((await world.push(receiver, world.ofPlatform('wxa_nickname_audit'))).status).toBe(500);
+    expect(world.errors.map(({ message }) => message)).toEqual(['onEvent failed: broken', 'onEvent failed: broken']);
   });
 
   test('are refused when they are not encrypted', async () => {
