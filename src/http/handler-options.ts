@@ -112,6 +112,14 @@ export interface HandlerOptions {
    */
   readonly push?: PushReceiving;
   /**
+   * The types of the tasks that are registered for an account when it authorizes a third-party platform, where `push` is absent:
+   * `createPushReceiver` has the same option. Existing tasks stay as they are.
+   *
+   * @defaultValue `['authorizer_access_token']`
+   * @bounds types of the manager
+   */
+  readonly authorizerTasks?: readonly string[];
+  /**
    * Receives the outcome of each call of WeChat's API.
    *
    * @defaultValue nothing
@@ -142,6 +150,7 @@ const NAMES = [
   'callsPerSecondOfApp',
   'autoRegister',
   'push',
+  'authorizerTasks',
   'onCall',
   'onError',
 ] as const satisfies readonly (keyof HandlerOptions)[];
@@ -162,6 +171,9 @@ export function checkedHandlerOptions(options: HandlerOptions): HandlerOptions {
     throw new TypeError(`autoRegister must be true or false, got ${describeWord(autoRegister)}`);
   }
   if (fields.push !== undefined) assertMethods('push', fields.push, ['receive']);
+  if (fields.push !== undefined && fields.authorizerTasks !== undefined) {
+    throw new TypeError('authorizerTasks must be an option of createPushReceiver where push is given');
+  }
   for (const name of ['onCall', 'onError'] as const) assertFunction(name, fields[name]);
   return { ...fields, ...(contracts !== undefined && { contracts }) };
 }

@@ -8,6 +8,7 @@ import { Gateway } from '../gateway/gateway.js';
 import { KnownTokens } from '../gateway/tokens/known-tokens.js';
 import { ManagedTokens } from '../gateway/tokens/managed-tokens.js';
 import { StoredTokens } from '../gateway/tokens/stored-tokens.js';
+import { checkedAuthorizerTasks } from '../platform/authorizations/authorizer-tasks.js';
 import { type ReceivingManager, receiverOf } from '../platform/pushes/receiver-of.js';
 import { hostsOf } from '../wechat/hosts-of.js';
 import { AccessCheck } from './access/access-check.js';
@@ -42,6 +43,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const { keys, trust, anonymous, hostNames, allowHosts, publicOnly, notifySecret } = given;
   const engine = engineOf(manager);
   const { clock, closing, store, registry, records, coldLookups, meters, refreshes } = engine;
+  const authorizerTasks = checkedAuthorizerTasks(manager, given.authorizerTasks);
   const access = new AccessCheck({ keys, trust, anonymous, hostNames, clock, onKeysFileBroken: onError });
   const peers = new Peers(clock);
   const secrets = new SecretCheck(peers, coldLookups, clock);
@@ -85,7 +87,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     calls,
     knownTokens,
     pushReceiver: contracts.includes('push')
-      ? (given.push ?? receiverOf(engine, manager as Manager & ReceivingManager, { onError: report }))
+      ? (given.push ?? receiverOf(engine, manager as Manager & ReceivingManager, { authorizerTasks, onError: report }))
       : undefined,
     autoRegisters: given.autoRegister ?? false,
   };

@@ -1,12 +1,12 @@
 import { engineOf } from '../core/engine/engine-of.js';
-import { assertFunction, mapMembers, readFields } from '../core/primitives/assert-options.js';
-import { describeName } from '../core/primitives/redact.js';
+import { assertFunction, readFields } from '../core/primitives/assert-options.js';
 import type { Permission } from '../http/access/permission.js';
 import { pushRoutes } from '../http/contracts/push/push-routes.js';
 import type { ServableManager } from '../http/manager/manager.js';
 import { assertPrefix } from '../http/prefix.js';
 import { callListener, warnProcess } from '../http/process-warning.js';
 import { type Handler, serveRoutes } from '../http/serve-routes.js';
+import { checkedAuthorizerTasks } from '../platform/authorizations/authorizer-tasks.js';
 import type { PushHandlers } from '../platform/pushes/push-handlers.js';
 import type { PushAnswer, PushRequest } from '../platform/pushes/push-request.js';
 import { type ReceivingManager, receiverOf } from '../platform/pushes/receiver-of.js';
@@ -87,12 +87,7 @@ export function createPushReceiver(manager: ServableManager, options: PushReceiv
 function checkedOptions(manager: ServableManager, options: PushReceiverOptions): PushReceiverOptions {
   const fields = readFields<PushReceiverOptions>(options, NAMES, 'the options of createPushReceiver');
   for (const name of ['onMessage', 'onEvent', 'onError'] as const) assertFunction(name, fields[name]);
-  const { authorizerTasks, prefix } = fields;
-  if (prefix !== undefined) assertPrefix(prefix);
-  if (authorizerTasks === undefined) return fields;
-  const types = mapMembers(authorizerTasks, 'authorizerTasks', (type) => {
-    if (typeof type === 'string' && manager.hasType(type)) return type;
-    throw new TypeError(`authorizerTasks must be types of the manager, got ${describeName(type)}`);
-  });
-  return { ...fields, authorizerTasks: types };
+  if (fields.prefix !== undefined) assertPrefix(fields.prefix);
+  const authorizerTasks = checkedAuthorizerTasks(manager, fields.authorizerTasks);
+  return { ...fields, ...(authorizerTasks !== undefined && { authorizerTasks }) };
 }

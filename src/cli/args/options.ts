@@ -138,6 +138,13 @@ export const AUTO_REGISTER: OptionSpec = {
   variable: true,
   help: 'registers an app when a caller that may register asks for its token, and WeChat accepts the pair',
 };
+export const AUTHORIZER_TASK: OptionSpec = {
+  name: 'authorizer-task',
+  value: 'type',
+  many: true,
+  variable: true,
+  help: 'a type of task that an account gets when it authorizes a platform (authorizer_access_token)',
+};
 export const CALLS_PER_SECOND_OF_APP: OptionSpec = {
   name: 'proxy-per-second-of-app',
   value: 'number',
@@ -172,6 +179,7 @@ export const SERVE_OPTIONS: readonly OptionSpec[] = [
   LEGACY_TYPE_NUMBERS,
   CONTRACTS,
   AUTO_REGISTER,
+  AUTHORIZER_TASK,
   CALLS_PER_SECOND_OF_APP,
   LOG_CALLS,
 ];

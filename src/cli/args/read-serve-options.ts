@@ -16,6 +16,7 @@ import {
   ACCESS_TOKEN,
   ALLOW_HOST,
   ANONYMOUS,
+  AUTHORIZER_TASK,
   AUTO_REGISTER,
   CALLS_PER_SECOND_OF_APP,
   CONTRACTS,
@@ -70,6 +71,7 @@ export function readServeOptions(options: OptionValues): ServeOptions {
     legacyTypeNumbers: options.isSet(LEGACY_TYPE_NUMBERS),
     contracts: contractsOf(options),
     autoRegister: autoRegisterOf(options),
+    authorizerTasks: authorizerTasksOf(options),
     callsPerSecondOfApp: options.number(CALLS_PER_SECOND_OF_APP, LEAST_CALLS_PER_SECOND, MOST_CALLS_PER_SECOND),
     logCalls: options.isSet(LOG_CALLS),
   };
@@ -97,10 +99,22 @@ function contractsOf(options: OptionValues): readonly ContractName[] {
 
 function autoRegisterOf(options: OptionValues): boolean {
   const isOn = options.isSet(AUTO_REGISTER);
-  if (!isOn || contractsOf(options).includes('wechat')) return isOn;
-  const [source, contracts] = [options.sourceOf(AUTO_REGISTER), options.sourceOf(CONTRACTS)];
+  if (isOn) assertServes(options, 'wechat', AUTO_REGISTER);
+  return isOn;
+}
+
+function authorizerTasksOf(options: OptionValues): readonly string[] {
+  const types = options.list(AUTHORIZER_TASK).map(({ text }) => text);
+  if (types.length > 0) assertServes(options, 'push', AUTHORIZER_TASK);
+  return types;
+}
+
+/** Refuses an option of a contract that is not served, since its user expects an effect. */
+function assertServes(options: OptionValues, contract: ContractName, option: OptionSpec): void {
+  if (contractsOf(options).includes(contract)) return;
+  const [source, contracts] = [options.sourceOf(option), options.sourceOf(CONTRACTS)];
   throw new UsageError(
-    `${source} is for the contract wechat, which ${contracts} leaves out: add it, or leave out ${source}`,
+    `${source} is for the contract ${contract}, which ${contracts} leaves out: add it, or leave out ${source}`,
   );
 }
 
@@ -122,7 +136,7 @@ function storeOf(options: OptionValues): StoreLocation {
 
 function refreshOf(options: OptionValues): RefreshPace | 'never' {
   if (options.choice(REFRESH, ['due', 'never']) === 'never') {
-    assertNotIdle(options, REFRESH, 'turns off refreshing', [MAX_PER_SECOND, MAX_PER_SECOND_OF_APP]);
+    assertNotIdle(options, REFRESH, 'turns off refreshing', [MAX_PER_SECOND, MAX_PER_SECOND_OF_APP, AUTHORIZER_TASK]);
     return 'never';
   }
   return {

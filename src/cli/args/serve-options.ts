@@ -27,6 +27,8 @@ export interface ServeOptions {
   readonly contracts: readonly ContractName[];
   /** Whether the pair of an unknown app is tried at WeChat, and the app registered if it is accepted. */
   readonly autoRegister: boolean;
+  /** The types of the tasks that an authorizer gets. If there are none, the default of the library is used. */
+  readonly authorizerTasks: readonly string[];
   /** The limit of calls of WeChat in a second for an app. */
   readonly callsPerSecondOfApp: number | undefined;
   /** Whether every call of WeChat is logged, and not only those that fail. */

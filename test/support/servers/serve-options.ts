@@ -25,6 +25,7 @@ export const SERVE_OPTIONS: ServeOptions = {
   legacyTypeNumbers: false,
   contracts: ['scheduler', 'wetoken', 'native', 'wechat', 'proxy', 'push'],
   autoRegister: false,
+  authorizerTasks: [],
   callsPerSecondOfApp: undefined,
   logCalls: false,
 };

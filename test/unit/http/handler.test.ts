@@ -24,6 +24,12 @@ describe('options of createHandler', () => {
       'contracts: unknown name "schedular", expected one of scheduler, wetoken, native, wechat, proxy, push',
     ],
     [{ anonymous: true, onError: 1 }, 'onError must be a function, got a number'],
+    [{ anonymous: true, authorizerTasks: 'jsapi_ticket' }, 'authorizerTasks must be an array, got a string'],
+    [{ anonymous: true, authorizerTasks: ['jsapi'] }, 'authorizerTasks must be types of the manager, got "jsapi"'],
+    [
+      { anonymous: true, authorizerTasks: [], push: { receive() {} } },
+      'authorizerTasks must be an option of createPushReceiver where push is given',
+    ],
     [{ anonymous: true, hostNames: 'a.test' }, 'hostNames must be an array, got a string'],
     [{ anonymous: true, hostNames: ['http://a.test'] }, 'hostNames must contain names like tokens.example.com'],
     [{ anonymous: true, legacyTypeNumbers: 1 }, 'legacyTypeNumbers must be a boolean, got a number'],

@@ -145,7 +145,7 @@ function wechatOptions({ wechatOrigins, proxy, accessToken }: ServeOptions): obj
 
 function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock: Clock): HandlerOptions {
   const { keys, trust, hostNames, allowHosts, publicCallbacksOnly, notifySecretFile, legacyTypeNumbers } = options;
-  const { contracts, autoRegister, callsPerSecondOfApp, logCalls } = options;
+  const { contracts, autoRegister, authorizerTasks, callsPerSecondOfApp, logCalls } = options;
   return {
     contracts,
     ...(mode === 'anonymous' || mode === 'loopback' ? { anonymous: true } : { trust }),
@@ -156,6 +156,7 @@ function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock
     publicOnly: publicCallbacksOnly,
     legacyTypeNumbers,
     autoRegister,
+    ...(authorizerTasks.length > 0 && { authorizerTasks }),
     ...(callsPerSecondOfApp !== undefined && { callsPerSecondOfApp }),
     onCall: logCall(log, clock, logCalls),
     onError: (error) => log.error('serverError', { error: failureText(error), stack: error.stack }),
@@ -187,7 +188,9 @@ function reencrypt({ reencrypt }: ServerStore, log: Log): void {
   );
 }
 
-/** Replaces the handler's name of an option by the flag, because files are read only when the handler is created. */
+/** Replaces the handler's name of an option by the flag, because files and types are checked only when the handler is created. */
 function withFlagNames(message: string): string {
-  return wordsOfFile(message).replace(/^notifySecret\b/, '--notify-secret-file');
+  return wordsOfFile(message)
+    .replace(/^notifySecret\b/, '--notify-secret-file')
+    .replace(/^authorizerTasks\b/, '--authorizer-task');
 }

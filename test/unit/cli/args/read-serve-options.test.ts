@@ -74,6 +74,7 @@ const rows: readonly Row[] = [
   row('trust', 'trust', '10.0.0.0/8', '::1', (text) => [text]),
   row('host-name', 'hostNames', 'tokens.example.com', 'tokens', (text) => [text]),
   row('wechat-origin', 'wechatOrigins', 'http://127.0.0.1:9101', 'https://sh.api.weixin.qq.com', (text) => [text]),
+  row('authorizer-task', 'authorizerTasks', 'jsapi_ticket', 'wx_card_ticket', (text) => [text]),
   row('allow-host', 'allowHosts', '*.example.com', 'a.test:8080', (text) => [text]),
   { ...row('keys', 'keys', '', ''), first: () => file, second: () => other },
   { ...row('encryption-key-file', 'encryptionKeyFile', '', ''), first: () => file, second: () => other },
@@ -140,12 +141,15 @@ describe('options of serve', () => {
     expect(refusal([], { [variableOf(name)]: 'yes' })).toContain(`${variableOf(name)} must be true`);
   });
 
-  it.each(['trust', 'wechat-origin', 'allow-host'])('%s may be repeated, or hold commas as a variable', (name) => {
-    const { first, second, field, variable } = rows.find((found) => found.name === name) as Row;
-    const both = { ...DEFAULTS, [field]: [first(), second()] };
-    expect(read([`--${name}`, first(), `--${name}=${second()}`])).toEqual(both);
-    expect(read([], { [variable]: `${first()}, ${second()}` })).toEqual(both);
-  });
+  it.each(['trust', 'wechat-origin', 'allow-host', 'authorizer-task'])(
+    '%s may be repeated, or hold commas as a variable',
+    (name) => {
+      const { first, second, field, variable } = rows.find((found) => found.name === name) as Row;
+      const both = { ...DEFAULTS, [field]: [first(), second()] };
+      expect(read([`--${name}`, first(), `--${name}=${second()}`])).toEqual(both);
+      expect(read([], { [variable]: `${first()}, ${second()}` })).toEqual(both);
+    },
+  );
 
   it.each([
     ['port', '65536', '--port must be a number from 0 to 65535, got "65536"'],
@@ -213,6 +217,12 @@ describe('options of serve', () => {
     expect(refusal(['--refresh', 'never', '--max-per-second', '5'])).toBe(
       '--refresh turns off refreshing, so that --max-per-second would have no effect: omit one of them',
     );
+  });
+
+  it.each(['--contracts', '--refresh'])('%s without what --authorizer-task is for refuses it', (other) => {
+    const value = other === '--contracts' ? 'native' : 'never';
+    expect(refusal(['--authorizer-task', 'jsapi_ticket', other, value])).toContain(`${other} `);
+    expect(read([other, value]).authorizerTasks).toEqual([]);
   });
 
   it('--anonymous excludes the options that restrict access', () => {
