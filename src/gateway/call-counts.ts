@@ -1,4 +1,4 @@
-import { boundedCache } from '../core/primitives/bounded-cache.js';
+import { BusiestApps } from '../core/primitives/busiest-apps.js';
 import { Counter } from '../core/primitives/counters.js';
 import { type ErrorClass, findErrorRow } from '../wechat/error-table.js';
 import type { CallReport } from './call-report.js';
@@ -21,29 +21,15 @@ const OUTCOME_OF_CLASS: Partial<Record<ErrorClass, CallOutcome>> = {
   kind: 'permission',
   account: 'permission',
 };
-const MAX_APPS = 10_000;
-const BUSIEST = 20;
 
 /** Counts the calls of WeChat's API by outcome and by app. */
 export class CallCounts {
   readonly outcomes: Counter = new Counter(OUTCOMES.map((outcome) => ({ outcome })));
-  readonly #ofApps = boundedCache<string, number>(MAX_APPS);
+  readonly apps: BusiestApps = new BusiestApps();
 
   note(report: CallReport): void {
     this.outcomes.add({ outcome: outcomeOf(report) });
-    this.#ofApps.set(report.appid, (this.#ofApps.get(report.appid) ?? 0) + 1);
-  }
-
-  /**
-   * Returns the apps with the most calls since this process has started, and the number of their calls.
-   *
-   * @param appids - the only apps that are considered; `undefined` for all.
-   */
-  busiest(appids: ReadonlySet<string> | undefined): readonly (readonly [appid: string, calls: number])[] {
-    return [...this.#ofApps.entries()]
-      .filter(([appid]) => appids?.has(appid) ?? true)
-      .sort(([, one], [, other]) => other - one)
-      .slice(0, BUSIEST);
+    this.apps.add(report.appid);
   }
 }
 

@@ -9,6 +9,7 @@ import { KnownTokens } from '../gateway/tokens/known-tokens.js';
 import { ManagedTokens } from '../gateway/tokens/managed-tokens.js';
 import { StoredTokens } from '../gateway/tokens/stored-tokens.js';
 import { checkedAuthorizerTasks } from '../platform/authorizations/authorizer-tasks.js';
+import { PushCounts } from '../platform/pushes/push-counts.js';
 import { type ReceivingManager, receiverOf } from '../platform/pushes/receiver-of.js';
 import { hostsOf } from '../wechat/hosts-of.js';
 import { AccessCheck } from './access/access-check.js';
@@ -86,6 +87,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     gateway,
     calls,
     knownTokens,
+    pushes: new PushCounts(registry),
     pushReceiver: contracts.includes('push')
       ? (given.push ?? receiverOf(engine, manager as Manager & ReceivingManager, { authorizerTasks, onError: report }))
       : undefined,

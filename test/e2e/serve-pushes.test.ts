@@ -132,3 +132,27 @@ test('an exchange that WeChat refuses, and repeats what it was sent, leaves noth
   expect(error).toContain(`the authorization of ${MERCHANT} for ${COMPONENT} is not complete yet`);
   expect(wechat.isValid(await tokenOf(MERCHANT))).toBe(true);
 });
+
+test('an authorizer gets the tasks that --authorizer-task names, and /metrics counts what is pushed', async () => {
+  expect(await server.stop()).toBe(0);
+  server = await platform.serve('--authorizer-task', 'authorizer_access_token', '--authorizer-task', 'jsapi_ticket');
+  platform.pushTo(server);
+  expect(isAccepted(await platform.pushTicket())).toBe(true);
+  expect(isAccepted(await platform.pushAuthorization(MERCHANT))).toBe(true);
+  await tokenOf(MERCHANT);
+  const path = `/task/${COMPONENT}/jsapi_ticket?subject=${MERCHANT}`;
+  const ticket = async (): Promise<unknown> => (await fetch(server.url + path)).json();
+  await expect.poll(ticket).toMatchObject({ code: 200 });
+  secrets.push(String(((await ticket()) as { result: unknown }).result));
+  platform.pushTo(server, 'CANARY-another-token');
+  expect((await platform.pushTicket()).status).toBe(401);
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  expect(metrics).toContain('wechat_token_manager_pushes_total{outcome="accepted"} 2');
+  expect(metrics).toContain(`wechat_token_manager_app_troubled_pushes_total{appid="${COMPONENT}"} 1`);
+});
+
+test('a type that --authorizer-task misspells is refused by its name', async () => {
+  const refused = platform.world.spawn(['--authorizer-task', 'jsapi']);
+  expect(await refused.exited).toBe(2);
+  expect(refused.errors).toContain('--authorizer-task must be types of the manager, got "jsapi"');
+});

@@ -18,7 +18,7 @@ export function callFamilies(calls: CallCounts, appids: ReadonlySet<string> | un
       name: 'wechat_token_manager_app_calls',
       type: 'counter',
       help: 'Calls of the WeChat API that this process made for programs, for the 20 apps with the most.',
-      points: calls.busiest(appids).map(([appid, value]) => ({ labels: { appid }, value })),
+      points: calls.apps.counts(appids).map(([appid, value]) => ({ labels: { appid }, value })),
     },
   ];
 }

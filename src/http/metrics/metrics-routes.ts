@@ -7,6 +7,7 @@ import { accessFamilies } from './access-families.js';
 import { callFamilies } from './call-families.js';
 import { exposition } from './exposition.js';
 import { metricFamilies } from './metric-families.js';
+import { pushFamilies } from './push-families.js';
 
 /** Creates the route that serves metrics in the format of Prometheus. Tasks that a key may not see are not counted for it. */
 export function metricsRoutes({
@@ -17,6 +18,7 @@ export function metricsRoutes({
   access,
   peers,
   calls,
+  pushes,
 }: RouteServices): readonly Route[] {
   return [
     {
@@ -33,6 +35,7 @@ export function metricsRoutes({
         const families = [
           ...metricFamilies(meters, store, census),
           ...callFamilies(calls, context.appids),
+          ...pushFamilies(pushes, context.appids),
           ...accessFamilies(peers, access, context),
         ];
         return { status: 200, headers, body: exposition(families, format) };

@@ -11,6 +11,7 @@ import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import type { CallCounts } from '../../gateway/call-counts.js';
 import type { Gateway } from '../../gateway/gateway.js';
 import type { KnownTokens } from '../../gateway/tokens/known-tokens.js';
+import type { PushCounts } from '../../platform/pushes/push-counts.js';
 import type { PushReceiving } from '../../platform/pushes/push-request.js';
 import type { AccessCheck } from '../access/access-check.js';
 import type { Peers } from '../access/peers.js';
@@ -47,6 +48,7 @@ export interface RouteServices extends ServedParts {
   readonly gateway: Gateway;
   readonly calls: CallCounts;
   readonly knownTokens: KnownTokens;
+  readonly pushes: PushCounts;
   /** The receiver of WeChat's pushes; absent if no contract receives them. */
   readonly pushReceiver: PushReceiving | undefined;
   /** Whether callers with the right to register may have the pair of an unknown app tried at WeChat. */

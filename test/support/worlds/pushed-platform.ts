@@ -35,9 +35,9 @@ export class PushedPlatform implements AsyncDisposable {
     return new PushedPlatform(wechat, await ServeWorld.create(), env);
   }
 
-  /** Starts a server. */
-  async serve(): Promise<ServeProcess> {
-    const server = await this.world.start(['--wechat-origin', this.wechat.origin], this.#env);
+  /** Starts a server, with these options beside those that it needs. */
+  async serve(...options: readonly string[]): Promise<ServeProcess> {
+    const server = await this.world.start(['--wechat-origin', this.wechat.origin, ...options], this.#env);
     this.servers.push(server);
     return server;
   }

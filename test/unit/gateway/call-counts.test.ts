@@ -36,11 +36,11 @@ test('the twenty apps with the most calls are named, and only those that the cal
   for (let app = 1; app <= 30; app++) {
     for (let call = 0; call < app; call++) counts.note({ ...REPORT, appid: `wx${app}` });
   }
-  const busiest = counts.busiest(undefined);
+  const busiest = counts.apps.counts(undefined);
   expect(busiest).toHaveLength(20);
   expect(busiest[0]).toEqual(['wx30', 30]);
   expect(busiest.at(-1)).toEqual(['wx11', 11]);
-  expect(counts.busiest(new Set(['wx2', 'wx5']))).toEqual([
+  expect(counts.apps.counts(new Set(['wx2', 'wx5']))).toEqual([
     ['wx5', 5],
     ['wx2', 2],
   ]);

@@ -1,3 +1,4 @@
+import type { PushCounts } from '../../../platform/pushes/push-counts.js';
 import type { PushReceiving } from '../../../platform/pushes/push-request.js';
 import type { HttpAnswer } from '../../messages/http-message.js';
 import { problemDetails } from '../../routing/problem-details.js';
@@ -6,8 +7,12 @@ import type { RouteServices } from '../../routing/route-services.js';
 import type { Route } from '../../routing/router.js';
 
 /** Creates the routes of WeChat's pushes. They need no key, since WeChat signs what it pushes. */
-export function pushRoutes({ pushReceiver }: Pick<RouteServices, 'pushReceiver'>): readonly Route[] {
-  const answer = (context: RequestContext): Promise<HttpAnswer> => answerPush(context, pushReceiver as PushReceiving);
+export function pushRoutes({
+  pushReceiver,
+  pushes,
+}: Pick<RouteServices, 'pushReceiver'> & Partial<Pick<RouteServices, 'pushes'>>): readonly Route[] {
+  const answer = (context: RequestContext): Promise<HttpAnswer> =>
+    answerPush(context, pushReceiver as PushReceiving, pushes);
   const route = { scope: 'open', contract: problemDetails, answer } as const;
   return ['/push/:appid', '/push/:component/:appid'].flatMap((path): Route[] => [
     { ...route, path, methods: ['GET'], changes: false },
@@ -15,7 +20,11 @@ export function pushRoutes({ pushReceiver }: Pick<RouteServices, 'pushReceiver'>
   ]);
 }
 
-async function answerPush(context: RequestContext, receiver: PushReceiving): Promise<HttpAnswer> {
+async function answerPush(
+  context: RequestContext,
+  receiver: PushReceiving,
+  pushes: PushCounts | undefined,
+): Promise<HttpAnswer> {
   const { method, search } = context.request;
   const isPush = method === 'POST';
   const body = isPush ? Buffer.from(await context.text()) : Buffer.alloc(0);
@@ -26,5 +35,6 @@ async function answerPush(context: RequestContext, receiver: PushReceiving): Pro
     contentType,
     body: text,
   } = await receiver.receive({ method: isPush ? 'POST' : 'GET', appid, component, query: search, body });
+  pushes?.note(status, component ?? appid);
   return { status, headers: { 'Content-Type': contentType, 'Cache-Control': 'no-store' }, body: text };
 }
