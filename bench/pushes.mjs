@@ -1,16 +1,13 @@
 // @ts-check
-// This benchmark measures WeChat's pushes to a platform on files: from a ticket to the token that it brings, messages beside
-// refreshes, and 10,000 authorizers.
-import { fork, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+// This benchmark measures WeChat's pushes: from a ticket to the token that it brings, on files, and messages beside refreshes,
+// on files and in memory.
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as rest } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { FileStore, TokenManager } from 'wechat-token-manager';
-import { createPushReceiver } from 'wechat-token-manager/platform';
 import { FakeWeChat } from 'wechat-token-manager/testing';
 import { at, median } from './measure.mjs';
 import { inMs, printTable, printTarget } from './report.mjs';
@@ -23,13 +20,9 @@ const RATES = [5, 50];
 const BUSY_APPS = 300;
 const BUSY_LIFE_SECONDS = 12;
 const TICKET_EVERY_MS = 2_000;
-const AUTHORIZERS = Number(process.env['BENCH_AUTHORIZERS'] ?? 10_000);
-const PUSHED = 200;
-const AT_ONCE = 20;
 const SETTINGS = { token: 'token', encodingAesKey: 'k'.repeat(43) };
 const ACCOUNT = 'wxaccount';
 const COMPONENT = 'wxcomponent';
-const TYPE = 'authorizer_access_token';
 
 const base = mkdtempSync(join(process.env['BENCH_DIR'] ?? tmpdir(), 'wechat-bench-pushes-'));
 process.once('exit', () => rmSync(base, { recursive: true, force: true }));
@@ -38,12 +31,11 @@ let notAnswered = 0;
 
 await measureTickets();
 await wechat.close();
-wechat = await FakeWeChat.start({ lifeSeconds: BUSY_LIFE_SECONDS });
-await measureMessages();
-await wechat.close();
-wechat = await FakeWeChat.start();
-await measureAuthorizers();
-await wechat.close();
+for (const store of /** @type {const} */ (['files', 'memory'])) {
+  wechat = await FakeWeChat.start({ lifeSeconds: BUSY_LIFE_SECONDS });
+  await measureMessages(store);
+  await wechat.close();
+}
 
 /** Measures a platform's first ticket, again and again: until its push is answered, and until it has brought a token. */
 async function measureTickets() {
@@ -76,8 +68,9 @@ async function measureTickets() {
   printTarget(median(others.brought) < 50, 'push to new component token under 50 ms', inMs(median(others.brought)));
 }
 
-async function measureMessages() {
-  const server = await startServer('messages', [COMPONENT], BUSY_APPS);
+/** @param {'files' | 'memory'} store */
+async function measureMessages(store) {
+  const server = await startServer(store === 'files' ? 'messages' : undefined, [COMPONENT], BUSY_APPS);
   server.pushTo(COMPONENT);
   server.pushTo(ACCOUNT);
   const rows = [];
@@ -100,10 +93,10 @@ async function measureMessages() {
   const seconds = (performance.now() - startedAt) / 1_000;
   const refreshes = wechat.countCalls('/cgi-bin/stable_token') - before;
   await server.end();
-  printTable(['pushed, with replies', 'median', 'p99', 'pushes'], rows);
-  console.log(`Beside ${(refreshes / seconds).toFixed(0)} refreshes a second on the same files.\n`);
-  printTarget(worst < 50, 'messages beside refreshes: p99 under 50 ms', inMs(worst));
-  printTarget(notAnswered === 0, 'every push is answered with success within 5 s', `all but ${notAnswered}`);
+  printTable([`pushed, with replies, ${store}`, 'median', 'p99', 'pushes'], rows);
+  console.log(`Beside ${(refreshes / seconds).toFixed(0)} refreshes a second in the same store.\n`);
+  printTarget(worst < 50, `messages beside refreshes, ${store}: p99 under 50 ms`, inMs(worst));
+  printTarget(notAnswered === 0, `every push is answered with success within 5 s, ${store}`, `all but ${notAnswered}`);
   console.log('');
 }
 
@@ -130,80 +123,15 @@ async function pushFor(perSecond) {
   return { messages: await Promise.all(messages), tickets: await Promise.all(tickets) };
 }
 
-async function measureAuthorizers() {
-  const directory = join(base, 'authorizers');
-  const tokens = new TokenManager({ store: new FileStore(directory), wechat: { origins: [wechat.origin] } });
-  const receiver = createPushReceiver(tokens);
-  await tokens.register({ appid: COMPONENT, secret: 'secret', push: SETTINGS });
-  const value = wechat.pushVerifyTicket(COMPONENT);
-  await tokens.put(COMPONENT, 'component_verify_ticket', { value, expiresInSeconds: 43_200 });
-  await tokens.register({ appid: COMPONENT, tasks: ['component_access_token'] });
-  const names = Array.from({ length: AUTHORIZERS }, (_, index) => `wxauthorizer${index}`);
-  const putMs = await took(() =>
-    inLanes(names, async (subject) => {
-      const grant = { value: randomBytes(68).toString('hex'), refreshToken: randomBytes(32).toString('hex') };
-      await tokens.put(COMPONENT, TYPE, { ...grant, expiresInSeconds: 7_200 }, { subject });
-    }),
-  );
-  const registerMs = await took(() =>
-    tokens.register({ appid: COMPONENT, tasks: names.map((subject) => ({ type: TYPE, subject })) }),
-  );
-  const pushedMs = await took(() => authorizeByPushes(tokens, receiver));
-  await tokens.close();
-  /** @type {number[]} */
-  const starts = [];
-  for (let start = 0; start < 3; start++)
-    starts.push(await startCommand(directory, at(names, AUTHORIZERS - 1 - start)));
-  printTable(
-    [`${AUTHORIZERS.toLocaleString('en')} authorizers on files`, 'time'],
-    [
-      ['their tokens put', `${(putMs / 1_000).toFixed(1)} s`],
-      ['their tasks registered in one call', `${(registerMs / 1_000).toFixed(1)} s`],
-      [`${PUSHED} more authorized by pushes, each`, inMs(pushedMs / PUSHED)],
-      ['start of the command to the first answer', `${median(starts).toFixed(0)} ms`],
-    ],
-  );
-}
-
 /**
- * Has merchants authorize the platform, until each has a task.
- *
- * @param {TokenManager} tokens
- * @param {import('wechat-token-manager/platform').PushReceiver} receiver
- */
-async function authorizeByPushes(tokens, receiver) {
-  const { createServer } = await import('node:http');
-  const server = createServer(receiver.node).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  wechat.setPush(COMPONENT, { url: `http://127.0.0.1:${port}/push/${COMPONENT}`, ...SETTINGS });
-  let left = PUSHED;
-  /** @type {() => void} */
-  let allDone = () => {};
-  const done = new Promise((resolve) => {
-    allDone = () => resolve(undefined);
-  });
-  tokens.on('authorized', () => {
-    left -= 1;
-    if (left === 0) allDone();
-  });
-  const names = Array.from({ length: PUSHED }, (_, index) => `wxpushed${index}`);
-  await inLanes(names, (AuthorizerAppid) =>
-    accepted(wechat.push(COMPONENT, { InfoType: 'authorized', AuthorizerAppid })),
-  );
-  await done;
-  server.close();
-}
-
-/**
- * @param {string} name
+ * @param {string | undefined} name - the name of the directory of its files; without one it keeps everything in memory.
  * @param {readonly string[]} platforms
  * @param {number} busyApps
  */
 async function startServer(name, platforms, busyApps) {
   const script = fileURLToPath(new URL('./push-server.mjs', import.meta.url));
   const lists = [JSON.stringify(SETTINGS), JSON.stringify(platforms), ACCOUNT, String(busyApps)];
-  const child = fork(script, [join(base, name), wechat.origin, ...lists]);
+  const child = fork(script, [name === undefined ? '' : join(base, name), wechat.origin, ...lists]);
   const [{ port }] = await once(child, 'message');
   return {
     /** @param {string} appid */
@@ -220,32 +148,6 @@ async function startServer(name, platforms, busyApps) {
       }),
     end: () => ended(child),
   };
-}
-
-/**
- * Returns the time from the start of the command to its answer with the token of an authorizer.
- *
- * @param {string} directory
- * @param {string} subject
- */
-async function startCommand(directory, subject) {
-  const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
-  const args = [command, 'serve', '--port', '0', '--store', directory, '--wechat-origin', wechat.origin];
-  const startedAt = performance.now();
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let printed = '';
-  let origin = '';
-  for await (const text of child.stdout.setEncoding('utf8')) {
-    printed += text;
-    [origin = ''] = /http:\/\/127\.0\.0\.1:\d+/.exec(printed) ?? [];
-    if (origin !== '') break;
-  }
-  const response = await fetch(`${origin}/task/${COMPONENT}/${TYPE}?subject=${subject}`);
-  const { code } = /** @type {{ code: number }} */ (await response.json());
-  const tookMs = performance.now() - startedAt;
-  if (code !== 200) throw new Error(`answered with ${code}`);
-  await ended(child);
-  return tookMs;
 }
 
 /** @param {import('node:child_process').ChildProcess} child */
@@ -275,18 +177,6 @@ async function took(work) {
   const startedAt = performance.now();
   await work();
   return performance.now() - startedAt;
-}
-
-/**
- * @param {readonly string[]} names
- * @param {(name: string) => Promise<unknown>} work
- */
-async function inLanes(names, work) {
-  const left = [...names];
-  const lane = async () => {
-    for (let name = left.pop(); name !== undefined; name = left.pop()) await work(name);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
 }
 
 /**

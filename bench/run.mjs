@@ -25,7 +25,7 @@ const BENCHMARKS = [
   'file-store',
 ];
 /** The benchmarks that take minutes each and run only when they are named. */
-const LONG = ['http-memory', 'fleet', 'fleet-million', 'million-tasks'];
+const LONG = ['http-memory', 'fleet', 'fleet-million', 'million-tasks', 'authorizers'];
 const REST_MS = 2_000;
 
 const named = process.argv.slice(2);
