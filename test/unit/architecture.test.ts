@@ -73,7 +73,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'schedule',
     'engine',
   ],
-  platform: ['xml', 'envelope', 'content', 'messages', 'authorizations', 'authorizers', 'pushes'],
+  platform: ['xml', 'envelope', 'content', 'messages', 'work', 'authorizations', 'authorizers', 'pushes'],
   http: [
     'messages',
     'manager',

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../core/primitives/json.js';
 import { seal, unseal } from '../../core/store/document-codec.js';
 import type { DocumentReader } from '../../core/store/document-reader.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
+import { exclusively } from '../work/exclusively.js';
 
 /** A merchant's authorization of a platform. */
 export interface AuthorizationKey {
@@ -124,20 +125,9 @@ export class AuthorizationDocuments {
     return this.#save(stateId(key), authorization, version);
   }
 
-  /**
-   * Runs work that one process of the fleet does at a time.
-   *
-   * @returns whether it was run, which it is not while another process does it.
-   */
-  async exclusively(key: AuthorizationKey, leaseMs: number, work: () => Promise<void>): Promise<boolean> {
-    const lease = await this.#store.lease(owedId(key), leaseMs);
-    if (lease === undefined) return false;
-    try {
-      await work();
-      return true;
-    } finally {
-      await this.#store.release(lease);
-    }
+  /** Runs work that one process of the fleet does at a time; returns whether it was run. */
+  exclusively(key: AuthorizationKey, leaseMs: number, work: () => Promise<void>): Promise<boolean> {
+    return exclusively(this.#store, owedId(key), leaseMs, work);
   }
 
   #save(id: string, content: OwedWork | Authorization, version: number): Promise<number | undefined> {
