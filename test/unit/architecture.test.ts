@@ -73,7 +73,17 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'schedule',
     'engine',
   ],
-  platform: ['xml', 'envelope', 'content', 'messages', 'work', 'authorizations', 'authorizers', 'pushes'],
+  platform: [
+    'xml',
+    'envelope',
+    'content',
+    'messages',
+    'work',
+    'authorizations',
+    'authorizers',
+    'release-check',
+    'pushes',
+  ],
   http: [
     'messages',
     'manager',

@@ -57,6 +57,7 @@ export const DOCUMENT_KINDS = [
   'value',
   'owed',
   'authorization',
+  'check',
 ] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 

@@ -4,6 +4,7 @@ import { seal, unseal } from '../../core/store/document-codec.js';
 import type { DocumentReader } from '../../core/store/document-reader.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import { exclusively } from '../work/exclusively.js';
+import { isTestAccount } from './test-accounts.js';
 
 /** A merchant's authorization of a platform. */
 export interface AuthorizationKey {
@@ -92,7 +93,8 @@ export class AuthorizationDocuments {
   }
 
   /**
-   * Yields the authorizations of a platform with their states, in an order that the store chooses and keeps.
+   * Yields the authorizations of a platform with their states, in an order that the store chooses and keeps. WeChat's test
+   * accounts are left out.
    *
    * @param after - the appid of the authorizer after which they begin.
    */
@@ -101,7 +103,8 @@ export class AuthorizationDocuments {
     for await (const document of this.#store.list(`authorization/${component}`, options)) {
       const authorization = await this.#reader.read(document, (found) => found && authorizationIn(unseal(found)));
       const authorizer = document.id.split('/')[2];
-      if (authorization !== undefined && authorizer !== undefined) yield { component, authorizer, ...authorization };
+      if (authorization === undefined || authorizer === undefined || isTestAccount(authorizer)) continue;
+      yield { component, authorizer, ...authorization };
     }
   }
 

@@ -5,6 +5,7 @@ import type { KeyDocuments } from '../../core/store/key-documents.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import type { AuthorizerTokens } from './authorization-changes.js';
 import type { AuthorizationKey } from './authorization-documents.js';
+import { isTestAccount } from './test-accounts.js';
 
 /** The parts of a manager that keep the tokens of authorizers. */
 export interface AuthorizerStoreParts {
@@ -31,8 +32,12 @@ export class AuthorizerStore implements AuthorizerTokens {
     await this.#parts.put(key, grant);
   }
 
-  /** Registers the missing tasks alone, because a registration would replace the params and the target of the others. */
+  /**
+   * Registers the missing tasks alone, because a registration would replace the params and the target of the others. A test
+   * account of WeChat gets none: its token is needed during a check only.
+   */
   async registerTasks(key: AuthorizationKey): Promise<void> {
+    if (isTestAccount(key.authorizer)) return;
     const { authorizerTasks, register } = this.#parts;
     const { component: appid, authorizer: subject } = key;
     const present = await this.#presentOf('task', key, authorizerTasks);

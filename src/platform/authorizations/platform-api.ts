@@ -108,6 +108,13 @@ export class PlatformApi {
     await this.#send(component, { method: 'POST', path: `${PATH}/api_start_push_ticket`, body }, secret);
   }
 
+  /** Sends a text to a user of an authorizer, with a token of the authorizer. */
+  async sendText({ component }: AuthorizationKey, token: string, user: string, content: string): Promise<void> {
+    const body = { touser: user, msgtype: 'text', text: { content } };
+    const path = '/cgi-bin/message/custom/send';
+    await this.#send(component, { method: 'POST', path, query: { access_token: token }, body });
+  }
+
   async #listedRefreshToken({ component, authorizer }: AuthorizationKey): Promise<string | undefined> {
     for (let offset = 0, total = 1; offset < total; offset += PAGE_SIZE) {
       const page = await this.authorizerPage(component, offset);

@@ -6,6 +6,7 @@ import { isAbortSignal } from '../../core/primitives/foreign-objects.js';
 import { describeKind } from '../../core/primitives/redact.js';
 import { AuthorizationDocuments } from '../authorizations/authorization-documents.js';
 import { PAGE_SIZE } from '../authorizations/platform-api.js';
+import { isTestAccount } from '../authorizations/test-accounts.js';
 import { type AuthorizerCounts, AuthorizerRestorer } from './authorizer-restorer.js';
 import { type PlatformManager, platformApiOf } from './platform-calls.js';
 
@@ -15,7 +16,7 @@ import { type PlatformManager, platformApiOf } from './platform-calls.js';
  * @public
  */
 export interface AuthorizerRecovery extends AuthorizerCounts {
-  /** The number of authorizers that WeChat lists. */
+  /** The number of authorizers that WeChat lists, without the test accounts of its release check. */
   readonly total: number;
 }
 
@@ -73,6 +74,8 @@ export async function recoverAuthorizers(
     put: (key, grant) => engine.put(key, grant),
   });
   let total = 0;
+  const testAccounts = new Set<string>();
+  const recovery = (): AuthorizerRecovery => ({ total: total - testAccounts.size, ...restorer.counts });
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     const totals = new Set<number>();
     for (let offset = 0; offset === 0 || offset < total; offset += PAGE_SIZE) {
@@ -80,13 +83,14 @@ export async function recoverAuthorizers(
       const page = await api.authorizerPage(component, offset);
       total = page.total;
       totals.add(total);
-      await restorer.restore(page.authorizers.filter(({ appid }) => isAppid(appid)));
-      onProgress?.({ total, ...restorer.counts });
+      for (const { appid } of page.authorizers) if (isTestAccount(appid)) testAccounts.add(appid);
+      await restorer.restore(page.authorizers.filter(({ appid }) => isAppid(appid) && !isTestAccount(appid)));
+      onProgress?.(recovery());
     }
     // If the number has changed, pages have shifted, and an authorizer may have been on none of them.
     if (totals.size === 1) break;
   }
-  return { total, ...restorer.counts };
+  return recovery();
 }
 
 function checkedOptions(options: RecoverAuthorizersOptions): RecoverAuthorizersOptions {

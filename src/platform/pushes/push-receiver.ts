@@ -8,13 +8,15 @@ import type { AuthorizationWork } from '../authorizations/authorization-work.js'
 import type { UserNames } from '../authorizers/user-names.js';
 import { type PushContent, type ReadContent, readContent } from '../content/push-content.js';
 import { PushRefused } from '../content/push-refused.js';
+import type { EnvelopeFormat } from '../envelope/read-envelope.js';
 import type { MessageAnswers } from '../messages/message-answers.js';
 import { platformEventIn } from '../messages/platform-event.js';
-import { replyText } from '../messages/push-reply.js';
+import { type PushReply, replyText } from '../messages/push-reply.js';
 import { messageIn, type PushedMessage } from '../messages/pushed-message.js';
+import type { ReleaseCheck } from '../release-check/release-check.js';
 import { XmlRefused } from '../xml/xml-refused.js';
 import { HandlerFailed, handledBy, type PushHandlers } from './push-handlers.js';
-import { type PushAnswer, type PushRequest, SUCCESS, textAnswer } from './push-request.js';
+import { EMPTY, type PushAnswer, type PushRequest, SUCCESS, textAnswer } from './push-request.js';
 import { PushSecrets } from './push-secrets.js';
 import { PushTime } from './push-time.js';
 import type { PushWindows } from './push-windows.js';
@@ -30,6 +32,8 @@ export interface PushReceiverParts {
   /** Does what authorizations need; `undefined` in a process that leaves it to others. */
   readonly work: AuthorizationWork | undefined;
   readonly userNames: UserNames;
+  /** Answers WeChat's check of a platform before its release; `undefined` if the application does. */
+  readonly releaseCheck: ReleaseCheck | undefined;
   readonly answers: MessageAnswers;
   readonly handlers: PushHandlers;
   readonly clock: Clock;
@@ -153,19 +157,35 @@ export class PushReceiver {
     { content, format }: ReadContent,
     time: PushTime,
   ): Promise<PushAnswer> {
-    const { answers, handlers, windows } = this.#parts;
     const message = messageIn(appid, component, content);
     if (component !== undefined) await this.#assertAddressed({ component, authorizer: appid }, push, message, time);
-    const replying = answers.replyTo(message.id, () =>
-      handledBy('onMessage', async () => {
-        const reply = await handlers.onMessage?.(message);
-        return reply === undefined || reply === null ? '' : replyText(reply, message, format, windows.of(appid).now());
-      }),
-    );
-    const reply = await time.all.race(replying);
+    const checked = await this.#checked(message, time);
+    if (checked === 'empty') return EMPTY;
+    const now = this.#parts.windows.of(appid).now();
+    const reply =
+      checked === undefined ? await this.#handled(message, format, time) : replyText(checked, message, format, now);
     if (reply === '') return SUCCESS;
     const contentType = format === 'json' ? 'application/json; charset=utf-8' : 'text/xml; charset=utf-8';
     return { status: 200, contentType, body: push.reply(reply) };
+  }
+
+  /** Returns the answer to a message of WeChat's check; `undefined` for any other message. */
+  async #checked(message: PushedMessage, time: PushTime): Promise<PushReply | 'empty' | undefined> {
+    const { releaseCheck } = this.#parts;
+    return releaseCheck && time.forStore(1).race(releaseCheck.answerTo(message));
+  }
+
+  /** Passes a message on to the application, and returns the text of its reply; an empty one for none. */
+  #handled(message: PushedMessage, format: EnvelopeFormat, time: PushTime): Promise<string> {
+    const { answers, handlers, windows } = this.#parts;
+    const replying = answers.replyTo(message.id, () =>
+      handledBy('onMessage', async () => {
+        const reply = await handlers.onMessage?.(message);
+        if (reply === undefined || reply === null) return '';
+        return replyText(reply, message, format, windows.of(message.appid).now());
+      }),
+    );
+    return time.all.race(replying);
   }
 
   /**

@@ -35,6 +35,9 @@ const TEXT = 'text/plain; charset=utf-8';
 /** The answer that ends WeChat's repetitions of a push. */
 export const SUCCESS: PushAnswer = { status: 200, contentType: TEXT, body: 'success' };
 
+/** The answer that WeChat's check expects to a code. */
+export const EMPTY: PushAnswer = { status: 200, contentType: TEXT, body: '' };
+
 export function textAnswer(body: string): PushAnswer {
   return { status: 200, contentType: TEXT, body };
 }

@@ -1,13 +1,14 @@
 import type { Engine } from '../../core/engine/engine.js';
 import type { Registration } from '../../core/model/registration.js';
-import { noop } from '../../core/primitives/noop.js';
 import { AuthorizationDocuments, type AuthorizationKey } from '../authorizations/authorization-documents.js';
 import { AuthorizationWork } from '../authorizations/authorization-work.js';
 import { AuthorizerStore } from '../authorizations/authorizer-store.js';
 import { FailureReports } from '../authorizations/failure-reports.js';
 import { PlatformApi, type PlatformTokens } from '../authorizations/platform-api.js';
+import { isTestAccount } from '../authorizations/test-accounts.js';
 import { UserNames } from '../authorizers/user-names.js';
 import { MessageAnswers } from '../messages/message-answers.js';
+import { releaseCheckOf } from '../release-check/release-check-of.js';
 import type { PushHandlers } from './push-handlers.js';
 import { PushReceiver } from './push-receiver.js';
 import type { PushReceiving } from './push-request.js';
@@ -23,6 +24,8 @@ export interface ReceivingManager extends PlatformTokens, TicketStore {
 export interface ReceivingOptions extends PushHandlers {
   /** The types of the tasks that an authorizer gets. */
   readonly authorizerTasks?: readonly string[] | undefined;
+  /** Whether WeChat's check of a platform before its release is answered. */
+  readonly releaseCheck?: boolean | undefined;
   /** Receives what goes wrong while a push is handled. It must not throw. */
   onError(error: Error): void;
 }
@@ -32,17 +35,11 @@ const AUTHORIZER_TASKS = ['authorizer_access_token'];
 /** Creates the receiver of the pushes to the apps of a manager, and begins what earlier pushes have left to do. */
 export function receiverOf(engine: Engine, manager: ReceivingManager, options: ReceivingOptions): PushReceiving {
   const { clock, registry, refreshes } = engine;
-  const { onError } = options;
+  const { releaseCheck = true, onError } = options;
   const documents = new AuthorizationDocuments(engine.store, engine.reader);
   const api = new PlatformApi(manager, engine.upstream, clock);
   const work = refreshes ? workOf(engine, manager, { documents, api }, options) : undefined;
-  // A store that is unavailable at the start is read again by a later sweep.
-  if (work !== undefined) {
-    void engine
-      .opened()
-      .catch(noop)
-      .then(() => work.sweep());
-  }
+  work?.startAfter(engine.opened());
   return new PushReceiver({
     apps: new PushedApps({ registry, clock, opened: () => engine.opened() }),
     windows: new PushWindows(clock, (message) => onError(new Error(message))),
@@ -50,6 +47,7 @@ export function receiverOf(engine: Engine, manager: ReceivingManager, options: R
     documents,
     work,
     userNames: new UserNames(documents, api, clock),
+    releaseCheck: releaseCheck ? releaseCheckOf(engine, api, onError) : undefined,
     answers: new MessageAnswers(clock),
     handlers: options,
     clock,
@@ -73,11 +71,16 @@ function workOf(
     register: (registration) => manager.register(registration),
     unregisterTask: (key, isStillWanted) => engine.unregisterTask(key, isStillWanted),
   });
+  const emit = (name: 'authorized' | 'unauthorized', key: AuthorizationKey): void => {
+    if (!isTestAccount(key.authorizer)) events.emit(name, { ...key });
+  };
   const listener = {
-    authorized: (key: AuthorizationKey) => events.emit('authorized', { ...key }),
-    unauthorized: (key: AuthorizationKey) => events.emit('unauthorized', { ...key }),
+    authorized: (key: AuthorizationKey) => emit('authorized', key),
+    unauthorized: (key: AuthorizationKey) => emit('unauthorized', key),
   };
   const reports = new FailureReports(clock, onError);
-  const failed = (key: AuthorizationKey, error: unknown): void => reports.note(key, error);
+  const failed = (key: AuthorizationKey, error: unknown): void => {
+    if (!isTestAccount(key.authorizer)) reports.note(key, error);
+  };
   return new AuthorizationWork({ documents, api, tokens, clock, closing, listener, failed });
 }

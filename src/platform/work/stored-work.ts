@@ -62,8 +62,16 @@ export class StoredWork<Key> {
     parts.closing.signal.addEventListener('abort', () => this.#stop(), { once: true });
   }
 
-  /** Begins what is pending in the store, now and each minute. What waits for its retry here goes on waiting. */
-  async sweep(): Promise<void> {
+  /**
+   * Begins what is pending in the store when that has answered for the first time, and each minute from then on. A store that
+   * is unavailable at the start is read again by a later sweep.
+   */
+  startAfter(opened: Promise<void>): void {
+    void opened.catch(noop).then(() => this.#sweepAll());
+  }
+
+  /** Begins what is pending. What waits for its retry here goes on waiting. */
+  async #sweepAll(): Promise<void> {
     const { documents, clock, closing, nameOf } = this.#parts;
     if (closing.hasBegun) return;
     try {
@@ -71,7 +79,7 @@ export class StoredWork<Key> {
     } catch {
       // The store reports that it is unavailable; the next sweep reads it again.
     } finally {
-      if (!closing.hasBegun) this.#sweep = clock.setTimer(() => void this.sweep(), SWEEP_EVERY_MS);
+      if (!closing.hasBegun) this.#sweep = clock.setTimer(() => void this.#sweepAll(), SWEEP_EVERY_MS);
     }
   }
 
