@@ -1,8 +1,14 @@
 import { checkedCallbackOptions } from '../callbacks/create-callbacks.js';
 import type { WebhookSecret } from '../callbacks/webhook-signature.js';
-import { assertFunction, assertMethods, mapMembers, readFields } from '../core/primitives/assert-options.js';
+import {
+  assertBoolean,
+  assertFunction,
+  assertMethods,
+  mapMembers,
+  readFields,
+} from '../core/primitives/assert-options.js';
 import { isArray } from '../core/primitives/foreign-objects.js';
-import { describeKind, describeOption, describeWord } from '../core/primitives/redact.js';
+import { describeKind, describeOption } from '../core/primitives/redact.js';
 import type { CallReport } from '../gateway/call-report.js';
 import type { PushReceiving } from '../platform/pushes/push-request.js';
 import { type ApiKey, assertPerSecond } from './access/api-key.js';
@@ -120,6 +126,14 @@ export interface HandlerOptions {
    */
   readonly authorizerTasks?: readonly string[];
   /**
+   * Whether WeChat's check of a platform before its release is answered, as in {@link PushReceiverOptions}, where `push` is
+   * absent.
+   *
+   * @defaultValue `true`
+   * @bounds `true` or `false`
+   */
+  readonly releaseCheck?: boolean;
+  /**
    * Receives the outcome of each call of WeChat's API.
    *
    * @defaultValue nothing
@@ -151,9 +165,13 @@ const NAMES = [
   'autoRegister',
   'push',
   'authorizerTasks',
+  'releaseCheck',
   'onCall',
   'onError',
 ] as const satisfies readonly (keyof HandlerOptions)[];
+
+/** The options of a receiver of pushes, for which a receiver that is given as `push` has its own. */
+const RECEIVER_OPTIONS = ['authorizerTasks', 'releaseCheck'] as const satisfies readonly (keyof HandlerOptions)[];
 
 /**
  * Returns a copy of the options, in which each was read once and the contracts are a list of their own.
@@ -162,17 +180,19 @@ const NAMES = [
  */
 export function checkedHandlerOptions(options: HandlerOptions): HandlerOptions {
   const fields = readFields<HandlerOptions>(options, NAMES, 'the options of createHandler');
-  const { prefix, legacyTypeNumbers, allowHosts, publicOnly, notifySecret, callsPerSecondOfApp, autoRegister } = fields;
+  const { prefix, legacyTypeNumbers, allowHosts, publicOnly, notifySecret, callsPerSecondOfApp } = fields;
+  const { autoRegister, releaseCheck } = fields;
   const contracts = fields.contracts === undefined ? undefined : checkedContracts(fields.contracts);
   if (prefix !== undefined) assertPrefix(prefix);
   checkedCallbackOptions({ legacyTypeNumbers, allowHosts, publicOnly, notifySecret });
   if (callsPerSecondOfApp !== undefined) assertPerSecond(callsPerSecondOfApp, 'callsPerSecondOfApp');
-  if (autoRegister !== undefined && typeof autoRegister !== 'boolean') {
-    throw new TypeError(`autoRegister must be true or false, got ${describeWord(autoRegister)}`);
-  }
-  if (fields.push !== undefined) assertMethods('push', fields.push, ['receive']);
-  if (fields.push !== undefined && fields.authorizerTasks !== undefined) {
-    throw new TypeError('authorizerTasks must be an option of createPushReceiver where push is given');
+  assertBoolean('autoRegister', autoRegister);
+  assertBoolean('releaseCheck', releaseCheck);
+  if (fields.push !== undefined) {
+    assertMethods('push', fields.push, ['receive']);
+    for (const name of RECEIVER_OPTIONS) {
+      if (fields[name] !== undefined) throw new TypeError(`${name} is an option of the receiver given as push`);
+    }
   }
   for (const name of ['onCall', 'onError'] as const) assertFunction(name, fields[name]);
   return { ...fields, ...(contracts !== undefined && { contracts }) };

@@ -41,7 +41,7 @@ import { type Handler, type PermissionOf, serveRoutes } from './serve-routes.js'
 export function createHandler(manager: ServableManager, options: HandlerOptions): Handler {
   const given = checkedHandlerOptions(options);
   const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, onError = warnProcess } = given;
-  const { keys, trust, anonymous, hostNames, allowHosts, publicOnly, notifySecret } = given;
+  const { keys, trust, anonymous, hostNames, allowHosts, publicOnly, notifySecret, releaseCheck } = given;
   const engine = engineOf(manager);
   const { clock, closing, store, registry, records, coldLookups, meters, refreshes } = engine;
   const authorizerTasks = checkedAuthorizerTasks(manager, given.authorizerTasks);
@@ -89,7 +89,8 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     knownTokens,
     pushes: new PushCounts(registry),
     pushReceiver: contracts.includes('push')
-      ? (given.push ?? receiverOf(engine, manager as Manager & ReceivingManager, { authorizerTasks, onError: report }))
+      ? (given.push ??
+        receiverOf(engine, manager as Manager & ReceivingManager, { authorizerTasks, releaseCheck, onError: report }))
       : undefined,
     autoRegisters: given.autoRegister ?? false,
   };

@@ -1,5 +1,5 @@
 import { engineOf } from '../core/engine/engine-of.js';
-import { assertFunction, readFields } from '../core/primitives/assert-options.js';
+import { assertBoolean, assertFunction, readFields } from '../core/primitives/assert-options.js';
 import type { Permission } from '../http/access/permission.js';
 import { pushRoutes } from '../http/contracts/push/push-routes.js';
 import type { ServableManager } from '../http/manager/manager.js';
@@ -25,6 +25,14 @@ export interface PushReceiverOptions extends PushHandlers {
    * @bounds types of the manager
    */
   readonly authorizerTasks?: readonly string[];
+  /**
+   * Whether WeChat's check of a platform before its release (全网发布检测) is answered: the messages and events of its test
+   * accounts. Others of theirs go to `onMessage`, and with `false` all of them.
+   *
+   * @defaultValue `true`
+   * @bounds `true` or `false`
+   */
+  readonly releaseCheck?: boolean;
   /**
    * The path below which pushes are received, where the host does not take the prefix away.
    *
@@ -52,7 +60,7 @@ export interface PushReceiver extends Handler {
   readonly receive: (push: PushRequest) => Promise<PushAnswer>;
 }
 
-const NAMES = ['onMessage', 'onEvent', 'authorizerTasks', 'prefix', 'onError'] as const;
+const NAMES = ['onMessage', 'onEvent', 'authorizerTasks', 'releaseCheck', 'prefix', 'onError'] as const;
 /** The permission of every sender: whether a push is WeChat's is judged by its signature. */
 const ANYONE: Permission = { appids: undefined, keyId: undefined, paths: undefined, refusal: () => undefined };
 
@@ -60,8 +68,8 @@ const ANYONE: Permission = { appids: undefined, keyId: undefined, paths: undefin
  * Makes a manager receive WeChat's pushes to the apps that are registered with `push`, at `/push/:appid`, and the messages of a
  * platform's authorizers, at `/push/:component/:appid`.
  *
- * Verify tickets are stored, authorization codes exchanged, and the tasks of authorizers registered and unregistered. Messages
- * and other events are passed to `onMessage` and `onEvent`.
+ * Verify tickets are stored, authorization codes exchanged, and the tasks of authorizers registered and unregistered. WeChat's
+ * check of a platform before its release is answered. Other messages and events are passed to `onMessage` and `onEvent`.
  *
  * @throws TypeError for options that are not.
  *
@@ -87,6 +95,7 @@ export function createPushReceiver(manager: ServableManager, options: PushReceiv
 function checkedOptions(manager: ServableManager, options: PushReceiverOptions): PushReceiverOptions {
   const fields = readFields<PushReceiverOptions>(options, NAMES, 'the options of createPushReceiver');
   for (const name of ['onMessage', 'onEvent', 'onError'] as const) assertFunction(name, fields[name]);
+  assertBoolean('releaseCheck', fields.releaseCheck);
   if (fields.prefix !== undefined) assertPrefix(fields.prefix);
   const authorizerTasks = checkedAuthorizerTasks(manager, fields.authorizerTasks);
   return { ...fields, ...(authorizerTasks !== undefined && { authorizerTasks }) };

@@ -60,6 +60,7 @@ test('a receiver is made of a manager, and of options that all may be left out',
   expectTypeOf(receiver).toExtend<Handler>();
   createPushReceiver(tokens, {
     authorizerTasks: ['authorizer_access_token', 'jsapi_ticket'],
+    releaseCheck: false,
     prefix: '/wechat',
     onError: (error) => expectTypeOf(error).toEqualTypeOf<Error>(),
     onMessage: async ({ content }) => ({ MsgType: 'text', Content: content.textOf('Content') ?? '' }),
@@ -67,11 +68,13 @@ test('a receiver is made of a manager, and of options that all may be left out',
   });
   createPushReceiver(tokens, { onMessage: () => undefined });
   expectTypeOf<keyof PushReceiverOptions>().toEqualTypeOf<
-    'authorizerTasks' | 'prefix' | 'onError' | 'onMessage' | 'onEvent'
+    'authorizerTasks' | 'releaseCheck' | 'prefix' | 'onError' | 'onMessage' | 'onEvent'
   >();
   expectTypeOf<keyof PushHandlers>().toEqualTypeOf<'onMessage' | 'onEvent'>();
   // @ts-expect-error an option that does not exist
-  createPushReceiver(tokens, { releaseCheck: false });
+  createPushReceiver(tokens, { releaseChecks: false });
+  // @ts-expect-error neither true nor false
+  createPushReceiver(tokens, { releaseCheck: 'no' });
   // @ts-expect-error a text is no reply
   createPushReceiver(tokens, { onMessage: () => 'hello' });
 });
@@ -80,6 +83,7 @@ test('a handler takes a receiver for its contract of pushes', () => {
   const tokens = new TokenManager();
   createHandler(tokens, { contracts: ['native', 'push'], push: createPushReceiver(tokens), keys: './keys.json' });
   expectTypeOf<ContractName>().toEqualTypeOf<'scheduler' | 'wetoken' | 'native' | 'wechat' | 'proxy' | 'push'>();
+  createHandler(tokens, { contracts: ['push'], releaseCheck: false, anonymous: true });
   // @ts-expect-error the options of a receiver are no receiver
   createHandler(tokens, { contracts: ['push'], push: { onMessage: () => undefined }, anonymous: true });
 });

@@ -145,6 +145,11 @@ export const AUTHORIZER_TASK: OptionSpec = {
   variable: true,
   help: 'a type of task that an account gets when it authorizes a platform (authorizer_access_token)',
 };
+export const NO_RELEASE_CHECK: OptionSpec = {
+  name: 'no-release-check',
+  variable: true,
+  help: "does not answer WeChat's check of a platform before its release",
+};
 export const CALLS_PER_SECOND_OF_APP: OptionSpec = {
   name: 'proxy-per-second-of-app',
   value: 'number',
@@ -180,6 +185,7 @@ export const SERVE_OPTIONS: readonly OptionSpec[] = [
   CONTRACTS,
   AUTO_REGISTER,
   AUTHORIZER_TASK,
+  NO_RELEASE_CHECK,
   CALLS_PER_SECOND_OF_APP,
   LOG_CALLS,
 ];

@@ -28,6 +28,7 @@ import {
   LOG_CALLS,
   MAX_PER_SECOND,
   MAX_PER_SECOND_OF_APP,
+  NO_RELEASE_CHECK,
   NOTIFY_SECRET_FILE,
   PORT,
   PROXY,
@@ -70,8 +71,9 @@ export function readServeOptions(options: OptionValues): ServeOptions {
     notifySecretFile: fileOf(options, NOTIFY_SECRET_FILE),
     legacyTypeNumbers: options.isSet(LEGACY_TYPE_NUMBERS),
     contracts: contractsOf(options),
-    autoRegister: autoRegisterOf(options),
+    autoRegister: isSetFor(options, AUTO_REGISTER, 'wechat'),
     authorizerTasks: authorizerTasksOf(options),
+    releaseCheck: !isSetFor(options, NO_RELEASE_CHECK, 'push'),
     callsPerSecondOfApp: options.number(CALLS_PER_SECOND_OF_APP, LEAST_CALLS_PER_SECOND, MOST_CALLS_PER_SECOND),
     logCalls: options.isSet(LOG_CALLS),
   };
@@ -97,9 +99,10 @@ function contractsOf(options: OptionValues): readonly ContractName[] {
   );
 }
 
-function autoRegisterOf(options: OptionValues): boolean {
-  const isOn = options.isSet(AUTO_REGISTER);
-  if (isOn) assertServes(options, 'wechat', AUTO_REGISTER);
+/** Returns whether an option is set, which has an effect in one contract only. */
+function isSetFor(options: OptionValues, option: OptionSpec, contract: ContractName): boolean {
+  const isOn = options.isSet(option);
+  if (isOn) assertServes(options, contract, option);
   return isOn;
 }
 

@@ -29,6 +29,8 @@ export interface ServeOptions {
   readonly autoRegister: boolean;
   /** The types of the tasks that an authorizer gets. If there are none, the default of the library is used. */
   readonly authorizerTasks: readonly string[];
+  /** Whether WeChat's check of a platform before its release is answered. */
+  readonly releaseCheck: boolean;
   /** The limit of calls of WeChat in a second for an app. */
   readonly callsPerSecondOfApp: number | undefined;
   /** Whether every call of WeChat is logged, and not only those that fail. */

@@ -1,7 +1,7 @@
 import { hasMethods, isArray } from './foreign-objects.js';
 import { isJsonObject } from './json.js';
 import { isEmptyInstance } from './json-copy.js';
-import { describeKind, describeNumber, describeOption } from './redact.js';
+import { describeKind, describeNumber, describeOption, describeWord } from './redact.js';
 
 /**
  * Returns a copy of the known fields of an object that a caller passed. Each field is read once, so that the value that
@@ -134,6 +134,16 @@ export function assertMethods(what: string, value: unknown, methods: readonly st
 export function assertFunction(name: string, value: unknown): void {
   if (value === undefined || typeof value === 'function') return;
   throw new TypeError(`${name} must be a function, got ${describeKind(value)}`);
+}
+
+/**
+ * Rejects a value that is neither absent nor `true` or `false`.
+ *
+ * @throws TypeError naming the option.
+ */
+export function assertBoolean(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'boolean') return;
+  throw new TypeError(`${name} must be true or false, got ${describeWord(value)}`);
 }
 
 export function assertNumber(name: string, value: unknown, least: number, most: number): void {

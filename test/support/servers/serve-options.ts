@@ -26,6 +26,7 @@ export const SERVE_OPTIONS: ServeOptions = {
   contracts: ['scheduler', 'wetoken', 'native', 'wechat', 'proxy', 'push'],
   autoRegister: false,
   authorizerTasks: [],
+  releaseCheck: true,
   callsPerSecondOfApp: undefined,
   logCalls: false,
 };

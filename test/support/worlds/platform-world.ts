@@ -93,6 +93,8 @@ class ScriptedPlatform {
         return this.#page(Number(body['offset']), Number(body['count']));
       case 'api_create_preauthcode':
         return { pre_auth_code: `pre-auth-${++this.#count}`, expires_in: 600 };
+      case 'send':
+        return { errcode: 0, errmsg: 'ok' };
       case 'api_start_push_ticket':
         if (body['component_secret'] !== SECRET) throw rejected(40_001);
         return { errcode: 0, errmsg: 'ok' };
@@ -182,7 +184,11 @@ export class PlatformWorld extends World {
   }
 
   /** Pushes fields, encrypted and signed as WeChat does it. */
-  push(receiver: PushReceiver, fields: PushFields | string, options: PushOptions = {}): Promise<PushAnswer> {
+  push(
+    receiver: Pick<PushReceiver, 'receive'>,
+    fields: PushFields | string,
+    options: PushOptions = {},
+  ): Promise<PushAnswer> {
     const { appid = COMPONENT, component, key = AES_KEY, receiver: receiverId = component ?? appid } = options;
     const message = typeof fields === 'string' ? fields : writeXml('xml', Object.entries(fields));
     const encrypt = new EncodingAesKey(key, 'key').encrypt(message, receiverId, randomBytes(16));

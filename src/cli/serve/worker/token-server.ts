@@ -145,7 +145,7 @@ function wechatOptions({ wechatOrigins, proxy, accessToken }: ServeOptions): obj
 
 function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock: Clock): HandlerOptions {
   const { keys, trust, hostNames, allowHosts, publicCallbacksOnly, notifySecretFile, legacyTypeNumbers } = options;
-  const { contracts, autoRegister, authorizerTasks, callsPerSecondOfApp, logCalls } = options;
+  const { contracts, autoRegister, authorizerTasks, releaseCheck, callsPerSecondOfApp, logCalls } = options;
   return {
     contracts,
     ...(mode === 'anonymous' || mode === 'loopback' ? { anonymous: true } : { trust }),
@@ -157,6 +157,7 @@ function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock
     legacyTypeNumbers,
     autoRegister,
     ...(authorizerTasks.length > 0 && { authorizerTasks }),
+    releaseCheck,
     ...(callsPerSecondOfApp !== undefined && { callsPerSecondOfApp }),
     onCall: logCall(log, clock, logCalls),
     onError: (error) => log.error('serverError', { error: failureText(error), stack: error.stack }),

@@ -81,11 +81,12 @@ const rows: readonly Row[] = [
   { ...row('notify-secret-file', 'notifySecretFile', '', ''), first: () => file, second: () => other },
 ];
 const switches = [
-  ['anonymous', 'anonymous'],
-  ['public-callbacks-only', 'publicCallbacksOnly'],
-  ['legacy-type-numbers', 'legacyTypeNumbers'],
-  ['log-calls', 'logCalls'],
-  ['auto-register', 'autoRegister'],
+  ['anonymous', 'anonymous', true],
+  ['public-callbacks-only', 'publicCallbacksOnly', true],
+  ['legacy-type-numbers', 'legacyTypeNumbers', true],
+  ['log-calls', 'logCalls', true],
+  ['auto-register', 'autoRegister', true],
+  ['no-release-check', 'releaseCheck', false],
 ] as const;
 
 function row(
@@ -124,8 +125,8 @@ describe('options of serve', () => {
     },
   );
 
-  it.each(switches)('%s is a flag and a variable, and the flag wins', (name, field) => {
-    const on = { ...DEFAULTS, [field]: true };
+  it.each(switches)('%s is a flag and a variable, and the flag wins', (name, field, value) => {
+    const on = { ...DEFAULTS, [field]: value };
     expect(read([`--${name}`])).toEqual(on);
     expect(read([`--${name}=true`])).toEqual(on);
     expect(read([`--${name}=0`])).toEqual(DEFAULTS);
