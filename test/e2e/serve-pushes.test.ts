@@ -5,6 +5,9 @@ import { AES_KEY, COMPONENT, PUSH_TOKEN, PushedPlatform } from '../support/world
 
 const MERCHANT = 'wx00000000000000d1';
 const OTHER = 'wx00000000000000d2';
+/** One of the accounts by which WeChat checks a platform before its release. */
+const TEST_ACCOUNT = 'wx9252c5e0bb1836fc';
+const SEND = '/cgi-bin/message/custom/send';
 
 let platform: PushedPlatform;
 let server: ServeProcess;
@@ -155,4 +158,38 @@ test('a type that --authorizer-task misspells is refused by its name', async () 
   const refused = platform.world.spawn(['--authorizer-task', 'jsapi']);
   expect(await refused.exited).toBe(2);
   expect(refused.errors).toContain('--authorizer-task must be types of the manager, got "jsapi"');
+});
+
+test('the release check of WeChat is answered, and its test account is no merchant', async () => {
+  const { wechat } = platform;
+  wechat.setAccount(TEST_ACCOUNT, { userName: 'gh_c0f28a78b318' });
+  isAccepted(await platform.pushTicket());
+  await tokenOf();
+  const exchanged = wechat.nextCall('/cgi-bin/component/api_query_auth');
+  expect(isAccepted(await platform.pushAuthorization(TEST_ACCOUNT))).toBe(true);
+  expect(await exchanged).toMatchObject({ subject: TEST_ACCOUNT, errcode: 0 });
+
+  const { reply } = await platform.pushText(TEST_ACCOUNT, 'oTester', 'TESTCOMPONENT_MSG_TYPE_TEXT');
+  expect(reply).toMatchObject({ ToUserName: 'oTester', Content: 'TESTCOMPONENT_MSG_TYPE_TEXT_callback' });
+
+  const code = wechat.createAuthorizationCode(COMPONENT, TEST_ACCOUNT);
+  secrets.push(code);
+  const sent = wechat.nextCall(SEND);
+  const answer = await platform.pushText(TEST_ACCOUNT, 'oTester', `QUERY_AUTH_CODE:${code}`);
+  expect([answer.status, answer.body, answer.isAccepted]).toEqual([200, '', true]);
+  expect(await sent).toMatchObject({ appid: TEST_ACCOUNT, subject: 'oTester', errcode: 0 });
+
+  const listed = await (await fetch(`${server.url}/tokens`)).text();
+  expect(listed).toContain('component_access_token');
+  expect(listed).not.toContain(TEST_ACCOUNT);
+  expect(await server.stop()).toBe(0);
+});
+
+test('the release check of WeChat is left to another program with --no-release-check', async () => {
+  const other = await platform.serve('--no-release-check');
+  expect(await platform.register(other)).toContain('registered');
+  platform.pushTo(other);
+  platform.wechat.setAccount(TEST_ACCOUNT, { userName: 'gh_c0f28a78b318' });
+  const answer = await platform.pushText(TEST_ACCOUNT, 'oTester', 'TESTCOMPONENT_MSG_TYPE_TEXT');
+  expect(answer.body).toBe('success');
 });

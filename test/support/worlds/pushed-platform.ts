@@ -56,7 +56,8 @@ export class PushedPlatform implements AsyncDisposable {
 
   /** Has WeChat push to a server from now on. */
   pushTo(server: ServeProcess, token = PUSH_TOKEN): void {
-    this.wechat.setPush(COMPONENT, { url: `${server.url}/push/${COMPONENT}`, token, encodingAesKey: AES_KEY });
+    const url = `${server.url}/push/${COMPONENT}`;
+    this.wechat.setPush(COMPONENT, { url, authorizerUrl: `${url}/$APPID$`, token, encodingAesKey: AES_KEY });
   }
 
   push(content: FakePushFields): Promise<FakePushAnswer> {
@@ -70,6 +71,11 @@ export class PushedPlatform implements AsyncDisposable {
   /** Has a merchant authorize the platform, and WeChat tell it. */
   pushAuthorization(merchant: string, fields: FakePushFields = {}): Promise<FakePushAnswer> {
     return this.push({ InfoType: 'authorized', AuthorizerAppid: merchant, ...fields });
+  }
+
+  /** Has a user send a text to an account of the platform, and WeChat push it. */
+  pushText(authorizer: string, user: string, text: string): Promise<FakePushAnswer> {
+    return this.wechat.push(COMPONENT, { FromUserName: user, MsgType: 'text', Content: text }, { authorizer });
   }
 
   /** Requests a token of the platform, or of a merchant, over HTTP. */

@@ -226,6 +226,15 @@ describe('options of serve', () => {
     expect(read([other, value]).authorizerTasks).toEqual([]);
   });
 
+  it.each([
+    ['auto-register', 'wechat'],
+    ['no-release-check', 'push'],
+  ])('--%s is refused where its contract %s is left out', (name, contract) => {
+    expect(refusal([`--${name}`, '--contracts', 'native'])).toBe(
+      `--${name} is for the contract ${contract}, which --contracts leaves out: add it, or leave out --${name}`,
+    );
+  });
+
   it('--anonymous excludes the options that restrict access', () => {
     expect(refusal(['--anonymous', '--keys', file])).toBe(
       '--anonymous allows access without a key, so that --keys would have no effect: omit one of them',
