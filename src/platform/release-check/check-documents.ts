@@ -10,7 +10,7 @@ export interface CheckCodeKey extends AuthorizationKey {
   readonly codeHash: string;
 }
 
-/** The message that WeChat's check expects after a code. */
+/** A message that WeChat's check expects after a code. */
 export interface OwedAnswer {
   /** The user who sent the code, by `openid`. */
   readonly user: string;
@@ -19,7 +19,7 @@ export interface OwedAnswer {
   readonly token?: string | undefined;
 }
 
-/** What is known of a code. */
+/** The state of a code. */
 export interface CheckCode {
   /** `undefined` if the message was sent or given up. A repetition of the code then changes nothing. */
   readonly owed: OwedAnswer | undefined;
