@@ -126,8 +126,8 @@ export interface HandlerOptions {
    */
   readonly authorizerTasks?: readonly string[];
   /**
-   * Whether WeChat's check of a platform before its release is answered, as in {@link PushReceiverOptions}, where `push` is
-   * absent.
+   * Whether WeChat's check of a platform before its release (全网发布检测) is answered, where `push` is absent: a receiver that
+   * was made has its own option.
    *
    * @defaultValue `true`
    * @bounds `true` or `false`

@@ -25,14 +25,14 @@ describe('options of createHandler', () => {
     ],
     [{ anonymous: true, releaseCheck: 'no' }, 'releaseCheck must be true or false, got "no"'],
     [
-      { anonymous: true, releaseCheck: true, push: { receive: () => undefined } },
+      { anonymous: true, releaseCheck: true, push: { receive: (): undefined => undefined } },
       'releaseCheck is an option of the receiver given as push',
     ],
     [{ anonymous: true, onError: 1 }, 'onError must be a function, got a number'],
     [{ anonymous: true, authorizerTasks: 'jsapi_ticket' }, 'authorizerTasks must be an array, got a string'],
     [{ anonymous: true, authorizerTasks: ['jsapi'] }, 'authorizerTasks must be types of the manager, got "jsapi"'],
     [
-      { anonymous: true, authorizerTasks: [], push: { receive: () => undefined } },
+      { anonymous: true, authorizerTasks: [], push: { receive: (): undefined => undefined } },
       'authorizerTasks is an option of the receiver given as push',
     ],
     [{ anonymous: true, hostNames: 'a.test' }, 'hostNames must be an array, got a string'],
