@@ -71,6 +71,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'registry',
     'refresh',
     'schedule',
+    'pushes',
     'engine',
   ],
   platform: [

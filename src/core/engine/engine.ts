@@ -7,6 +7,7 @@ import type { BuiltInRefresher, Grant, Upstream } from '../model/refresher.js';
 import type { RegistrationPlan } from '../model/registration.js';
 import type { TokenStore } from '../model/store.js';
 import type { TokenKey } from '../model/token-key.js';
+import { VerifyTickets } from '../pushes/verify-tickets.js';
 import { BackgroundCoolDowns } from '../records/background-cool-downs.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import { GrantWriter } from '../records/grant-writer.js';
@@ -81,6 +82,7 @@ export class Engine implements Storage, State {
   readonly source: TokenSource;
   readonly registrar: Registrar;
   readonly coldLookups: ColdLookups;
+  readonly tickets: VerifyTickets;
   readonly refreshes: boolean;
   readonly refresherOf: EngineInput['refresherOf'];
   /** The names of all types. */
@@ -153,7 +155,17 @@ export class Engine implements Storage, State {
     const recovery = new StoreRecovery({ ...base, own, history, registrar, restorer, recordReader, events, isShared });
     const watch = new StoreWatch({ ...base, recovery, recordReader, pushed });
     const limits = new LimitSweep(store, clock);
-    const lifecycleParts = { watch, recordReader, pendingGrants, recovery, limits, upstream: client, callbacks };
+    const tickets = (this.tickets = new VerifyTickets({ ...base, recordReader, pushed, events }));
+    const lifecycleParts = {
+      watch,
+      recordReader,
+      pendingGrants,
+      recovery,
+      limits,
+      upstream: client,
+      callbacks,
+      tickets,
+    };
     const lifecycle = (this.#lifecycle = new Lifecycle({ ...base, ...work, ...lifecycleParts, refreshes }));
     this.coldLookups = new ColdLookups({ ...base, recordReader, lifecycle });
     this.#puts = new PutGrants({ ...base, ...work, times, source, pushed });
@@ -162,7 +174,7 @@ export class Engine implements Storage, State {
     meters.listen(events);
     events.on('storeAvailable', () => scheduler.check());
     clock.listen(new ClockJumps(records, work));
-    registry.listen(new TaskChanges(state, work, callbacks, lostFunctions, lifecycle));
+    registry.listen(new TaskChanges(state, work, callbacks, lostFunctions, lifecycle, tickets));
     changes.listen(new ShownChanges({ ...work, registry, clock, tokens: source, refreshes }));
   }
 

@@ -3,6 +3,7 @@ import type { Closing } from '../model/closing.js';
 import { Deadline } from '../model/deadline.js';
 import type { Upstream } from '../model/refresher.js';
 import { allOf } from '../primitives/all-of.js';
+import type { VerifyTickets } from '../pushes/verify-tickets.js';
 import type { PendingGrants } from '../records/pending-grants.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
@@ -28,6 +29,7 @@ export interface LifecycleParts extends Work {
   readonly limits: LimitSweep;
   readonly upstream: Upstream;
   readonly callbacks: CallbackRelay;
+  readonly tickets: VerifyTickets;
   /** Whether this process refreshes at all. */
   readonly refreshes: boolean;
 }
@@ -90,6 +92,7 @@ export class Lifecycle {
       scheduler,
       limits,
       callbacks,
+      tickets,
     } = this.#parts;
     await (this.#opened = clock.sync());
     await watch.start();
@@ -98,6 +101,7 @@ export class Lifecycle {
     closing.assertOpen();
     clock.start();
     pendingGrants.start();
+    tickets.start();
     this.#isStarted = true;
     if (!refreshes) return;
     scheduler.start(flights);
@@ -107,10 +111,11 @@ export class Lifecycle {
 
   async #close(): Promise<void> {
     const { closing, records, limits, flights, clock, scheduler, callbacks, recovery, pendingGrants } = this.#parts;
-    const { watch, upstream, store } = this.#parts;
+    const { watch, upstream, store, tickets } = this.#parts;
     closing.begin();
     records.cache.close();
     limits.stop();
+    tickets.stop();
     flights.wakeAll();
     clock.stop();
     // The recovery stops last, so that additions to the history by registrations in progress are written as well.

@@ -1,5 +1,6 @@
 import type { EnrolmentMarks } from '../model/enrolment.js';
 import type { TokenKey } from '../model/token-key.js';
+import type { VerifyTickets } from '../pushes/verify-tickets.js';
 import type { CallbackRelay } from '../refresh/callback-relay.js';
 import type { State } from '../refresh/state.js';
 import type { RegistryListener } from '../registry/registry-listener.js';
@@ -15,6 +16,7 @@ export class TaskChanges implements RegistryListener {
   readonly #callbacks: CallbackRelay;
   readonly #lostFunctions: LostFunctions;
   readonly #lifecycle: Pick<Lifecycle, 'isRegistryLoaded'>;
+  readonly #tickets: VerifyTickets;
 
   constructor(
     state: State,
@@ -22,12 +24,14 @@ export class TaskChanges implements RegistryListener {
     callbacks: CallbackRelay,
     lostFunctions: LostFunctions,
     lifecycle: Pick<Lifecycle, 'isRegistryLoaded'>,
+    tickets: VerifyTickets,
   ) {
     this.#state = state;
     this.#work = work;
     this.#callbacks = callbacks;
     this.#lostFunctions = lostFunctions;
     this.#lifecycle = lifecycle;
+    this.#tickets = tickets;
   }
 
   taskAdded(task: TaskEntry): void {
@@ -43,6 +47,7 @@ export class TaskChanges implements RegistryListener {
     if (held !== undefined || isScheduled) flights.reschedule(key);
     this.#callbacks.taskChanged(key);
     this.#lostFunctions.added(task);
+    this.#tickets.taskAdded(key);
   }
 
   taskReplaced({ key }: TaskEntry): void {
@@ -56,10 +61,12 @@ export class TaskChanges implements RegistryListener {
     this.#state.records.cache.delete(task.key);
     this.#work.flights.forget(task);
     this.#lostFunctions.removed(task);
+    this.#tickets.taskRemoved(task.key);
   }
 
   appForgotten(appid: string): void {
     const { registry, records } = this.#state;
+    this.#tickets.appRemoved(appid);
     records.cache.deleteApp(appid);
     for (const { key } of registry.tasksOf(appid)) {
       records.cache.delete(key);
@@ -70,6 +77,7 @@ export class TaskChanges implements RegistryListener {
   enrolledAnew(appid: string, key: TokenKey | undefined, marks: EnrolmentMarks): void {
     const { registry, records } = this.#state;
     const { cache } = records;
+    if (key === undefined) this.#tickets.appRemoved(appid);
     const ofApp = (): TokenKey[] => [...cache.index.of(appid), ...registry.tasksOf(appid)].map((one) => one.key);
     for (const earlier of key === undefined ? ofApp() : [key]) {
       const held = cache.get(earlier);
@@ -80,6 +88,7 @@ export class TaskChanges implements RegistryListener {
   }
 
   appReplaced(appid: string): void {
+    this.#tickets.appChanged(appid);
     for (const { key } of this.#state.registry.tasksOf(appid)) this.#work.flights.retrySoon(key);
   }
 }

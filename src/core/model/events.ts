@@ -147,6 +147,18 @@ export interface TokenManagerEvents {
    */
   readonly unauthorized: { readonly component: string; readonly authorizer: string };
   /**
+   * A third-party platform has had no new verify ticket for 30 minutes, although WeChat pushes one every 10 minutes. Its tokens
+   * cannot be refreshed once the last ticket is 12 hours old. Emitted once for each silence, by each process that knows the
+   * platform, and again only after another ticket has come meanwhile.
+   *
+   * - `component`: The appid of the platform.
+   * - `since`: The instant at which WeChat made the last ticket, in epoch milliseconds; without any, the instant from which this
+   *   process knew the platform.
+   *
+   * @remarks Check that WeChat can reach the address of the pushes that its console names, then call `startPushTicket`.
+   */
+  readonly verifyTicketMissing: { readonly component: string; readonly since: number };
+  /**
    * The store failed. Emitted once until it works again.
    *
    * - `error`: The failure, with code `STORE_UNAVAILABLE`; its `cause` is what the store said.
@@ -208,6 +220,7 @@ const NAMES: readonly (keyof TokenManagerEvents)[] = [
   'deliveryFailed',
   'authorized',
   'unauthorized',
+  'verifyTicketMissing',
   'storeUnavailable',
   'storeAvailable',
   'storeReplaced',

@@ -23,6 +23,13 @@ export interface Waiting {
   readonly root: TokenKey;
 }
 
+/** The reason and the remedy where WeChat's pushes of verify tickets have stopped, or do not arrive. */
+export const TICKETS_STOPPED: Pick<Waiting, 'reason' | 'remedy'> = {
+  reason: 'no new component_verify_ticket has come for 30 minutes, and WeChat pushes one every 10 minutes',
+  remedy:
+    'Check that WeChat reaches the URL for authorization events that its console names. To have it push again, call startPushTicket of wechat-token-manager/platform with this platform, or run the release check in the console.',
+};
+
 export function ticketIsMissing(key: TokenKey, ticket: TokenKey): Waiting {
   return {
     waitingFor: 'push',

@@ -79,6 +79,11 @@ export class Registry {
     return this.#apps.get(appid);
   }
 
+  /** Returns the app as it was last read. Its document may have become unreadable since. */
+  known(appid: string): RegisteredApp | undefined {
+    return this.#apps.get(appid);
+  }
+
   hasApp(appid: string): boolean {
     return this.#apps.has(appid);
   }
