@@ -1,9 +1,11 @@
 import type { Clock } from '../../../core/concurrency/clock.js';
 import { engineOf } from '../../../core/engine/engine-of.js';
 import type { TokenError } from '../../../core/model/errors.js';
-import type { TokenEvent } from '../../../core/model/events.js';
+import type { TokenEvent, TokenManagerEvents } from '../../../core/model/events.js';
 import { keyId, type TokenKey, tokenKey } from '../../../core/model/token-key.js';
+import { TICKETS_STOPPED } from '../../../core/model/waiting-texts.js';
 import { isError } from '../../../core/primitives/foreign-objects.js';
+import { VERIFY_TICKET } from '../../../core/pushes/platform-tasks.js';
 import type { Peers } from '../../../http/access/peers.js';
 import type { TokenManager } from '../../../token-manager.js';
 import { LineLimit } from './line-limit.js';
@@ -20,7 +22,7 @@ const WITHOUT_ROOT: ReadonlySet<string> = new Set(['UPSTREAM_UNAVAILABLE', 'STOR
  */
 export function logEvents(manager: TokenManager, log: Log): void {
   // The times of the next attempts are on the clock of the store, which may be another machine's.
-  const { clock } = engineOf(manager);
+  const { clock, tickets } = engineOf(manager);
   const lines = new LineLimit(log, clock);
   const groups = new TroubleGroups((level, message, fields) => lines.write(level, message, fields), clock);
   manager.on('refreshed', ({ source, reason, record, ...key }) => {
@@ -46,6 +48,14 @@ export function logEvents(manager: TokenManager, log: Log): void {
   for (const name of ['authorized', 'unauthorized'] as const) {
     manager.on(name, ({ component, authorizer }) => log.info(name, { component, authorizer }));
   }
+  manager.on('verifyTicketMissing', (event) => groups.failed(silenceOf(event)));
+  tickets.listen({
+    silenceEnded(appid, why) {
+      const key = keyId(tokenKey(appid, VERIFY_TICKET, undefined));
+      if (why === 'recovered') groups.recovered('verifyTicketMissing', key);
+      else groups.gone('verifyTicketMissing', key);
+    },
+  });
   manager.on('recordQuarantined', ({ id, version, quarantinedAs }) => {
     log.error('recordQuarantined', { id, version, quarantinedAs });
   });
@@ -82,6 +92,24 @@ export function logStore(manager: TokenManager, log: Log, clock: Clock): () => v
 export function logRefused({ refused }: Peers, log: Log): void {
   refused.onReport = ({ peer, reason, count, suppressed }) => {
     log.warn('refused', { peer, reason, count, suppressed: suppressed === 0 ? undefined : suppressed });
+  };
+}
+
+/** Returns the missing ticket of a platform as a failure, which lasts until a ticket has come. */
+function silenceOf({ component, since }: TokenManagerEvents['verifyTicketMissing']): Failure {
+  const key = keyId(tokenKey(component, VERIFY_TICKET, undefined));
+  const { reason, remedy } = TICKETS_STOPPED;
+  return {
+    message: 'verifyTicketMissing',
+    level: 'warn',
+    code: undefined,
+    errcode: undefined,
+    key,
+    type: VERIFY_TICKET,
+    root: key,
+    rootType: VERIFY_TICKET,
+    retryAt: Number.POSITIVE_INFINITY,
+    facts: { appid: component, error: reason, since: iso(since), remedy },
   };
 }
 

@@ -6,7 +6,7 @@ export interface Failure {
   /** The kind of event, which becomes the message of the line. */
   readonly message: string;
   readonly level: LogLevel;
-  readonly code: string;
+  readonly code: string | undefined;
   readonly errcode: number | undefined;
   /** The id of the key that has failed. */
   readonly key: string;
@@ -88,6 +88,13 @@ export class TroubleGroups {
     if (id !== undefined) this.#leave(member, id, 'recovered');
   }
 
+  /** Removes a key from its group for this message because there is nothing to recover any more. */
+  gone(message: string, key: string): void {
+    const member = memberId(message, key);
+    const id = this.#groupOf.get(member);
+    if (id !== undefined) this.#leave(member, id, 'gone');
+  }
+
   #begin(id: string, failure: Failure): Group {
     const beganAt = this.#clock.now();
     const group: Group = { failure, beganAt, members: new Map(), joined: 0, attempts: 0, timer: undefined };
@@ -118,7 +125,7 @@ export class TroubleGroups {
     this.#tellLater(id, group);
   }
 
-  #leave(member: string, id: string, why: 'recovered' | 'changed'): void {
+  #leave(member: string, id: string, why: 'recovered' | 'changed' | 'gone'): void {
     const group = this.#groups.get(id);
     if (group === undefined) return;
     this.#forget(member, group);
@@ -145,7 +152,7 @@ export class TroubleGroups {
    * error, new ones are formed by token type.
    */
   #groupIdOf({ message, code, errcode, root, type, rootType }: Failure): string {
-    const cause = [message, code, errcode ?? ''];
+    const cause = [message, code ?? '', errcode ?? ''];
     if (root === undefined) return cause.join('\n');
     const own = [...cause, root].join('\n');
     if (this.#groups.has(own)) return own;

@@ -190,3 +190,62 @@ it('a store that fails and recovers all the time is logged apart from keys, in 6
     expect.objectContaining({ storeUnavailable: 70, storeAvailable: 70 }),
   );
 });
+
+const PLATFORM = 'wxcomponent000000';
+const HALF_AN_HOUR = 30 * 60_000;
+
+async function putTicket(tokens: ReturnType<World['manager']>, value: string): Promise<void> {
+  await tokens.put(PLATFORM, 'component_verify_ticket', { value, expiresInSeconds: 43_200 });
+}
+
+async function silentPlatform(): Promise<ReturnType<World['manager']>> {
+  const tokens = logged(async () => ({ value: TOKEN, expiresInSeconds: 7_200 }));
+  const push = { token: 'CANARY-push', encodingAesKey: 'CANARYkey'.padEnd(43, 'k') };
+  await tokens.register({ appid: PLATFORM, secret: SECRET, push });
+  await putTicket(tokens, 'CANARY-ticket-1');
+  await world.clock.advance(HALF_AN_HOUR);
+  return tokens;
+}
+
+const ofTickets = (): Record<string, unknown>[] => lines().filter(({ message }) => message !== 'refreshed');
+
+it('a platform without a new ticket is logged in words, with the remedy, and again every ten minutes', async () => {
+  await silentPlatform();
+  const root = `${PLATFORM}/component_verify_ticket`;
+  expect(ofTickets()).toEqual([
+    {
+      time: '2026-01-01T00:30:00.000Z',
+      level: 'warn',
+      message: 'verifyTicketMissing',
+      appid: PLATFORM,
+      error: expect.stringContaining('no new component_verify_ticket has come for 30 minutes'),
+      since: '2026-01-01T00:00:00.000Z',
+      remedy: expect.stringContaining('startPushTicket'),
+      root,
+      tasks: 1,
+      keys: [root],
+    },
+  ]);
+  await world.clock.advance(2 * HALF_AN_HOUR);
+  expect(ofTickets()).toHaveLength(7);
+});
+
+it('the next ticket of a silent platform is logged as its recovery, and ends the repetitions', async () => {
+  const tokens = await silentPlatform();
+  await putTicket(tokens, 'CANARY-ticket-2');
+  await world.clock.advance(HALF_AN_HOUR / 2);
+  expect(ofTickets().map(({ message, of }) => [message, of])).toEqual([
+    ['verifyTicketMissing', undefined],
+    ['recovered', 'verifyTicketMissing'],
+  ]);
+});
+
+it('the log of a silent platform ends when that is unregistered', async () => {
+  const tokens = await silentPlatform();
+  await tokens.unregister(PLATFORM);
+  await world.clock.advance(HALF_AN_HOUR);
+  expect(ofTickets().map(({ message, why }) => [message, why])).toEqual([
+    ['verifyTicketMissing', undefined],
+    ['failureEnded', 'gone'],
+  ]);
+});
