@@ -7,6 +7,7 @@ import type { BuiltInRefresher, Grant, Upstream } from '../model/refresher.js';
 import type { RegistrationPlan } from '../model/registration.js';
 import type { TokenStore } from '../model/store.js';
 import type { TokenKey } from '../model/token-key.js';
+import { LastPushes } from '../pushes/last-pushes.js';
 import { VerifyTickets } from '../pushes/verify-tickets.js';
 import { BackgroundCoolDowns } from '../records/background-cool-downs.js';
 import type { CachedRecord } from '../records/cached-record.js';
@@ -83,6 +84,7 @@ export class Engine implements Storage, State {
   readonly registrar: Registrar;
   readonly coldLookups: ColdLookups;
   readonly tickets: VerifyTickets;
+  readonly lastPushes: LastPushes;
   readonly refreshes: boolean;
   readonly refresherOf: EngineInput['refresherOf'];
   /** The names of all types. */
@@ -110,6 +112,7 @@ export class Engine implements Storage, State {
     }));
     const isShared = store.canClaim;
     const clock = (this.clock = new StoreClock(options.clock, () => store.now()));
+    this.lastPushes = new LastPushes(clock);
     const quarantined = (moved: Quarantined): void => events.emit('recordQuarantined', moved);
     const reader = (this.reader = new DocumentReader(store, quarantined));
     const history = new StoreHistory({ store, clock, newId });

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/concurrency/clock.js';
 import { isTokenError, safeCause } from '../../core/model/errors.js';
 import type { PushSettings } from '../../core/model/push/push-settings.js';
+import type { LastPushes } from '../../core/pushes/last-pushes.js';
 import { contended } from '../../core/store/write-errors.js';
 import type { AuthorizationDocuments, AuthorizationKey, OwedWork } from '../authorizations/authorization-documents.js';
 import { type AuthorizationPush, authorizationPushIn, owedAfter } from '../authorizations/authorization-push.js';
@@ -37,6 +38,8 @@ export interface PushReceiverParts {
   readonly answers: MessageAnswers;
   readonly handlers: PushHandlers;
   readonly clock: Clock;
+  /** Where the last push to each app is noted. */
+  readonly lastPushes: Pick<LastPushes, 'note'>;
   /** Receives errors of handlers and of the store, which WeChat is not told. */
   onError(error: Error): void;
 }
@@ -77,6 +80,7 @@ export class PushReceiver {
     const push = await this.#verified(receiver, time, (verifier) =>
       verifier.verify(pushQueryOf(request.query), request.body),
     );
+    this.#parts.lastPushes.note(receiver);
     const read = readContent(push.message);
     const infoType = read.content.textOf('InfoType') ?? '';
     if (infoType === '') return this.#answerMessage(request, push, read, time);

@@ -51,6 +51,7 @@ export function receiverOf(engine: Engine, manager: ReceivingManager, options: R
     answers: new MessageAnswers(clock),
     handlers: options,
     clock,
+    lastPushes: engine.lastPushes,
     onError,
   });
 }
