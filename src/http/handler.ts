@@ -45,11 +45,12 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const engine = engineOf(manager);
   const { clock, closing, store, registry, records, coldLookups, meters, refreshes } = engine;
   const authorizerTasks = checkedAuthorizerTasks(manager, given.authorizerTasks);
+  const { reader, documents, tickets, lastPushes } = engine;
   const access = new AccessCheck({ keys, trust, anonymous, hostNames, clock, onKeysFileBroken: onError });
   const peers = new Peers(clock);
   const secrets = new SecretCheck(peers, coldLookups, clock);
   const permissions = new Permissions(access, peers, secrets);
-  const limits = new CountedLimits(store, engine.reader, () => clock.now());
+  const limits = new CountedLimits(store, reader, () => clock.now());
   const calls = new CallCounts();
   const gateway = new Gateway({
     tokens: new ManagedTokens(manager as Manager, limits, refreshes),
@@ -61,7 +62,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
       callListener(() => given.onCall?.(report));
     },
   });
-  const storedTokens = new StoredTokens(store, engine.reader, () => clock.now(), engine);
+  const storedTokens = new StoredTokens(store, reader, () => clock.now(), engine);
   const knownTokens = new KnownTokens(storedTokens, registry, clock);
   if (contracts.includes('wechat')) knownTokens.follow(records);
   onAbort(closing.signal, () => void gateway.close().catch(() => {}));
@@ -75,6 +76,10 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     records,
     coldLookups,
     meters,
+    reader,
+    documents,
+    tickets,
+    lastPushes,
     refreshes,
     start: () => engine.start(),
     deadline: () => engine.deadline(),

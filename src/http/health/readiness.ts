@@ -73,7 +73,15 @@ export class Readiness {
       });
     }
     const { total, troubled } = census;
-    return jsonAnswer(200, { status: 'ready', ...look.facts, tasks: { total, troubled } });
+    return jsonAnswer(200, { status: 'ready', ...look.facts, tasks: { total, troubled }, ...this.#platforms() });
+  }
+
+  /** Returns the counts of the third-party platforms, if this process knows any. A missing ticket is no trouble of this process. */
+  #platforms(): Readonly<Record<string, unknown>> {
+    const states = [...this.#services.tickets.states()];
+    if (states.length === 0) return {};
+    const ticketMissing = states.filter(({ isMissing }) => isMissing).length;
+    return { platforms: { total: states.length, ticketMissing } };
   }
 
   #lookAtStore(): Promise<StoreLook> {

@@ -8,6 +8,7 @@ import { callFamilies } from './call-families.js';
 import { exposition } from './exposition.js';
 import { metricFamilies } from './metric-families.js';
 import { pushFamilies } from './push-families.js';
+import { ticketFamilies } from './ticket-families.js';
 
 /** Creates the route that serves metrics in the format of Prometheus. Tasks that a key may not see are not counted for it. */
 export function metricsRoutes({
@@ -19,6 +20,7 @@ export function metricsRoutes({
   peers,
   calls,
   pushes,
+  tickets,
 }: RouteServices): readonly Route[] {
   return [
     {
@@ -36,6 +38,7 @@ export function metricsRoutes({
           ...metricFamilies(meters, store, census),
           ...callFamilies(calls, context.appids),
           ...pushFamilies(pushes, context.appids),
+          ...ticketFamilies(tickets, context.appids),
           ...accessFamilies(peers, access, context),
         ];
         return { status: 200, headers, body: exposition(families, format) };

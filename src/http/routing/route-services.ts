@@ -5,8 +5,12 @@ import type { Meters } from '../../core/engine/meters.js';
 import type { Closing } from '../../core/model/closing.js';
 import type { Deadline } from '../../core/model/deadline.js';
 import type { TokenKey } from '../../core/model/token-key.js';
+import type { LastPushes } from '../../core/pushes/last-pushes.js';
+import type { VerifyTickets } from '../../core/pushes/verify-tickets.js';
 import type { Records } from '../../core/records/records.js';
 import type { Registry } from '../../core/registry/registry.js';
+import type { DocumentReader } from '../../core/store/document-reader.js';
+import type { KeyDocuments } from '../../core/store/key-documents.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import type { CallCounts } from '../../gateway/call-counts.js';
 import type { Gateway } from '../../gateway/gateway.js';
@@ -28,6 +32,10 @@ export interface ServedParts {
   readonly records: Records;
   readonly coldLookups: ColdLookups;
   readonly meters: Meters;
+  readonly reader: DocumentReader;
+  readonly documents: KeyDocuments;
+  readonly tickets: VerifyTickets;
+  readonly lastPushes: LastPushes;
   /** Whether this process refreshes at all. */
   readonly refreshes: boolean;
   /** Reads what the store remembers; a failed start is tried again. */

@@ -10,6 +10,7 @@ import type { RequestContext } from '../../routing/request-context.js';
 import { badRequest, RouteFailure } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import type { Route } from '../../routing/router.js';
+import { appListing } from './app-listing.js';
 import { grantIn, withWireNames } from './native-grant.js';
 import { registrationOf } from './native-registration.js';
 import { taskListing } from './task-listing.js';
@@ -60,6 +61,14 @@ export function nativeRoutes(services: RouteServices): readonly Route[] {
       changes: true,
       contract,
       answer: (context) => removeTask(context, services),
+    },
+    {
+      path: '/apps',
+      methods: ['GET'],
+      scope: 'read',
+      changes: false,
+      contract,
+      answer: appListing(services),
     },
     {
       path: '/apps/:appid',

@@ -3,11 +3,9 @@ import type { TaskStatus } from '../../../core/engine/task-status.js';
 import type { Manager } from '../../manager/manager.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
 import type { RequestContext } from '../../routing/request-context.js';
-import { badRequest } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
+import { limitIn } from './page-limit.js';
 
-const DEFAULT_LIMIT = 100;
-const MAX_LIMIT = 1_000;
 /**
  * The number of lists that are read at once. Each reads thousands of documents: with many at once the commands of the store time
  * out, those for tokens too, and the answers fill the memory.
@@ -65,11 +63,4 @@ async function* tasksIn(
       ...(name === first && after !== undefined ? { after } : {}),
     });
   }
-}
-
-function limitIn(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_LIMIT;
-  const limit = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (limit < 1 || limit > MAX_LIMIT) throw badRequest(`limit must be 1 to ${MAX_LIMIT}`);
-  return limit;
 }

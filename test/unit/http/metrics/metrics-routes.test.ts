@@ -273,6 +273,44 @@ describe('metrics of tasks', () => {
   });
 });
 
+describe('the tickets in /metrics', () => {
+  const PLATFORMS = ['wxcomponent000000', 'wxcomponent000001'] as const;
+  const HALF_AN_HOUR = 30 * 60_000;
+
+  async function twoPlatforms(options: Partial<HandlerOptions> = {}): Promise<HttpWorld> {
+    const world = await registered(options);
+    for (const appid of PLATFORMS)
+      await world.tokens.register({ appid, secret: SECRET, tasks: ['component_access_token'] });
+    await world.tokens.put(PLATFORMS[0], 'component_verify_ticket', { value: 'CANARY', expiresInSeconds: 43_200 });
+    return world;
+  }
+
+  test('the age of a ticket is shown for each platform that has had one', async () => {
+    await using world = await twoPlatforms();
+    await world.clock.advance(90_000);
+    expect(await scraped(world, 'verify_ticket_age_seconds')).toEqual({ [`{appid="${PLATFORMS[0]}"}`]: 90 });
+  });
+
+  test('the platforms without a new ticket for 30 minutes are counted', async () => {
+    await using world = await twoPlatforms();
+    await world.clock.advance(HALF_AN_HOUR - 1);
+    expect(await scraped(world, 'verify_tickets_missing')).toEqual({ '': 0 });
+    await world.clock.advance(1);
+    expect(await scraped(world, 'verify_tickets_missing')).toEqual({ '': 2 });
+    await world.tokens.put(PLATFORMS[0], 'component_verify_ticket', { value: 'CANARY-2', expiresInSeconds: 43_200 });
+    expect(await scraped(world, 'verify_tickets_missing')).toEqual({ '': 1 });
+  });
+
+  test('a key for some apps sees the tickets of these alone', async () => {
+    const { key, entry } = createApiKey({ scopes: ['read'], appids: [PLATFORMS[1]] });
+    await using world = await twoPlatforms({ anonymous: false, keys: [entry] });
+    await world.clock.advance(HALF_AN_HOUR);
+    const headers = { Authorization: `Bearer ${key}` };
+    expect(await scraped(world, 'verify_tickets_missing', headers)).toEqual({ '': 1 });
+    expect(await scraped(world, 'verify_ticket_age_seconds', headers)).toEqual({});
+  });
+});
+
 describe('access to /metrics', () => {
   test('the metrics are shown to a key with the scope read, and to no other', async () => {
     const reads = createApiKey({ scopes: ['read'] });
