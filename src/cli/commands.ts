@@ -2,6 +2,7 @@ import type { CommandSpec } from './args/command.js';
 import {
   APP_ACCESS_TOKEN,
   APPID,
+  APPS,
   CLIENT_OPTIONS,
   EXPIRES,
   FAKE_HOST,
@@ -44,10 +45,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'list',
     operands: ['[appid]', '[type]'],
     summary: 'show the states of the tasks of a server',
-    options: [...CLIENT_OPTIONS, STATE],
+    options: [...CLIENT_OPTIONS, STATE, APPS],
     notes: [
       'Tasks are sorted by app, type and subject. A type may be one of the numbers 0 to 4 of the scheduler contract.',
-      '--json writes one JSON object a line for each task.',
+      'Below the tasks it shows the apps to which WeChat pushes: the mode, the number of keys, the last push since the server started, and the verify ticket of a third-party platform.',
+      '--json writes one JSON object a line for each task, or with --apps for each app.',
     ],
     load: async () => (await import('./commands/list.js')).list,
   },

@@ -227,6 +227,10 @@ export const STATE: OptionSpec = {
   many: true,
   help: 'only tasks that are fresh, due, expired, missing or waiting (any)',
 };
+export const APPS: OptionSpec = {
+  name: 'apps',
+  help: "the apps instead of the tasks, with WeChat's pushes to them",
+};
 export const TASK: OptionSpec = {
   name: 'task',
   value: 'type',

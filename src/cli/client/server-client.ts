@@ -14,6 +14,8 @@ export interface ServerQuestion {
   readonly path: readonly string[];
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: JsonObject;
+  /** Whether a server of an earlier release may lack the route. Its 404 is returned as an empty body. */
+  readonly isNew?: boolean;
 }
 
 export interface ServerAnswer {
@@ -60,6 +62,7 @@ export class ServerClient {
     const body = parsed(text);
     const fail = (status: number): Error =>
       failureIn(origin, status, body, this.#key?.source, secretsIn(question, this.#key));
+    if (question.isNew === true && response.status === 404) return { body: {}, answeredAt: Date.now() };
     if (!response.ok) throw fail(response.status);
     if (!isJsonObject(body)) throw noTokenServer(origin, 'with something other than JSON');
     // The older contracts always answer with status 200 and report the outcome in `code`.

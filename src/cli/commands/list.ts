@@ -4,13 +4,14 @@ import { describeWord } from '../../core/primitives/redact.js';
 import type { CommandCall } from '../args/command.js';
 import { type KeyOperands, keyOperands } from '../args/key-operands.js';
 import type { OptionValues } from '../args/option-values.js';
-import { JSON_OUTPUT, STATE } from '../args/options.js';
+import { APPS, JSON_OUTPUT, STATE } from '../args/options.js';
 import { ServerClient, type ServerQuestion } from '../client/server-client.js';
 import { UsageError } from '../failures/usage-error.js';
 import type { CommandIo } from '../io/command-io.js';
 import { paintFor } from '../output/paint.js';
 import { taskRow } from '../output/task-row.js';
 import { TaskTable } from '../output/task-table.js';
+import { readApps, writeApps, writePushes } from './listed-apps.js';
 
 interface ListedTask {
   readonly task: JsonObject;
@@ -31,6 +32,11 @@ export async function list({ operands, options, io }: CommandCall): Promise<numb
   const named = first === undefined ? [] : typeOrNumber === undefined ? [first] : [first, typeNamed(typeOrNumber)];
   const { appid, type } = named.length === 0 ? NO_OPERANDS : keyOperands(named, options);
   const states = statesIn(options);
+  if (options.isSet(APPS)) {
+    if (type !== undefined || states.length > 0) throw new UsageError('--apps takes no type and no --state');
+    writeApps(await readApps(server, appid), { asJson: options.isSet(JSON_OUTPUT) }, io);
+    return 0;
+  }
   const tasks: ListedTask[] = [];
   for await (const page of pages(server, { appid, type, limit: PAGE })) {
     tasks.push(...page.filter(({ task }) => states.length === 0 || states.includes(String(task['state']))));
@@ -39,6 +45,8 @@ export async function list({ operands, options, io }: CommandCall): Promise<numb
   if (options.isSet(JSON_OUTPUT)) writeJson(tasks, io);
   else if (tasks.length === 0) io.stderr.write('there are no tasks\n');
   else writeTable(tasks, io);
+  const isOfApps = type === undefined && states.length === 0 && !options.isSet(JSON_OUTPUT);
+  if (isOfApps) writePushes(await readApps(server, appid), io);
   return 0;
 }
 

@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
-import { onOneLine } from '../../core/primitives/redact.js';
 import { shortDuration } from '../args/duration.js';
 import type { Colour } from './paint.js';
+import { shown } from './shown.js';
 
 /** A row of the task table. */
 export interface TaskRow {
@@ -66,9 +66,4 @@ function troubleOf({ waitingFor, reason, remedy, lastError, delivery, functionMi
   if (functionMissing === true && waitingFor === undefined)
     parts.push('its params function is registered in another process');
   return parts.join('; ');
-}
-
-/** Escapes foreign text to one line, so that it cannot control the terminal. */
-function shown(value: unknown): string {
-  return typeof value === 'string' || typeof value === 'number' ? onOneLine(String(value)) : '';
 }

@@ -396,6 +396,61 @@ describe('commands that ask an open server', () => {
       expect((await command('list', { columns: 120, env: { NO_COLOR: '1' } })).out).not.toContain('\u001b');
     });
 
+    describe('the apps', () => {
+      const push = { token: 'CANARY-push-token', encodingAesKey: 'CANARYkey'.padEnd(43, 'k') };
+      const HEAD = 'APP                 PUSHES     KEYS  LAST PUSH  VERIFY TICKET';
+
+      beforeEach(async () => {
+        await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] });
+        await server.tokens.register({ appid: OTHER, secret: APP_SECRET, push });
+        const grant = { value: 'CANARY-ticket', expiresInSeconds: 43_200, obtainedAt: Date.now() - 90_000 };
+        await server.tokens.put(OTHER, 'component_verify_ticket', grant);
+      });
+
+      const shown = async (line: string): Promise<string[]> => {
+        const { code, out, err } = await command(line);
+        expect({ code, err }).toEqual({ code: 0, err: '' });
+        expect(out).not.toContain('CANARY');
+        return out.trimEnd().split('\n');
+      };
+
+      it('list shows the apps to which WeChat pushes below the tasks', async () => {
+        const lines = await shown('list');
+        expect(lines[0]).toMatch(/^APP +TYPE/);
+        expect(lines.slice(2)).toEqual(['', HEAD, `${OTHER}  encrypted  1     -          1m old`]);
+      });
+
+      it('list shows no apps where it shows the tasks of a type or a state, or of an app without pushes', async () => {
+        for (const line of ['list --state fresh --state missing', `list ${APPID} access_token`, `list ${APPID}`]) {
+          expect(await shown(line)).toHaveLength(2);
+        }
+      });
+
+      it('list --apps shows all apps and no tasks', async () => {
+        const [head, ...lines] = await shown('list --apps');
+        expect(head).toBe(HEAD);
+        expect(lines.map((line) => line.split(/ +/)[0])).toEqual([APPID, OTHER]);
+        expect(await shown(`list --apps ${OTHER}`)).toHaveLength(2);
+      });
+
+      it('list --apps --json shows one app a line', async () => {
+        const apps = (await shown('list --apps --json')).map((line) => JSON.parse(line));
+        expect(apps).toEqual([
+          { appid: APPID },
+          {
+            appid: OTHER,
+            push: { mode: 'encrypted', keys: 1 },
+            verifyTicket: { obtainedAt: expect.any(Number), missing: false },
+          },
+        ]);
+      });
+
+      it.each([`list --apps ${APPID} access_token`, 'list --apps --state fresh'])('%s is refused', async (line) => {
+        const { code, err } = await command(line);
+        expect({ code, err }).toEqual({ code: 2, err: `${PREFIX}--apps takes no type and no --state\n` });
+      });
+    });
+
     it('list --json follows the pages to the end, with one object a line', async () => {
       const appids = Array.from({ length: 1_001 }, (_, index) => `wx${String(index).padStart(5, '0')}`);
       for (const appid of appids)

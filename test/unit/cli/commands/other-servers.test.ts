@@ -84,13 +84,13 @@ describe('a server of another kind', () => {
   });
 
   it('a list ends with an empty page, even if another is announced', async () => {
-    let pages = 0;
-    const url = await listen((_request, response) => {
-      pages += 1;
-      response.end(JSON.stringify({ tasks: [], after: `wx${pages}/access_token` }));
+    const pages: unknown[] = [];
+    const url = await listen((request, response) => {
+      pages.push(request.url);
+      response.end(JSON.stringify({ tasks: [], apps: [], after: `wx${pages.length}/access_token` }));
     });
     expect((await list(url)).code).toBe(0);
-    expect(pages).toBe(1);
+    expect(pages).toEqual(['/tokens?limit=500', '/apps?limit=500']);
   });
 
   it('a token with control characters is not printed', async () => {
@@ -168,7 +168,8 @@ describe('a server of another kind', () => {
       response.end('{"tasks":[]}');
     });
     await list(`${url}/wechat/`, 'wx@1');
-    expect(seen).toEqual(['/wechat/tokens?appid=wx%401&limit=500', `Bearer ${KEY}`]);
+    const paths = ['tokens', 'apps'].map((path) => `/wechat/${path}?appid=wx%401&limit=500`);
+    expect(seen).toEqual(paths.flatMap((path) => [path, `Bearer ${KEY}`]));
   });
 
   it('a list goes by the clock of the server', async () => {
@@ -187,5 +188,22 @@ describe('the URL of a server', () => {
     [`http://a.test/?key=${KEY}`, 'must be a URL without a query'],
   ])('the URL of a server cannot be %s', async (url, message) => {
     expect(await list(url)).toEqual({ code: 2, out: '', err: `wechat-token-manager: --url ${message}\n` });
+  });
+});
+
+describe('a server of an earlier release', () => {
+  const EARLIER: RequestListener = ({ url = '' }, response) => {
+    if (url.startsWith('/tokens')) response.end('{"tasks":[{"appid":"wx1","type":"access_token","state":"fresh"}]}');
+    else response.writeHead(404).end('{"detail":"there is no such route"}');
+  };
+
+  it('a server that lists no apps lists its tasks all the same', async () => {
+    const { code, out, err } = await list(await listen(EARLIER));
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out.trimEnd().split('\n')).toHaveLength(2);
+  });
+
+  it('a server that lists no apps has none to show', async () => {
+    expect(await list(await listen(EARLIER), '--apps')).toEqual({ code: 0, out: '', err: 'there are no apps\n' });
   });
 });

@@ -1,0 +1,53 @@
+import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
+import type { ServerClient } from '../client/server-client.js';
+import type { CommandIo } from '../io/command-io.js';
+import { appLines } from '../output/app-table.js';
+import { paintFor } from '../output/paint.js';
+
+export interface ListedApps {
+  /** The apps, as the server has sent them. */
+  readonly apps: readonly JsonObject[];
+  readonly answeredAt: number;
+}
+
+const PAGE = '500';
+
+/**
+ * Reads the apps of a server; none if it is of an earlier release, which does not list them.
+ *
+ * @param appid - the only app that is read; `undefined` for all.
+ */
+export async function readApps(server: ServerClient, appid: string | undefined): Promise<ListedApps> {
+  const apps: JsonObject[] = [];
+  let after: string | undefined;
+  let answeredAt = Date.now();
+  do {
+    const answer = await server.ask({ path: ['apps'], query: { appid, limit: PAGE, after }, isNew: true });
+    const page = Array.isArray(answer.body['apps']) ? answer.body['apps'].filter(isJsonObject) : [];
+    apps.push(...page);
+    answeredAt = answer.answeredAt;
+    const next = answer.body['after'];
+    after = typeof next === 'string' && next !== after && page.length > 0 ? next : undefined;
+  } while (after !== undefined);
+  return { apps, answeredAt };
+}
+
+/** Writes apps as a table, or as JSON. */
+export function writeApps(
+  { apps, answeredAt }: ListedApps,
+  { asJson }: { readonly asJson: boolean },
+  io: CommandIo,
+): void {
+  const { stdout, stderr, env } = io;
+  if (asJson) for (const app of apps) stdout.write(`${JSON.stringify(app)}\n`);
+  else if (apps.length === 0) stderr.write('there are no apps\n');
+  else for (const line of appLines(apps, answeredAt, paintFor(stdout, env))) stdout.write(`${line}\n`);
+}
+
+/** Writes those apps to which WeChat pushes below the tasks. */
+export function writePushes({ apps, answeredAt }: ListedApps, io: CommandIo): void {
+  const pushed = apps.filter(({ push, verifyTicket }) => isJsonObject(push) || isJsonObject(verifyTicket));
+  if (pushed.length === 0) return;
+  io.stdout.write('\n');
+  writeApps({ apps: pushed, answeredAt }, { asJson: false }, io);
+}
