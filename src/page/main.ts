@@ -8,6 +8,7 @@ import { keysView } from './views/keys-view.js';
 import { noticeBar } from './views/notice.js';
 import { type PageState, ROWS_AT_ONCE } from './views/page-state.js';
 import { pageView } from './views/page-view.js';
+import { pushesView } from './views/pushes-view.js';
 import { preferredLanguage, wordsIn } from './words/language.js';
 
 const POLL_EVERY_MS = 5_000;
@@ -44,11 +45,13 @@ const form = keyForm((key) => {
   loop.now();
 });
 const keys = keysView(api, () => render());
+const pushes = pushesView(api, () => render());
 const render = pageView({
   state,
   clock,
   form,
   keys,
+  pushes,
   onRefresh: (task) => void refreshTask(task, { api, clock, notice, state, render, poll: () => loop.now() }),
   onChoose: (standing) => showOnly({ standing }),
 });
@@ -61,6 +64,7 @@ function useKey(key: string | undefined): void {
   keysUsed += 1;
   api.useKey(key);
   keys.forget();
+  pushes.forget();
   state.hasKey = key !== undefined;
   state.list = undefined;
   state.outage = undefined;
@@ -90,6 +94,7 @@ async function poll(): Promise<number> {
     state.outage = undefined;
     render();
     void keys.poll();
+    void pushes.poll();
     return pauseMs;
   }
   const { failure } = answer;

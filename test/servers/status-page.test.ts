@@ -286,6 +286,31 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(world.complaints).toEqual([]);
   });
 
+  test('the page shows the pushes to apps, and above the tasks a platform whose tickets have stopped', async () => {
+    const component = 'wxcomponent000000';
+    const push = { token: 'CANARY-push-token', encodingAesKey: 'CANARYkey'.padEnd(43, 'k') };
+    await using world = new PageWorld(browser);
+    await withToken(world);
+    await world.tokens.register({ appid: component, secret: SECRET, push });
+    await world.tokens.put(component, 'component_verify_ticket', { value: 'CANARY-ticket', expiresInSeconds: 43_200 });
+    const page = await world.open();
+    const stopped = page.getByText('WeChat has pushed no new verify ticket for 30 minutes');
+    await page.getByText('Pushes of WeChat').click();
+    await page
+      .getByText(`${component} · encrypted · 1 key · no push since the server started · verify ticket 0 s old`)
+      .waitFor();
+    expect(await stopped.count()).toBe(0);
+    await world.pass(page, 31 * 60_000);
+    await stopped.waitFor();
+    expect(await textOf(page.locator('#silences'))).toMatch(/wxcomponent000000[\s\S]*startPushTicket/);
+    await page.getByRole('button', { name: '中文' }).click();
+    await page.getByText('已超过 30 分钟未收到新的验证票据').waitFor();
+    await page.clock.resume();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    expect(await page.content()).not.toContain('CANARY');
+    expect(world.complaints).toEqual([]);
+  });
+
   test('the page forgets the key, and what was seen with it', async () => {
     const { key, entry } = createApiKey({ scopes: ['read'] });
     await using world = new PageWorld(browser, { anonymous: false, keys: [entry] });

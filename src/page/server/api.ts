@@ -7,7 +7,7 @@ const PAGE_SIZE = 500;
 const LIST_TIMEOUT_MS = 15_000;
 const REFRESH_TIMEOUT_MS = 60_000;
 
-/** The limit of tasks that are read. More would be too many to look through, and a load for the server at every poll. */
+/** The limit of tasks and of apps that are read. More would be too many to look through, and a load for the server at every poll. */
 export const MAX_TASKS = 10_000;
 
 export interface RequestFailure {
@@ -35,12 +35,20 @@ export interface ApiKeyUse {
   readonly lastUsedAt?: number;
 }
 
+/** An app to which WeChat pushes, without its secrets. */
+export interface PushedApp {
+  readonly appid: string;
+  readonly push?: { readonly mode: 'encrypted' | 'plain'; readonly keys: number; readonly lastPushAt?: number };
+  readonly verifyTicket?: { readonly obtainedAt?: number; readonly missing: boolean };
+}
+
 /** The routes of the server that the page uses. */
 export interface Api {
   /** Sets the key for the following requests. It is stored nowhere else. */
   useKey(key: string | undefined): void;
   tasks(): Promise<Answer<TaskList>>;
   keys(): Promise<Answer<readonly ApiKeyUse[]>>;
+  pushedApps(): Promise<Answer<readonly PushedApp[]>>;
   refresh(task: Task): Promise<Answer<undefined>>;
 }
 
@@ -86,6 +94,22 @@ export function serverApi(base: string, clock: ServerClock): Api {
     return { value };
   }
 
+  async function pushedApps(): Promise<Answer<readonly PushedApp[]>> {
+    const found: PushedApp[] = [];
+    let after: string | undefined;
+    let seen = 0;
+    do {
+      const query = new URLSearchParams({ limit: String(PAGE_SIZE), ...(after === undefined ? {} : { after }) });
+      const response = await ask(`apps?${query}`, LIST_TIMEOUT_MS);
+      if (!response.ok) return { failure: await failureIn(response) };
+      const page: { readonly apps: readonly PushedApp[]; readonly after?: string } = await response.json();
+      found.push(...page.apps.filter(({ push, verifyTicket }) => push !== undefined || verifyTicket !== undefined));
+      seen += page.apps.length;
+      after = page.after;
+    } while (after !== undefined && seen < MAX_TASKS);
+    return { value: found };
+  }
+
   async function refresh({ appid, type, subject }: Task): Promise<Answer<undefined>> {
     const query = subject === undefined ? '' : `?${new URLSearchParams({ subject })}`;
     const path = `tokens/${encodeURIComponent(appid)}/${encodeURIComponent(type)}/refresh${query}`;
@@ -106,6 +130,7 @@ export function serverApi(base: string, clock: ServerClock): Api {
     },
     tasks: () => tasks().catch(unreachable),
     keys: () => keys().catch(unreachable),
+    pushedApps: () => pushedApps().catch(unreachable),
     refresh: (task) => refresh(task).catch(unreachable),
   };
 }

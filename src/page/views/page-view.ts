@@ -9,6 +9,7 @@ import type { KeyForm } from './key-form.js';
 import type { KeysView } from './keys-view.js';
 import { outageBanner } from './outage-banner.js';
 import { type PageState, ROWS_AT_ONCE } from './page-state.js';
+import type { PushesView } from './pushes-view.js';
 import { standingButtons } from './standing-buttons.js';
 import { showStillTexts } from './still-texts.js';
 import { taskTable } from './task-table.js';
@@ -20,12 +21,13 @@ export interface ViewParts {
   readonly clock: ServerClock;
   readonly form: KeyForm;
   readonly keys: KeysView;
+  readonly pushes: PushesView;
   onRefresh(task: Task): void;
   onChoose(standing: Standing | undefined): void;
 }
 
 /** Returns a function that draws the page in its current state, and changes only what differs. */
-export function pageView({ state, clock, form, keys, onRefresh, onChoose }: ViewParts): () => void {
+export function pageView({ state, clock, form, keys, pushes, onRefresh, onChoose }: ViewParts): () => void {
   const loading = byId('loading', HTMLElement);
   const tasks = byId('tasks', HTMLElement);
   const updated = byId('updated', HTMLElement);
@@ -89,6 +91,7 @@ export function pageView({ state, clock, form, keys, onRefresh, onChoose }: View
     loading.hidden = list !== undefined || outage !== undefined || form.isOpen;
     if (list !== undefined) drawTasks(list.tasks, now);
     keys.draw(now, words, list === undefined);
+    pushes.draw(now, words, list === undefined);
   };
 }
 

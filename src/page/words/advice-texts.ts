@@ -80,6 +80,16 @@ export const ADVICE = {
       '请检查「授权事件接收 URL」能否收到推送（每 10 分钟一次）；收不到时，调用「启动票据推送服务」（api_start_push_ticket）。',
     ],
   },
+  ticketsStopped: {
+    happened: [
+      'WeChat has pushed no new verify ticket for 30 minutes',
+      '已超过 30 分钟未收到新的验证票据（component_verify_ticket）',
+    ],
+    todo: [
+      'Check that WeChat reaches the URL for authorization events on its console. To have it push again, call startPushTicket of wechat-token-manager/platform, or run the release check on the console.',
+      '微信每 10 分钟推送一次。请检查「授权事件接收 URL」能否被微信访问；要让微信恢复推送，可调用 wechat-token-manager/platform 的 startPushTicket（启动票据推送服务），或在开放平台后台执行「全网发布检测」。',
+    ],
+  },
   input: {
     happened: ['The refresh needs something that has not been provided', '刷新所需的信息不完整'],
     todo: [

@@ -34,6 +34,17 @@ export const TEXTS = {
   keyUnused: ['not used since the server started', '服务器启动后未使用'],
   noKeys: ['There are no keys that you may see.', '没有可以查看的 API Key。'],
 
+  pushesTitle: ['Pushes of WeChat', '微信推送'],
+  pushesEncrypted: ['encrypted', '加密'],
+  pushesPlain: ['plain', '明文'],
+  pushKeys: ['{count} keys', '{count} 个 EncodingAESKey'],
+  pushKeyOne: ['1 key', '1 个 EncodingAESKey'],
+  pushed: ['last push {ago} ago', '{ago}前收到推送'],
+  notPushed: ['no push since the server started', '服务器启动后未收到推送'],
+  ticketAge: ['verify ticket {ago} old', '验证票据推送于 {ago}前'],
+  noTicket: ['no verify ticket yet', '尚未收到验证票据'],
+  lastTicket: ['The last one is of {instant}.', '最近一次推送于 {instant}。'],
+
   filterLabel: ['Filter by appid, type, subject or error', '按 appid、类型、subject 或错误筛选'],
   standingLabel: ['Show only', '只显示'],
   all: ['All tasks', '全部任务'],
