@@ -40,6 +40,7 @@ const EVENTS = {
             'deliveryFailed',
             'authorized',
             'unauthorized',
+            'verifyTicketMissing',
             'storeUnavailable',
             'storeAvailable',
             'storeReplaced',

@@ -72,6 +72,44 @@ test('a platform is served by what WeChat pushes, from the check of the URL to t
   expect(await server.stop()).toBe(0);
 });
 
+/** Prints a list by the command, and returns its lines. */
+async function listed(...options: readonly string[]): Promise<string> {
+  const command = platform.world.command(['list', ...options, '--url', server.url]);
+  expect(await command.exited).toBe(0);
+  return command.lines.join('\n');
+}
+
+test('a platform whose tickets have stopped is in the log, the lists, the metrics and /readyz, until one comes', async () => {
+  const obtained_at = Date.now() - 40 * 60_000;
+  const old = await fetch(`${server.url}/tokens/${COMPONENT}/component_verify_ticket`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ value: 'CANARY-old-ticket', expires_in: 43_200, obtained_at }),
+  });
+  expect(old.status).toBe(200);
+  const { appid, since, remedy } = await server.seen('verifyTicketMissing');
+  expect([appid, since]).toEqual([COMPONENT, new Date(obtained_at).toISOString()]);
+  expect(remedy).toContain('startPushTicket');
+
+  const text = async (path: string): Promise<string> => (await fetch(`${server.url}${path}`)).text();
+  const missing = 'wechat_token_manager_verify_tickets_missing';
+  expect(await text('/metrics')).toContain(`\n${missing} 1\n`);
+  expect(JSON.parse(await text('/readyz'))).toMatchObject({
+    status: 'ready',
+    platforms: { total: 1, ticketMissing: 1 },
+  });
+  expect(await listed()).toMatch(new RegExp(`${COMPONENT} +encrypted +1 +- +40m old: .*startPushTicket`));
+
+  expect(isAccepted(await platform.pushTicket())).toBe(true);
+  expect(await server.seen('recovered')).toMatchObject({ of: 'verifyTicketMissing' });
+  expect(await text('/metrics')).toContain(`\n${missing} 0\n`);
+  expect(JSON.parse(await listed('--apps', '--json'))).toMatchObject({
+    appid: COMPONENT,
+    push: { mode: 'encrypted', keys: 1, lastPushAt: expect.any(Number) },
+    verifyTicket: { missing: false },
+  });
+});
+
 test('a push with a wrong signature is refused with 401, and changes nothing', async () => {
   const ticket = await platform.wechat.push(
     COMPONENT,

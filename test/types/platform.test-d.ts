@@ -144,6 +144,13 @@ test('the events of authorizations name the platform and the account', () => {
   }
 });
 
+test('the event of a missing ticket names the platform, and since when', () => {
+  new TokenManager().on('verifyTicketMissing', ({ component, since }) => {
+    expectTypeOf(component).toEqualTypeOf<string>();
+    expectTypeOf(since).toEqualTypeOf<number>();
+  });
+});
+
 test('functions for authorizers take a manager and the appid of the platform', () => {
   const tokens = new TokenManager();
   expectTypeOf(tokens).toExtend<PlatformManager>();
