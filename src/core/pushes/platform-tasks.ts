@@ -3,6 +3,8 @@ import type { PushedTokens } from '../registry/pushed-tokens.js';
 
 /** The type of the ticket that WeChat pushes to a third-party platform. */
 export const VERIFY_TICKET = 'component_verify_ticket';
+/** The number of keys after which dependencies are no longer followed. Those of a foreign refresher may be endless. */
+const MAX_KEYS = 256;
 
 /** Returns whether a token of an app, or a token that it depends on, needs the verify ticket of that app. */
 export function isOfPlatform(key: TokenKey, pushed: Pick<PushedTokens, 'dependenciesOf'>): boolean {
@@ -12,7 +14,7 @@ export function isOfPlatform(key: TokenKey, pushed: Pick<PushedTokens, 'dependen
   const seen = new Set<string>();
   const isTicketOrNeedsIt = (needed: TokenKey): boolean => {
     if (needed.type === VERIFY_TICKET) return needed.appid === key.appid;
-    if (seen.has(keyId(needed))) return false;
+    if (seen.size >= MAX_KEYS || seen.has(keyId(needed))) return false;
     seen.add(keyId(needed));
     return pushed.dependenciesOf(needed).some(isTicketOrNeedsIt);
   };
