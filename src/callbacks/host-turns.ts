@@ -18,6 +18,14 @@ const FIRST_CALLS = 2;
 const PROMPT_MS = 2_000;
 const MAX_REMEMBERED = 10_000;
 
+/** The bounds of calls that differ from those of callbacks. */
+export interface HostBounds {
+  /** The time within which an answer is prompt. Default: 2 s. */
+  readonly promptMs?: number;
+  /** The limit of concurrent further calls to prompt hosts. Default: 64. */
+  readonly maxFurther?: number;
+}
+
 /** The calls that share a limit. */
 interface Pool {
   free: number;
@@ -41,16 +49,19 @@ interface Host {
  */
 export class HostTurns {
   readonly #prompt = newPool(MAX_PROMPT);
-  readonly #further = newPool(MAX_FURTHER);
+  readonly #further: Pool;
   readonly #doubtful = newPool(MAX_DOUBTFUL);
   readonly #hosts = new Map<string, Host>();
   /** The hosts whose last answer was prompt. */
   readonly #answering = boundedCache<string, true>(MAX_REMEMBERED);
   readonly #maxPerHost: number;
+  readonly #promptMs: number;
   readonly #clock: Pick<Clock, 'monotonic'>;
 
-  constructor(maxPerHost: number, clock: Pick<Clock, 'monotonic'>) {
+  constructor(maxPerHost: number, clock: Pick<Clock, 'monotonic'>, bounds: HostBounds = {}) {
     this.#maxPerHost = maxPerHost;
+    this.#promptMs = bounds.promptMs ?? PROMPT_MS;
+    this.#further = newPool(bounds.maxFurther ?? MAX_FURTHER);
     this.#clock = clock;
   }
 
@@ -142,7 +153,7 @@ export class HostTurns {
     try {
       return await work();
     } finally {
-      const isPrompt = this.#clock.monotonic() - beganAt < PROMPT_MS;
+      const isPrompt = this.#clock.monotonic() - beganAt < this.#promptMs;
       if (!isPrompt) this.#answering.delete(name);
       else if (signal?.aborted !== true) this.#answering.set(name, true);
     }

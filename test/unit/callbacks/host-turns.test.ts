@@ -56,6 +56,16 @@ describe('HostTurns', () => {
     expect(await hosts()).toHaveLength(4);
   });
 
+  it('bounds may be given: the time of a prompt answer, and the further calls of all hosts', async () => {
+    const turns = new HostTurns(8, clock, { promptMs: 3_000, maxFurther: 5 });
+    const { begin, hosts, endFirst } = working(turns);
+    for (const host of ['a', 'b']) for (let count = 0; count < 10; count++) void begin(host);
+    expect((await hosts()).join('')).toBe('aabb');
+    now += 2_999;
+    for (let count = 0; count < 4; count++) endFirst();
+    expect((await hosts()).toSorted().join('')).toHaveLength(4 + 5);
+  });
+
   it('300 silent hosts take no turns from hosts that answer, and both groups are bounded', async () => {
     const good = Array.from({ length: 520 }, (_unused, index) => `good${index}`);
     const { begin, hosts, endFirst } = working(await answering(2, good));
