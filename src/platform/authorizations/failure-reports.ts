@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/concurrency/clock.js';
 import { isError } from '../../core/primitives/foreign-objects.js';
 import { describeKind } from '../../core/primitives/redact.js';
-import { DampedReports } from '../reports/damped-reports.js';
+import { DampedReports } from '../failures/damped-reports.js';
 import type { AuthorizationKey } from './authorization-documents.js';
 
 /** Reports failures of authorizations. Thousands of a platform may fail for one reason, each again and again. */
