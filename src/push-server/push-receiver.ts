@@ -7,6 +7,11 @@ import { assertPrefix } from '../http/prefix.js';
 import { callListener, warnProcess } from '../http/process-warning.js';
 import { type Handler, serveRoutes } from '../http/serve-routes.js';
 import { checkedAuthorizerTasks } from '../platform/authorizations/authorizer-tasks.js';
+import {
+  checkedForwarding,
+  type Forwarding,
+  type ForwardingOptions,
+} from '../platform/forwarding/forwarding-options.js';
 import type { PushHandlers } from '../platform/pushes/push-handlers.js';
 import type { PushAnswer, PushRequest } from '../platform/pushes/push-request.js';
 import { type ReceivingManager, receiverOf } from '../platform/pushes/receiver-of.js';
@@ -16,7 +21,7 @@ import { type ReceivingManager, receiverOf } from '../platform/pushes/receiver-o
  *
  * @public
  */
-export interface PushReceiverOptions extends PushHandlers {
+export interface PushReceiverOptions extends PushHandlers, ForwardingOptions {
   /**
    * The types of the tasks that are registered for an account when it authorizes a third-party platform. Existing ones stay as
    * they are.
@@ -41,8 +46,8 @@ export interface PushReceiverOptions extends PushHandlers {
    */
   readonly prefix?: string;
   /**
-   * Receives what goes wrong while a push is handled: the error of a handler, a store that is unavailable, an authorization
-   * code that could not be exchanged yet, a clock that differs from WeChat's.
+   * Receives what goes wrong while a push is handled: the error of a handler, a push that could not be forwarded, a store that is
+   * unavailable, an authorization code that could not be exchanged yet, a clock that differs from WeChat's.
    *
    * @defaultValue a warning of the process
    * @bounds a function
@@ -60,7 +65,8 @@ export interface PushReceiver extends Handler {
   readonly receive: (push: PushRequest) => Promise<PushAnswer>;
 }
 
-const NAMES = ['onMessage', 'onEvent', 'authorizerTasks', 'releaseCheck', 'prefix', 'onError'] as const;
+const FORWARDING = ['forward', 'notifySecret', 'allowHosts', 'publicOnly'] as const;
+const NAMES = ['onMessage', 'onEvent', ...FORWARDING, 'authorizerTasks', 'releaseCheck', 'prefix', 'onError'] as const;
 /** The permission of every sender: whether a push is WeChat's is judged by its signature. */
 const ANYONE: Permission = { appids: undefined, keyId: undefined, paths: undefined, refusal: () => undefined };
 
@@ -69,7 +75,8 @@ const ANYONE: Permission = { appids: undefined, keyId: undefined, paths: undefin
  * platform's authorizers, at `/push/:component/:appid`.
  *
  * Verify tickets are stored, authorization codes exchanged, and the tasks of authorizers registered and unregistered. WeChat's
- * check of a platform before its release is answered. Other messages and events are passed to `onMessage` and `onEvent`.
+ * check of a platform before its release is answered. Other messages and events are forwarded by the rules of `forward`, or else
+ * passed to `onMessage` and `onEvent`.
  *
  * @throws TypeError for options that are not.
  *
@@ -92,8 +99,13 @@ export function createPushReceiver(manager: ServableManager, options: PushReceiv
   return { ...handler, receive: (push) => receiver.receive(push) };
 }
 
-function checkedOptions(manager: ServableManager, options: PushReceiverOptions): PushReceiverOptions {
-  const fields = readFields<PushReceiverOptions>(options, NAMES, 'the options of createPushReceiver');
+function checkedOptions(
+  manager: ServableManager,
+  options: PushReceiverOptions,
+): Omit<PushReceiverOptions, keyof ForwardingOptions> & { readonly forwarding: Forwarding | undefined } {
+  const read = readFields<PushReceiverOptions>(options, NAMES, 'the options of createPushReceiver');
+  const { forward, notifySecret, allowHosts, publicOnly, ...others } = read;
+  const fields = { ...others, forwarding: checkedForwarding({ forward, notifySecret, allowHosts, publicOnly }) };
   for (const name of ['onMessage', 'onEvent', 'onError'] as const) assertFunction(name, fields[name]);
   assertBoolean('releaseCheck', fields.releaseCheck);
   if (fields.prefix !== undefined) assertPrefix(fields.prefix);

@@ -24,7 +24,7 @@ const RINGS: Readonly<Record<string, Ring>> = {
   wechat: { imports: ['core'], packages: ['undici', 'p-retry'], builtins: true },
   callbacks: { imports: ['core'], packages: ['undici', 'ipaddr.js'], builtins: true },
   gateway: { imports: ['core', 'wechat'], packages: ['undici'], builtins: true },
-  platform: { imports: ['core'], packages: ['lru-cache'], builtins: ['node:crypto'] },
+  platform: { imports: ['core', 'callbacks'], packages: ['lru-cache'], builtins: ['node:crypto'] },
   http: {
     imports: [
       'core',
@@ -80,9 +80,11 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'content',
     'messages',
     'work',
+    'failures',
     'authorizations',
     'authorizers',
     'release-check',
+    'forwarding',
     'pushes',
   ],
   http: [

@@ -7,11 +7,12 @@ import type { AuthorizationDocuments, AuthorizationKey, OwedWork } from '../auth
 import { type AuthorizationPush, authorizationPushIn, owedAfter } from '../authorizations/authorization-push.js';
 import type { AuthorizationWork } from '../authorizations/authorization-work.js';
 import type { UserNames } from '../authorizers/user-names.js';
-import { type PushContent, type ReadContent, readContent } from '../content/push-content.js';
+import { type ReadContent, readContent } from '../content/push-content.js';
 import { PushRefused } from '../content/push-refused.js';
-import type { EnvelopeFormat } from '../envelope/read-envelope.js';
+import { forwardedEvent, forwardedMessage } from '../forwarding/forwarded-push.js';
+import type { Forwarder } from '../forwarding/forwarder.js';
 import type { MessageAnswers } from '../messages/message-answers.js';
-import { platformEventIn } from '../messages/platform-event.js';
+import { type PlatformEvent, platformEventIn } from '../messages/platform-event.js';
 import { type PushReply, replyText } from '../messages/push-reply.js';
 import { messageIn, type PushedMessage } from '../messages/pushed-message.js';
 import type { ReleaseCheck } from '../release-check/release-check.js';
@@ -37,6 +38,8 @@ export interface PushReceiverParts {
   readonly releaseCheck: ReleaseCheck | undefined;
   readonly answers: MessageAnswers;
   readonly handlers: PushHandlers;
+  /** Forwards pushes by rules; `undefined` if there are none. */
+  readonly forwarder: Forwarder | undefined;
   readonly clock: Clock;
   /** Where the last push to each app is noted. */
   readonly lastPushes: Pick<LastPushes, 'note'>;
@@ -87,7 +90,7 @@ export class PushReceiver {
     if (!push.isEncrypted) throw new PushRefused(401, 'what is pushed to a platform must be encrypted');
     if (component !== undefined || read.content.textOf('AppId') !== appid)
       throw new PushRefused(401, 'the push is for another platform');
-    await this.#handle(infoType, appid, read.content, push, time);
+    await this.#handle(platformEventIn(appid, infoType, read.content, push.message), push, time);
     return SUCCESS;
   }
 
@@ -108,14 +111,9 @@ export class PushReceiver {
     }
   }
 
-  async #handle(
-    infoType: string,
-    component: string,
-    content: PushContent,
-    { message }: VerifiedPush,
-    time: PushTime,
-  ): Promise<void> {
-    const { windows, clock, tickets, answers, handlers } = this.#parts;
+  async #handle(event: PlatformEvent, push: VerifiedPush, time: PushTime): Promise<void> {
+    const { windows, clock, tickets } = this.#parts;
+    const { component, infoType, content } = event;
     const now = windows.of(component).now();
     if (infoType === 'component_verify_ticket') {
       await storeTicket(content, component, { now, storeTime: clock.now() }, tickets, time.forStore(2));
@@ -126,12 +124,18 @@ export class PushReceiver {
       await this.#note(component, authorization, time);
       return;
     }
-    const event = platformEventIn(component, infoType, content, message);
+    await time.all.race(this.#passOn(event, push, time));
+  }
+
+  /** Passes an event of a platform on to the target of a rule, else to the application. WeChat takes no reply to it. */
+  async #passOn(event: PlatformEvent, { message }: VerifiedPush, time: PushTime): Promise<void> {
+    const { answers, forwarder, handlers } = this.#parts;
+    const target = forwarder?.targetFor(forwardedEvent(event, message));
     const handle = async (): Promise<string> => {
       await handledBy('onEvent', () => handlers.onEvent?.(event));
       return '';
     };
-    await time.all.race(answers.replyTo(event.id, handle));
+    await answers.replyTo(event.id, () => target?.(time.forwarding, () => '') ?? handle());
   }
 
   /** Writes down what an authorization needs. It is done after the answer, here or by another process. */
@@ -165,9 +169,8 @@ export class PushReceiver {
     if (component !== undefined) await this.#assertAddressed({ component, authorizer: appid }, push, message, time);
     const checked = await this.#checked(message, time);
     if (checked === 'empty') return EMPTY;
-    const now = this.#parts.windows.of(appid).now();
-    const reply =
-      checked === undefined ? await this.#handled(message, format, time) : replyText(checked, message, format, now);
+    const write = (reply: unknown): string => replyText(reply, message, format, this.#parts.windows.of(appid).now());
+    const reply = checked === undefined ? await this.#handled(message, push, write, time) : write(checked);
     if (reply === '') return SUCCESS;
     const contentType = format === 'json' ? 'application/json; charset=utf-8' : 'text/xml; charset=utf-8';
     return { status: 200, contentType, body: push.reply(reply) };
@@ -179,17 +182,22 @@ export class PushReceiver {
     return releaseCheck && time.forStore(1).race(releaseCheck.answerTo(message));
   }
 
-  /** Passes a message on to the application, and returns the text of its reply; an empty one for none. */
-  #handled(message: PushedMessage, format: EnvelopeFormat, time: PushTime): Promise<string> {
-    const { answers, handlers, windows } = this.#parts;
-    const replying = answers.replyTo(message.id, () =>
-      handledBy('onMessage', async () => {
-        const reply = await handlers.onMessage?.(message);
-        if (reply === undefined || reply === null) return '';
-        return replyText(reply, message, format, windows.of(message.appid).now());
-      }),
+  /** Passes a message on to the target of a rule, else to the application, and returns the reply; an empty one for none. */
+  #handled(
+    message: PushedMessage,
+    push: VerifiedPush,
+    write: (reply: unknown) => string,
+    time: PushTime,
+  ): Promise<string> {
+    const { answers, forwarder, handlers } = this.#parts;
+    const target = forwarder?.targetFor(forwardedMessage(message, push.message));
+    const handle = async (): Promise<string> => {
+      const reply = await handlers.onMessage?.(message);
+      return reply === undefined || reply === null ? '' : write(reply);
+    };
+    return time.all.race(
+      answers.replyTo(message.id, () => target?.(time.forwarding, write) ?? handledBy('onMessage', handle)),
     );
-    return time.all.race(replying);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { GuardedRequests } from '../../callbacks/guarded-request.js';
 import type { Engine } from '../../core/engine/engine.js';
 import type { Registration } from '../../core/model/registration.js';
 import { AuthorizationDocuments, type AuthorizationKey } from '../authorizations/authorization-documents.js';
@@ -7,6 +8,8 @@ import { FailureReports } from '../authorizations/failure-reports.js';
 import { PlatformApi, type PlatformTokens } from '../authorizations/platform-api.js';
 import { isTestAccount } from '../authorizations/test-accounts.js';
 import { UserNames } from '../authorizers/user-names.js';
+import { Forwarder } from '../forwarding/forwarder.js';
+import type { Forwarding } from '../forwarding/forwarding-options.js';
 import { MessageAnswers } from '../messages/message-answers.js';
 import { releaseCheckOf } from '../release-check/release-check-of.js';
 import type { PushHandlers } from './push-handlers.js';
@@ -26,6 +29,8 @@ export interface ReceivingOptions extends PushHandlers {
   readonly authorizerTasks?: readonly string[] | undefined;
   /** Whether WeChat's check of a platform before its release is answered. */
   readonly releaseCheck?: boolean | undefined;
+  /** The rules by which pushes are forwarded, and how. */
+  readonly forwarding?: Forwarding | undefined;
   /** Receives what goes wrong while a push is handled. It must not throw. */
   onError(error: Error): void;
 }
@@ -50,10 +55,20 @@ export function receiverOf(engine: Engine, manager: ReceivingManager, options: R
     releaseCheck: releaseCheck ? releaseCheckOf(engine, api, onError) : undefined,
     answers: new MessageAnswers(clock),
     handlers: options,
+    forwarder: forwarderOf(engine, options),
     clock,
     lastPushes: engine.lastPushes,
     onError,
   });
+}
+
+function forwarderOf(
+  { clock, closing }: Engine,
+  { forwarding, onError: report }: ReceivingOptions,
+): Forwarder | undefined {
+  if (forwarding === undefined) return undefined;
+  const requests = new GuardedRequests({ ...forwarding.urls, clock });
+  return new Forwarder({ forwarding, requests, clock, closing, report });
 }
 
 function workOf(
