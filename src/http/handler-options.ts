@@ -10,6 +10,7 @@ import {
 import { isArray } from '../core/primitives/foreign-objects.js';
 import { describeKind, describeOption } from '../core/primitives/redact.js';
 import type { CallReport } from '../gateway/call-report.js';
+import type { ForwardRule } from '../platform/forwarding/forward-rule.js';
 import type { PushReceiving } from '../platform/pushes/push-request.js';
 import { type ApiKey, assertPerSecond } from './access/api-key.js';
 import { assertPrefix } from './prefix.js';
@@ -76,20 +77,20 @@ export interface HandlerOptions {
    */
   readonly legacyTypeNumbers?: boolean;
   /**
-   * The only hosts that `params` and `notify` may lead to, as in {@link CallbackRules}.
+   * The only hosts that `params`, `notify` and `forward` may lead to, as in {@link CallbackRules}.
    *
    * @defaultValue any host
    */
   readonly allowHosts?: readonly string[];
   /**
-   * Whether private and loopback addresses are refused as targets of `params` and `notify`.
+   * Whether private and loopback addresses are refused as targets of `params`, `notify` and `forward`.
    *
    * @defaultValue `false`
    * @bounds `true` or `false`
    */
   readonly publicOnly?: boolean;
   /**
-   * The secret that signs notifications to targets of `notify`, as in {@link CallbackOptions}.
+   * The secret that signs what is sent to the targets of `notify` and `forward`, as in {@link CallbackOptions}.
    *
    * @defaultValue not signed
    */
@@ -134,6 +135,14 @@ export interface HandlerOptions {
    */
   readonly releaseCheck?: boolean;
   /**
+   * The rules by which pushes are forwarded, as in `createPushReceiver`, where `push` is not given: a receiver has rules
+   * of its own.
+   *
+   * @defaultValue nothing is forwarded
+   * @bounds at most 1,000 rules, with the contract `'push'`
+   */
+  readonly forward?: readonly ForwardRule[];
+  /**
    * Receives the outcome of each call of WeChat's API.
    *
    * @defaultValue nothing
@@ -166,12 +175,13 @@ const NAMES = [
   'push',
   'authorizerTasks',
   'releaseCheck',
+  'forward',
   'onCall',
   'onError',
 ] as const satisfies readonly (keyof HandlerOptions)[];
 
 /** The options of a receiver of pushes, for which a receiver that is given as `push` has its own. */
-const RECEIVER_OPTIONS = ['authorizerTasks', 'releaseCheck'] as const satisfies readonly (keyof HandlerOptions)[];
+const RECEIVER_OPTIONS = ['authorizerTasks', 'releaseCheck', 'forward'] as const satisfies readonly (keyof HandlerOptions)[];
 
 /**
  * Returns a copy of the options, in which each was read once and the contracts are a list of their own.
@@ -193,6 +203,9 @@ export function checkedHandlerOptions(options: HandlerOptions): HandlerOptions {
     for (const name of RECEIVER_OPTIONS) {
       if (fields[name] !== undefined) throw new TypeError(`${name} is an option of the receiver given as push`);
     }
+  }
+  if (fields.forward !== undefined && contracts?.includes('push') !== true) {
+    throw new TypeError("forward needs 'push' among the contracts");
   }
   for (const name of ['onCall', 'onError'] as const) assertFunction(name, fields[name]);
   return { ...fields, ...(contracts !== undefined && { contracts }) };

@@ -10,6 +10,7 @@ import { ManagedTokens } from '../gateway/tokens/managed-tokens.js';
 import { StoredTokens } from '../gateway/tokens/stored-tokens.js';
 import { checkedAuthorizerTasks } from '../platform/authorizations/authorizer-tasks.js';
 import { PushCounts } from '../platform/pushes/push-counts.js';
+import { checkedForwarding } from '../platform/forwarding/forwarding-options.js';
 import { type ReceivingManager, receiverOf } from '../platform/pushes/receiver-of.js';
 import { hostsOf } from '../wechat/hosts-of.js';
 import { AccessCheck } from './access/access-check.js';
@@ -42,6 +43,7 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
   const given = checkedHandlerOptions(options);
   const { contracts = ['scheduler'], prefix = '', legacyTypeNumbers = false, onError = warnProcess } = given;
   const { keys, trust, anonymous, hostNames, allowHosts, publicOnly, notifySecret, releaseCheck } = given;
+  const forwarding = checkedForwarding({ forward: given.forward, notifySecret, allowHosts, publicOnly });
   const engine = engineOf(manager);
   const { clock, closing, store, registry, records, coldLookups, meters, refreshes } = engine;
   const authorizerTasks = checkedAuthorizerTasks(manager, given.authorizerTasks);
@@ -95,7 +97,12 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
     pushes: new PushCounts(registry),
     pushReceiver: contracts.includes('push')
       ? (given.push ??
-        receiverOf(engine, manager as Manager & ReceivingManager, { authorizerTasks, releaseCheck, onError: report }))
+        receiverOf(engine, manager as Manager & ReceivingManager, {
+          authorizerTasks,
+          releaseCheck,
+          forwarding,
+          onError: report,
+        }))
       : undefined,
     autoRegisters: given.autoRegister ?? false,
   };

@@ -10,6 +10,7 @@ export {
   type WebhookToVerify,
 } from '../callbacks/webhook-signature.js';
 export type { CallReport } from '../gateway/call-report.js';
+export type { ForwardRule } from '../platform/forwarding/forward-rule.js';
 export { type ApiKey, type ApiKeyOptions, createApiKey, type Scope } from './access/api-key.js';
 export type { FetchConnection } from './edges/fetch-edge.js';
 export { createHandler } from './handler.js';

@@ -12,6 +12,11 @@ import {
   authorizers,
   createPushReceiver,
   describeAuthorizer,
+  type ForwardedFields,
+  type ForwardedPush,
+  type ForwardedValue,
+  type ForwardingOptions,
+  type ForwardRule,
   type KnownAuthorizer,
   type PlatformEvent,
   type PlatformManager,
@@ -68,7 +73,7 @@ test('a receiver is made of a manager, and of options that all may be left out',
   });
   createPushReceiver(tokens, { onMessage: () => undefined });
   expectTypeOf<keyof PushReceiverOptions>().toEqualTypeOf<
-    'authorizerTasks' | 'releaseCheck' | 'prefix' | 'onError' | 'onMessage' | 'onEvent'
+    'authorizerTasks' | 'releaseCheck' | 'prefix' | 'onError' | 'onMessage' | 'onEvent' | keyof ForwardingOptions
   >();
   expectTypeOf<keyof PushHandlers>().toEqualTypeOf<'onMessage' | 'onEvent'>();
   // @ts-expect-error an option that does not exist
@@ -77,6 +82,38 @@ test('a receiver is made of a manager, and of options that all may be left out',
   createPushReceiver(tokens, { releaseCheck: 'no' });
   // @ts-expect-error a text is no reply
   createPushReceiver(tokens, { onMessage: () => 'hello' });
+});
+
+test('pushes are forwarded by rules, in a receiver and in a handler', () => {
+  const tokens = new TokenManager();
+  const forward: ForwardRule[] = [
+    { msgType: ['text', 'image'], component: 'wx1', appid: ['wx2'], url: 'https://a.test' },
+    { event: 'CLICK', url: 'https://a.test' },
+    { infoType: 'notify_icpfiling_verify_result', url: 'https://a.test' },
+  ];
+  createPushReceiver(tokens, { forward, notifySecret: [Buffer.alloc(32)], allowHosts: ['a.test'], publicOnly: true });
+  createHandler(tokens, { contracts: ['push'], forward, anonymous: true });
+  expectTypeOf<keyof ForwardingOptions>().toEqualTypeOf<'forward' | 'notifySecret' | 'allowHosts' | 'publicOnly'>();
+  // @ts-expect-error a rule without a URL
+  createPushReceiver(tokens, { forward: [{ msgType: 'text' }] });
+  // @ts-expect-error a name that does not exist
+  createPushReceiver(tokens, { forward: [{ msgtype: 'text', url: 'https://a.test' }] });
+});
+
+test('a forwarded push has what rules select by, its fields, and the message as it was', () => {
+  expectTypeOf<ForwardedPush>().toEqualTypeOf<{
+    readonly id: string;
+    readonly appid: string;
+    readonly component?: string | undefined;
+    readonly infoType?: string | undefined;
+    readonly msgType?: string | undefined;
+    readonly event?: string | undefined;
+    readonly createdAt: number;
+    readonly content: ForwardedFields;
+    readonly raw: string;
+  }>();
+  expectTypeOf<ForwardedFields[string]>().toEqualTypeOf<ForwardedValue>();
+  expectTypeOf<ForwardedValue>().toEqualTypeOf<string | ForwardedFields | readonly (string | ForwardedFields)[]>();
 });
 
 test('a handler takes a receiver for its contract of pushes', () => {
