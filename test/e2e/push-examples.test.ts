@@ -7,9 +7,11 @@ import { TokenManager } from 'wechat-token-manager';
 import type { PushReceiver } from 'wechat-token-manager/platform';
 import { FakeWeChat } from 'wechat-token-manager/testing';
 import { addAuthorizationPages } from '../../examples/authorization-page.js';
+import { forwardPushes } from '../../examples/forward-pushes.js';
 import { receiveEvents } from '../../examples/platform-events.js';
 import { createApp } from '../../examples/platform-express.js';
 import { receiveMessages } from '../../examples/push-messages.js';
+import { createReplier } from '../../examples/receive-forwarded.js';
 import { MessageKeys } from '../../src/platform/envelope/message-keys.js';
 import { readEnvelope } from '../../src/platform/envelope/read-envelope.js';
 import type { XmlContent } from '../../src/platform/xml/write-xml.js';
@@ -87,6 +89,23 @@ test('push-messages greets new users, and queues each question by an id that a r
   }
   expect([...asked.values()]).toEqual(['question 1', 'question 2']);
   expect(await pushed(receiver, { ...message, MsgType: 'image', MsgId: 3 })).toBe('success');
+});
+
+test('forward-pushes leaves what its rules do not name to the receiver', async () => {
+  const receiver = forwardPushes(tokens, `whsec_${Buffer.alloc(32, 's').toString('base64')}`);
+  const head = { ToUserName: 'gh_1', FromUserName: 'o1', CreateTime: Math.floor(Date.now() / 1_000) };
+  expect(await pushed(receiver, { ...head, MsgType: 'image', MsgId: 3 })).toBe('success');
+});
+
+test('receive-forwarded replies to nothing that is not signed', async () => {
+  const asked: unknown[] = [];
+  const secret = `whsec_${Buffer.alloc(32, 's').toString('base64')}`;
+  const server = createReplier(secret, async (push) => void asked.push(push)).listen(0, '127.0.0.1');
+  servers.push(server);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: '{"id":"1"}' });
+  expect([answer.status, asked]).toEqual([401, []]);
 });
 
 test('authorization-page gives each visitor a link of its own, and lets WeChat send the visitor back', async () => {

@@ -108,18 +108,18 @@ export const ALLOW_HOST: OptionSpec = {
   value: 'host',
   many: true,
   variable: true,
-  help: 'a host that params and notify may lead to, like *.example.com (any)',
+  help: 'a host that params, notify and forwarded pushes may lead to, like *.example.com (any)',
 };
 export const PUBLIC_CALLBACKS_ONLY: OptionSpec = {
   name: 'public-callbacks-only',
   variable: true,
-  help: 'refuses params and notify that lead to private and loopback addresses',
+  help: 'refuses params, notify and rules of forwarding that lead to private and loopback addresses',
 };
 export const NOTIFY_SECRET_FILE: OptionSpec = {
   name: 'notify-secret-file',
   value: 'file',
   variable: true,
-  help: 'contains the secret that signs notifications to the targets of notify',
+  help: 'contains the secret that signs what is sent to the targets of notify and of forwarded pushes',
 };
 export const LEGACY_TYPE_NUMBERS: OptionSpec = {
   name: 'legacy-type-numbers',
@@ -162,6 +162,13 @@ export const LOG_CALLS: OptionSpec = {
   help: 'logs every call of WeChat that is made for a program, not only those that fail',
 };
 
+export const FORWARD_FILE: OptionSpec = {
+  name: 'forward-file',
+  value: 'file',
+  variable: true,
+  help: 'contains the rules by which pushes are forwarded, as JSON: {"rules":[{"msgType":"text","url":"https://..."}]}',
+};
+
 export const SERVE_OPTIONS: readonly OptionSpec[] = [
   PORT,
   HOST,
@@ -188,6 +195,7 @@ export const SERVE_OPTIONS: readonly OptionSpec[] = [
   NO_RELEASE_CHECK,
   CALLS_PER_SECOND_OF_APP,
   LOG_CALLS,
+  FORWARD_FILE,
 ];
 
 export const URL_OPTION: OptionSpec = {

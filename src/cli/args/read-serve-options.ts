@@ -21,6 +21,7 @@ import {
   CALLS_PER_SECOND_OF_APP,
   CONTRACTS,
   ENCRYPTION_KEY_FILE,
+  FORWARD_FILE,
   HOST,
   HOST_NAME,
   KEYS,
@@ -76,6 +77,7 @@ export function readServeOptions(options: OptionValues): ServeOptions {
     releaseCheck: !isSetFor(options, NO_RELEASE_CHECK, 'push'),
     callsPerSecondOfApp: options.number(CALLS_PER_SECOND_OF_APP, LEAST_CALLS_PER_SECOND, MOST_CALLS_PER_SECOND),
     logCalls: options.isSet(LOG_CALLS),
+    forwardFile: forwardFileOf(options),
   };
 }
 
@@ -110,6 +112,12 @@ function authorizerTasksOf(options: OptionValues): readonly string[] {
   const types = options.list(AUTHORIZER_TASK).map(({ text }) => text);
   if (types.length > 0) assertServes(options, 'push', AUTHORIZER_TASK);
   return types;
+}
+
+function forwardFileOf(options: OptionValues): string | undefined {
+  const file = fileOf(options, FORWARD_FILE);
+  if (file !== undefined) assertServes(options, 'push', FORWARD_FILE);
+  return file;
 }
 
 /** Refuses an option of a contract that is not served, since its user expects an effect. */

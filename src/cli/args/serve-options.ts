@@ -35,6 +35,8 @@ export interface ServeOptions {
   readonly callsPerSecondOfApp: number | undefined;
   /** Whether every call of WeChat is logged, and not only those that fail. */
   readonly logCalls: boolean;
+  /** The path of the file with the rules by which pushes are forwarded. */
+  readonly forwardFile: string | undefined;
 }
 
 /** The limits of background refreshes that begin in a second, for all apps together and for each app. */

@@ -29,4 +29,5 @@ export const SERVE_OPTIONS: ServeOptions = {
   releaseCheck: true,
   callsPerSecondOfApp: undefined,
   logCalls: false,
+  forwardFile: undefined,
 };

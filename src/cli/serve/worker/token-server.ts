@@ -15,6 +15,7 @@ import type { Log } from '../log/log.js';
 import { type AccessMode, accessMode } from '../processes/access-mode.js';
 import type { IdleConnections } from '../processes/messages.js';
 import { connectionsWithin } from '../processes/open-files.js';
+import { readForwardRules, wordsOfForwardFile } from './forward-file.js';
 import { HttpFront, MAX_CONNECTIONS } from './http-front.js';
 import { forThisMachine } from './loopback-guard.js';
 import { readSecrets, wordsOfFile } from './secret-file.js';
@@ -145,7 +146,7 @@ function wechatOptions({ wechatOrigins, proxy, accessToken }: ServeOptions): obj
 
 function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock: Clock): HandlerOptions {
   const { keys, trust, hostNames, allowHosts, publicCallbacksOnly, notifySecretFile, legacyTypeNumbers } = options;
-  const { contracts, autoRegister, authorizerTasks, releaseCheck, callsPerSecondOfApp, logCalls } = options;
+  const { contracts, autoRegister, authorizerTasks, releaseCheck, callsPerSecondOfApp, logCalls, forwardFile } = options;
   return {
     contracts,
     ...(mode === 'anonymous' || mode === 'loopback' ? { anonymous: true } : { trust }),
@@ -159,6 +160,7 @@ function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock
     ...(authorizerTasks.length > 0 && { authorizerTasks }),
     releaseCheck,
     ...(callsPerSecondOfApp !== undefined && { callsPerSecondOfApp }),
+    ...(forwardFile !== undefined && { forward: readForwardRules('--forward-file', forwardFile) }),
     onCall: logCall(log, clock, logCalls),
     onError: (error) => log.error('serverError', { error: failureText(error), stack: error.stack }),
   };
@@ -191,7 +193,8 @@ function reencrypt({ reencrypt }: ServerStore, log: Log): void {
 
 /** Replaces the handler's name of an option by the flag, because files and types are checked only when the handler is created. */
 function withFlagNames(message: string): string {
-  return wordsOfFile(message)
+  const words = wordsOfFile(message)
     .replace(/^notifySecret\b/, '--notify-secret-file')
     .replace(/^authorizerTasks\b/, '--authorizer-task');
+  return wordsOfForwardFile(words, '--forward-file');
 }

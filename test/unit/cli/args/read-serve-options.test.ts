@@ -79,6 +79,7 @@ const rows: readonly Row[] = [
   { ...row('keys', 'keys', '', ''), first: () => file, second: () => other },
   { ...row('encryption-key-file', 'encryptionKeyFile', '', ''), first: () => file, second: () => other },
   { ...row('notify-secret-file', 'notifySecretFile', '', ''), first: () => file, second: () => other },
+  { ...row('forward-file', 'forwardFile', '', ''), first: () => file, second: () => other },
 ];
 const switches = [
   ['anonymous', 'anonymous', true],
@@ -124,6 +125,18 @@ describe('options of serve', () => {
       expect(read([], { [variable]: '' })).toEqual(DEFAULTS);
     },
   );
+
+  it.each([
+    ['auto-register', 'wechat', () => 'true'],
+    ['no-release-check', 'push', () => 'true'],
+    ['forward-file', 'push', () => file],
+  ])('%s is refused without its contract, %s', (name, contract, value) => {
+    const option = `--${name}=${value()}`;
+    expect(refusal([option, '--contracts', 'native'])).toBe(
+      `--${name} is for the contract ${contract}, which --contracts leaves out: add it, or leave out --${name}`,
+    );
+    expect(() => read([option, '--contracts', `native,${contract}`])).not.toThrow();
+  });
 
   it.each(switches)('%s is a flag and a variable, and the flag wins', (name, field, value) => {
     const on = { ...DEFAULTS, [field]: value };
@@ -224,15 +237,6 @@ describe('options of serve', () => {
     const value = other === '--contracts' ? 'native' : 'never';
     expect(refusal(['--authorizer-task', 'jsapi_ticket', other, value])).toContain(`${other} `);
     expect(read([other, value]).authorizerTasks).toEqual([]);
-  });
-
-  it.each([
-    ['auto-register', 'wechat'],
-    ['no-release-check', 'push'],
-  ])('--%s is refused where its contract %s is left out', (name, contract) => {
-    expect(refusal([`--${name}`, '--contracts', 'native'])).toBe(
-      `--${name} is for the contract ${contract}, which --contracts leaves out: add it, or leave out --${name}`,
-    );
   });
 
   it('--anonymous excludes the options that restrict access', () => {

@@ -131,8 +131,33 @@ describe('a server', () => {
   it.each([
     ['a file of keys that is broken', 'keys', /keys is not JSON$/],
     ['a notify secret that is none', 'notifySecretFile', /^--notify-secret-file: secret must be 24 to 64 bytes/],
-  ])('a server does not start with %s', async (_what, option, message) => {
-    const starting = start({ [option]: await file(option, 'CANARY') });
+    [
+      'rules of forwarding that are no JSON',
+      'forwardFile',
+      /^--forward-file: .*forwardFile is not JSON like {"rules":/,
+    ],
+    ['rules of forwarding in another form', 'forwardFile', /forwardFile must contain an object with rules alone/, '[]'],
+    ['another field beside the rules', 'forwardFile', /an object with rules alone/, '{"rules":[],"CANARY":1}'],
+    [
+      'a rule that is none',
+      'forwardFile',
+      /^--forward-file: rule 1 must be an object, got a string$/,
+      '{"rules":["CANARY"]}',
+    ],
+    [
+      'a rule with a URL that may not be called',
+      'forwardFile',
+      /^--forward-file: url of rule 2: A callback URL must begin with http/,
+      '{"rules":[{"url":"https://a.test/"},{"event":"CLICK","url":"ftp://CANARY"}]}',
+    ],
+    [
+      'a rule with an unknown field',
+      'forwardFile',
+      /^--forward-file: rule 1: unknown name "msgtype", expected one of infoType, /,
+      '{"rules":[{"msgtype":"text","url":"https://a.test/CANARY"}]}',
+    ],
+  ])('a server does not start with %s', async (_what, option, message, content = 'CANARY') => {
+    const starting = start({ [option]: await file(option, content) });
     await expect(starting).rejects.toThrow(UsageError);
     await expect(starting).rejects.toThrow(message);
     await expect(starting).rejects.not.toThrow('CANARY');
