@@ -181,7 +181,11 @@ const NAMES = [
 ] as const satisfies readonly (keyof HandlerOptions)[];
 
 /** The options of a receiver of pushes, for which a receiver that is given as `push` has its own. */
-const RECEIVER_OPTIONS = ['authorizerTasks', 'releaseCheck', 'forward'] as const satisfies readonly (keyof HandlerOptions)[];
+const RECEIVER_OPTIONS = [
+  'authorizerTasks',
+  'releaseCheck',
+  'forward',
+] as const satisfies readonly (keyof HandlerOptions)[];
 
 /**
  * Returns a copy of the options, in which each was read once and the contracts are a list of their own.

@@ -146,7 +146,8 @@ function wechatOptions({ wechatOrigins, proxy, accessToken }: ServeOptions): obj
 
 function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock: Clock): HandlerOptions {
   const { keys, trust, hostNames, allowHosts, publicCallbacksOnly, notifySecretFile, legacyTypeNumbers } = options;
-  const { contracts, autoRegister, authorizerTasks, releaseCheck, callsPerSecondOfApp, logCalls, forwardFile } = options;
+  const { contracts, autoRegister, authorizerTasks, releaseCheck, callsPerSecondOfApp, logCalls, forwardFile } =
+    options;
   return {
     contracts,
     ...(mode === 'anonymous' || mode === 'loopback' ? { anonymous: true } : { trust }),
