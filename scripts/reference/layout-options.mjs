@@ -105,6 +105,8 @@ export const OPTIONS = {
       blocks: [
         { kind: 'options', name: 'PushReceiverOptions' },
         { kind: 'options', name: 'PushHandlers' },
+        { kind: 'options', name: 'ForwardingOptions' },
+        { kind: 'options', name: 'ForwardRule' },
         { kind: 'options', name: 'AuthorizationUrlOptions' },
         { kind: 'options', name: 'AuthorizersOptions' },
         { kind: 'options', name: 'RecoverAuthorizersOptions' },
