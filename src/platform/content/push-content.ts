@@ -1,4 +1,4 @@
-import { textOfUtf8 } from '../../core/primitives/utf8-text.js';
+import { isJson, textOfJson } from '../envelope/pushed-json.js';
 import type { EnvelopeFormat } from '../envelope/read-envelope.js';
 import { readXml } from '../xml/read-xml.js';
 import { XmlElement } from '../xml/xml-element.js';
@@ -43,9 +43,8 @@ const MESSAGE_ID = /"(MsgId|MsgID)"([ \t\r\n]*):([ \t\r\n]*)(\d{1,20})/g;
  * @throws PushRefused for what is neither XML nor JSON of the expected form. The message shows nothing of it.
  */
 export function readContent(message: Uint8Array): ReadContent {
-  const text = textOfUtf8(message);
+  if (isJson(message)) return { content: readJson(message), format: 'json' };
   try {
-    if (text?.trimStart().startsWith('{') === true) return { content: readJson(text), format: 'json' };
     return { content: readXml(message), format: 'xml' };
   } catch (error) {
     if (error instanceof XmlRefused) throw new PushRefused(400, `the pushed message cannot be read: ${error.message}`);
@@ -53,7 +52,9 @@ export function readContent(message: Uint8Array): ReadContent {
   }
 }
 
-function readJson(text: string): XmlElement {
+function readJson(message: Uint8Array): XmlElement {
+  const text = textOfJson(message);
+  if (text === undefined) throw new PushRefused(400, 'the pushed message cannot be read: its JSON is not UTF-8');
   const fields = { left: MAX_FIELDS };
   return elementOf(ROOT, parsed(text.replace(MESSAGE_ID, '"$1"$2:$3"$4"')), 1, fields);
 }

@@ -2,6 +2,7 @@ import { isJsonObject } from '../../core/primitives/json.js';
 import { readXml } from '../xml/read-xml.js';
 import { XmlRefused } from '../xml/xml-refused.js';
 import { EnvelopeRefused } from './envelope-refused.js';
+import { isJson, textOfJson } from './pushed-json.js';
 
 /**
  * The envelope of an encrypted push. Its other fields are left out: the signature does not cover them, and in compatible
@@ -20,9 +21,6 @@ const FIELD = 'Encrypt';
 const MAX_JSON_BYTES = 65_536;
 /** Matches each string of a JSON text in turn, and whether a colon says that it is a name. */
 const STRINGS_IN_JSON = /("[^"\\]*(?:\\.[^"\\]*)*")([ \t\r\n]*:)?/g;
-const OPENING_BRACE = 0x7b;
-/** White space, and the bytes of a byte order mark. */
-const BEFORE_CONTENT = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
 
 /**
  * Reads the envelope of an encrypted push. Official accounts and platforms send XML, shops JSON, mini programs either.
@@ -30,8 +28,7 @@ const BEFORE_CONTENT = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
  * @throws EnvelopeRefused for everything else.
  */
 export function readEnvelope(body: Uint8Array): Envelope {
-  const first = body.find((byte) => !BEFORE_CONTENT.has(byte));
-  return first === OPENING_BRACE
+  return isJson(body)
     ? { encrypt: encryptOfJson(body), format: 'json' }
     : { encrypt: encryptOfXml(body), format: 'xml' };
 }
@@ -48,22 +45,15 @@ function encryptOfXml(body: Uint8Array): string {
 }
 
 function encryptOfJson(body: Uint8Array): string {
+  if (body.length > MAX_JSON_BYTES) throw jsonRefused(`more than ${MAX_JSON_BYTES} bytes`);
   const text = textOfJson(body);
+  if (text === undefined) throw jsonRefused('bytes that are not UTF-8');
   const envelope = parsed(text);
   const encrypt = isJsonObject(envelope) ? envelope[FIELD] : undefined;
   if (typeof encrypt !== 'string' || encrypt === '') throw jsonRefused(`no text ${FIELD}`);
   // The parser takes the last of two. The message is signed in any case, but no reader should have to choose.
   if (countOf(FIELD, text) > 1) throw jsonRefused(`a second ${FIELD}`);
   return encrypt;
-}
-
-function textOfJson(body: Uint8Array): string {
-  if (body.length > MAX_JSON_BYTES) throw jsonRefused(`more than ${MAX_JSON_BYTES} bytes`);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    throw jsonRefused('bytes that are not UTF-8');
-  }
 }
 
 function parsed(text: string): unknown {

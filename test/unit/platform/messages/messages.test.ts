@@ -155,6 +155,30 @@ describe('a message', () => {
     });
   });
 
+  test.each(['xml', 'json'])('with the character that stands for lost ones is passed on, in %s', async (format) => {
+    await using world = new PlatformWorld();
+    const seen: unknown[] = [];
+    const receiver = await receiving(world, {
+      onMessage({ content }) {
+        seen.push(content.textOf('Content'));
+        return undefined;
+      },
+    });
+    const message = text('what is \ufffd?');
+    const pushed = format === 'json' ? JSON.stringify(message) : message;
+    expect((await world.push(receiver, pushed, TO)).body).toBe('success');
+    expect(seen).toEqual(['what is \ufffd?']);
+  });
+
+  test('in JSON that is not UTF-8 is refused', async () => {
+    await using world = new PlatformWorld();
+    const { tokens, receiver } = world.process();
+    await tokens.register({ appid: ACCOUNT, push: { token: PUSH_TOKEN } });
+    const body = Buffer.from('{"MsgType":"\xff"}', 'latin1');
+    const answer = await receiver.receive({ method: 'POST', appid: ACCOUNT, body, query: world.query({}) });
+    expect([answer.status, answer.body]).toEqual([400, expect.stringContaining('not UTF-8')]);
+  });
+
   test('in plain mode is checked by its signature, and answered in clear', async () => {
     await using world = new PlatformWorld();
     const { tokens, receiver } = world.process({ onMessage: () => ({ MsgType: 'text', Content: 'hello' }) });
