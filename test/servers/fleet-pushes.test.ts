@@ -2,10 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FakePushAnswer, FakePushFields } from '../../src/testing/index.js';
 import type { ServeProcess } from '../support/servers/serve-process.js';
 import { SERVE_STORES, type StorePlace } from '../support/stores/serve-stores.js';
+import { TEST_ACCOUNTS } from '../support/test-accounts.js';
 import { COMPONENT, PushedPlatform } from '../support/worlds/pushed-platform.js';
 
 const STORES = SERVE_STORES.filter(({ name }) => name === 'Redis' || name === 'PostgreSQL');
 const EXCHANGE = '/cgi-bin/component/api_query_auth';
+const SEND = '/cgi-bin/message/custom/send';
 const MERCHANTS = Array.from({ length: 30 }, (_, index) => `wx-merchant-${index}`);
 
 for (const { name, isHere, start } of STORES) {
@@ -49,6 +51,29 @@ for (const { name, isHere, start } of STORES) {
       expect(exchanges.map(({ subject, errcode }) => `${subject} ${errcode}`).toSorted()).toEqual(
         MERCHANTS.map((merchant) => `${merchant} 0`).toSorted(),
       );
+    });
+
+    test('each code of the release check is exchanged once and sends one message, where both get its push', async () => {
+      const { platform, servers } = await fleet();
+      await using _platform = platform;
+      const { wechat } = platform;
+      await pushTo(platform, servers[0], { InfoType: 'component_verify_ticket' });
+      const answers = TEST_ACCOUNTS.flatMap(([account, userName]) => {
+        wechat.setAccount(account, { userName });
+        const code = wechat.createAuthorizationCode(COMPONENT, account);
+        return servers.map((server) => {
+          platform.pushTo(server);
+          return bodyOf(platform.pushText(account, `oTester-of-${account}`, `QUERY_AUTH_CODE:${code}`));
+        });
+      });
+      expect(await Promise.all(answers)).toEqual(answers.map(() => ''));
+      const sent = (): string[] => {
+        const calls = wechat.calls.filter(({ path, errcode }) => path === SEND && errcode === 0);
+        return calls.map(({ appid, subject }) => `${appid} ${subject}`).toSorted();
+      };
+      const expected = TEST_ACCOUNTS.map(([account]) => `${account} oTester-of-${account}`).toSorted();
+      await expect.poll(sent).toEqual(expected);
+      expect(wechat.countCalls(EXCHANGE)).toBe(TEST_ACCOUNTS.length);
     });
 
     test('of authorizations that follow one another, to one server or the other, the newest counts', async () => {

@@ -1,21 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { createHandler } from '../../../../src/http/index.js';
 import type { PushAnswer, PushedMessage, PushReceiverOptions, PushRequest } from '../../../../src/push-server/index.js';
+import { TEST_ACCOUNTS } from '../../../support/test-accounts.js';
 import { CheckWorld, CODE, TEST_ACCOUNT, TEST_NAME, USER } from '../../../support/worlds/check-world.js';
 import { COMPONENT, MERCHANT, type ReceivingProcess } from '../../../support/worlds/platform-world.js';
 
 const TEXT = 'TESTCOMPONENT_MSG_TYPE_TEXT';
-const OTHER_TEST_ACCOUNTS = [
-  ['wx570bc396a51b8ff8', 'gh_3c884a361561'],
-  ['wxd101a85aa106f53e', 'gh_8dad206e9538'],
-  ['wx9252c5e0bb1836fc', 'gh_c0f28a78b318'],
-  ['wxc39235c15087f6f3', 'gh_905ae9d01059'],
-  ['wx8e1097c5bc82cde9', 'gh_3f222ed8d140'],
-  ['wx7720d01d4b2a4500', 'gh_393666f1fdf4'],
-  ['wx05d483572dcd5d8b', 'gh_39abb5d4e1b7'],
-  ['wxa35b9c23cfe664eb', 'gh_2b3713f184a6'],
-  ['wx5910277cae6fd970', 'gh_7818dcb60240'],
-] as const;
 
 /** The messages that the application got. */
 interface Seen {
@@ -40,7 +30,7 @@ describe('a message of the release check', () => {
     expect(seen).toEqual([]);
   });
 
-  test.each(OTHER_TEST_ACCOUNTS)('is answered for each of the ten test accounts: %s', async (appid, ToUserName) => {
+  test.each(TEST_ACCOUNTS)('is answered for each of the ten test accounts: %s', async (appid, ToUserName) => {
     await using world = new CheckWorld();
     const { receiver } = await receiving(world);
     const answer = await world.send(receiver, { Content: TEXT, ToUserName }, appid);
