@@ -22,7 +22,7 @@ export interface VerifyTicketsParts {
   readonly closing: Closing;
 }
 
-/** What this process knows of the verify tickets of a platform. */
+/** The state of the verify tickets of a platform, as this process knows it. */
 export interface VerifyTicketState {
   readonly appid: string;
   /** The instant of the last ticket; `undefined` as long as none is known. */

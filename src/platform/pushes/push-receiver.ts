@@ -41,7 +41,7 @@ export interface PushReceiverParts {
   /** Forwards pushes by rules; `undefined` if there are none. */
   readonly forwarder: Forwarder | undefined;
   readonly clock: Clock;
-  /** Where the last push to each app is noted. */
+  /** The memory of the last push to each app. */
   readonly lastPushes: Pick<LastPushes, 'note'>;
   /** Receives errors of handlers and of the store, which WeChat is not told. */
   onError(error: Error): void;
