@@ -1,7 +1,5 @@
-import { readEnvelope } from '../../platform/envelope/read-envelope.js';
-import { type FakePushFields, type FakePushFormat, fieldsOfText } from './push-fields.js';
+import type { FakePushFields } from './push-fields.js';
 import type { PushResponse } from './push-sender.js';
-import type { PushTarget } from './push-settings.js';
 
 /**
  * The answer of an app's server to a push.
@@ -29,7 +27,8 @@ export interface FakePushAnswer {
 }
 
 const OK = 200;
-const SUCCESS = 'success';
+/** The body with which a server says that it has taken a push. */
+export const SUCCESS = 'success';
 
 export function isSuccess({ status, body }: PushResponse): boolean {
   return status === OK && body === SUCCESS;
@@ -38,37 +37,4 @@ export function isSuccess({ status, body }: PushResponse): boolean {
 /** Returns whether a response is one to a message, if it has this reply. */
 export function isMessageAnswer(response: PushResponse, reply: FakePushFields | undefined): boolean {
   return response.status === OK && (response.body === SUCCESS || response.body === '' || reply !== undefined);
-}
-
-/**
- * Returns the fields of a reply; `undefined` for a body that is none, or is not signed and encrypted properly.
- *
- * @param appid - the app whose settings are used, for which the reply has to be encrypted.
- */
-export function replyIn(
-  { body }: PushResponse,
-  target: PushTarget,
-  appid: string,
-  format: FakePushFormat,
-): FakePushFields | undefined {
-  if (body === SUCCESS || body === '') return undefined;
-  try {
-    const text = target.key === undefined ? body : decrypted(body, target, appid, format);
-    return text === undefined ? undefined : fieldsOfText(text, format);
-  } catch {
-    return undefined;
-  }
-}
-
-function decrypted(
-  body: string,
-  { token, key }: PushTarget,
-  appid: string,
-  format: FakePushFormat,
-): string | undefined {
-  const { encrypt, format: received } = readEnvelope(Buffer.from(body));
-  const { MsgSignature: signature, TimeStamp: timestamp, Nonce: nonce } = fieldsOfText(body, received);
-  const parts = { timestamp: String(timestamp), nonce: String(nonce), encrypt };
-  if (received !== format || !token.verify(parts, String(signature))) return undefined;
-  return key?.decrypt(Buffer.from(encrypt, 'base64'), appid)?.toString();
 }

@@ -1,9 +1,7 @@
 import { isArray } from '../../core/primitives/foreign-objects.js';
 import { isJsonObject } from '../../core/primitives/json.js';
 import { describeKind } from '../../core/primitives/redact.js';
-import { readXml } from '../../platform/xml/read-xml.js';
-import { writeXml, type XmlContent } from '../../platform/xml/write-xml.js';
-import type { XmlElement } from '../../platform/xml/xml-element.js';
+import { readXmlFields, type XmlSource, xmlOf } from '../envelope/xml-fields.js';
 
 /**
  * A value of a field of a push: a text, a number, fields, or several of these under one name.
@@ -26,7 +24,7 @@ export interface FakePushFields {
 /** The format of pushes: XML, or JSON as shops and some mini programs get it. */
 export type FakePushFormat = 'xml' | 'json';
 
-type Entries = readonly (readonly [name: string, content: XmlContent])[];
+type Entries = readonly (readonly [name: string, content: XmlSource])[];
 
 /** Ids of messages have more digits than a number of JavaScript holds, and are numbers nevertheless. */
 const MESSAGE_ID = /"(MsgId|MsgID)":"(\d{1,20})"/g;
@@ -38,7 +36,7 @@ const MESSAGE_ID = /"(MsgId|MsgID)":"(\d{1,20})"/g;
  */
 export function textOfFields(fields: FakePushFields, format: FakePushFormat): string {
   if (format === 'json') return JSON.stringify(fields).replace(MESSAGE_ID, '"$1":$2');
-  return writeXml('xml', entriesOf(fields));
+  return xmlOf('xml', entriesOf(fields));
 }
 
 /**
@@ -47,7 +45,7 @@ export function textOfFields(fields: FakePushFields, format: FakePushFormat): st
  * @throws an error for a text that is not of the format.
  */
 export function fieldsOfText(text: string, format: FakePushFormat): FakePushFields {
-  if (format === 'xml') return fieldsOf(readXml(Buffer.from(text)));
+  if (format === 'xml') return readXmlFields(text);
   const fields: unknown = JSON.parse(text);
   if (!isJsonObject(fields)) throw new TypeError('the text is no JSON object');
   return fields as FakePushFields;
@@ -61,16 +59,8 @@ function entriesOf(fields: object): Entries {
   });
 }
 
-function contentOf(name: string, value: unknown): XmlContent {
+function contentOf(name: string, value: unknown): XmlSource {
   if (typeof value === 'string' || typeof value === 'number') return value;
   if (isJsonObject(value)) return entriesOf(value);
   throw new TypeError(`${name} of a push must be a text, a number, an object or an array, got ${describeKind(value)}`);
-}
-
-function fieldsOf(element: XmlElement): FakePushFields {
-  const entries = [...element.children].map(([name, members]) => {
-    const [first, ...others] = members.map((member) => (member.children.size > 0 ? fieldsOf(member) : member.text));
-    return [name, others.length === 0 ? first : [first, ...others]];
-  });
-  return Object.fromEntries(entries) as FakePushFields;
 }

@@ -1,7 +1,7 @@
 import { readFields } from '../../core/primitives/assert-options.js';
 import { describeKind, describeWord } from '../../core/primitives/redact.js';
-import { EncodingAesKey } from '../../platform/envelope/encoding-aes-key.js';
-import { PushToken } from '../../platform/envelope/push-token.js';
+import { MessageCipher } from '../envelope/message-cipher.js';
+import { SigningToken } from '../envelope/signing-token.js';
 import type { FakePushFormat } from './push-fields.js';
 
 /**
@@ -50,9 +50,9 @@ export interface FakePushSettings {
 export interface PushTarget {
   readonly url: string;
   readonly authorizerUrl: string | undefined;
-  readonly token: PushToken;
-  /** The key of encrypted pushes; `undefined` in plain mode. */
-  readonly key: EncodingAesKey | undefined;
+  readonly token: SigningToken;
+  /** Encrypts pushes; `undefined` in plain mode. */
+  readonly cipher: MessageCipher | undefined;
   /** Whether encrypted pushes repeat everything in clear. */
   readonly repeatsInClear: boolean;
   readonly format: FakePushFormat;
@@ -78,8 +78,8 @@ export function pushTarget(settings: FakePushSettings): PushTarget {
   return {
     url: checkedUrl('url', url),
     authorizerUrl: authorizerUrl === undefined ? undefined : checkedUrl('authorizerUrl', authorizerUrl),
-    token: new PushToken(token, 'token'),
-    key: mode === 'plain' ? undefined : new EncodingAesKey(encodingAesKey, 'encodingAesKey'),
+    token: new SigningToken(token),
+    cipher: mode === 'plain' ? undefined : new MessageCipher(encodingAesKey),
     repeatsInClear: mode === 'compatible',
     format: format as FakePushFormat,
   };

@@ -1,12 +1,13 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../core/concurrency/clock.js';
 import { describeName } from '../../core/primitives/redact.js';
-import { type FakePushAnswer, isMessageAnswer, isSuccess, replyIn } from './push-answer.js';
+import { type FakePushAnswer, isMessageAnswer, isSuccess } from './push-answer.js';
 import { completed, isPlatformPush, type PushBooks } from './push-content.js';
 import type { FakePushFault } from './push-fault.js';
 import type { FakePushFields } from './push-fields.js';
 import { type OutgoingPush, type PushResponse, PushSender } from './push-sender.js';
 import { type FakePushSettings, type PushTarget, pushTarget } from './push-settings.js';
+import { readReply } from './reply.js';
 import { type PushParts, PushSigner } from './signed-push.js';
 
 /**
@@ -79,15 +80,18 @@ export class FakePushes {
     const pushed = completed(content, { appid, authorizer: options.authorizer }, this.#books, this.#clock.now());
     const request = this.#signer.push(pushed, [isPlatforms ? 'AppId' : 'ToUserName'], format, parts);
     return this.#answer(request, pushed, (response) => {
-      const reply = isPlatforms ? undefined : replyIn(response, target, appid, format);
-      return { reply, isAccepted: isPlatforms ? isSuccess(response) : isMessageAnswer(response, reply) };
+      if (isPlatforms) return { reply: undefined, isAccepted: isSuccess(response) };
+      const read = readReply(response.body, target, appid, format);
+      const reply = typeof read === 'string' ? undefined : read;
+      return { reply, isAccepted: isMessageAnswer(response, reply) };
     });
   }
 
   async check(appid: string, options: FakePushCheckOptions): Promise<FakePushAnswer> {
     const { encrypted = false } = options;
     const parts = this.#parts(appid, options);
-    if (encrypted && parts.target.key === undefined) throw new TypeError('an encrypted check requires encodingAesKey');
+    if (encrypted && parts.target.cipher === undefined)
+      throw new TypeError('an encrypted check requires encodingAesKey');
     const echo = `${randomInt(100_000_000, 999_999_999)}${randomInt(1_000_000_000, 9_999_999_999)}`;
     const request = this.#signer.check(echo, encrypted, parts);
     return this.#answer(request, { echostr: echo }, ({ status, body }) => {
@@ -109,7 +113,7 @@ export class FakePushes {
     const { authorizer, sentAt = this.#clock.now(), fault } = options;
     const target = this.#targets.get(appid);
     if (target === undefined) throw new TypeError(`setPush has to be called for ${describeName(appid)} before a push`);
-    if (fault === 'other-receiver' && target.key === undefined) {
+    if (fault === 'other-receiver' && target.cipher === undefined) {
       throw new TypeError('a push that is not encrypted has no receiver that could be another');
     }
     return { target, url: urlOf(target, authorizer), receiverId: appid, sentAt, fault };

@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { Clock } from '../../core/concurrency/clock.js';
-import { PushToken } from '../../platform/envelope/push-token.js';
+import { SigningToken } from '../envelope/signing-token.js';
 import { cut, type FakePushFault, garbled } from './push-fault.js';
 import { type FakePushFields, type FakePushFormat, textOfFields } from './push-fields.js';
 import type { OutgoingPush } from './push-sender.js';
@@ -73,7 +73,7 @@ export class PushSigner {
   }
 
   #encrypted(message: Uint8Array, { target, receiverId, fault }: PushParts): string | undefined {
-    return target.key?.encrypt(message, fault === 'other-receiver' ? OTHER_RECEIVER : receiverId, randomBytes(16));
+    return target.cipher?.encrypt(message, fault === 'other-receiver' ? OTHER_RECEIVER : receiverId);
   }
 }
 
@@ -97,7 +97,7 @@ function signedUrl(
   },
 ): string {
   const { encrypt, openid, echo } = sent;
-  const token = fault === 'wrong-signature' ? new PushToken(randomBytes(16).toString('hex'), 'token') : target.token;
+  const token = fault === 'wrong-signature' ? new SigningToken(randomBytes(16).toString('hex')) : target.token;
   const timestamp = String(Math.floor(sentAt / 1_000));
   const nonce = String(randomInt(100_000_000, 2_000_000_000));
   const signed = new URL(url);
