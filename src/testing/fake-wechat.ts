@@ -1,8 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { systemClock } from '../core/concurrency/clock.js';
-import type { FakeAccount } from './fake/account-book.js';
+import { type Clock, systemClock } from '../core/concurrency/clock.js';
+import { describeName } from '../core/primitives/redact.js';
+import type { FakeAccount } from './accounts/account-book.js';
 import type { FakeCall } from './fake/call.js';
+import type { FakeCustomMessage } from './fake/custom-message-book.js';
 import type { FakeApp, FakeState } from './fake/endpoint.js';
 import { type FakeCallMatcher, type FakeFault, matchesCall } from './fake/faults.js';
 import { type FakeUserTokens, userAnswer } from './fake/oauth2-endpoints.js';
@@ -13,6 +15,9 @@ import type { FakePushAnswer } from './pushes/push-answer.js';
 import type { FakePushFields } from './pushes/push-fields.js';
 import type { FakePushSettings } from './pushes/push-settings.js';
 import { type FakePushCheckOptions, FakePushes, type FakePushOptions } from './pushes/pushes.js';
+import { ReleaseCheck } from './release-check/release-check.js';
+import type { FakeReleaseCheckOptions } from './release-check/release-options.js';
+import type { FakeReleaseReport } from './release-check/release-report.js';
 
 /**
  * The options of a login of a user of the fake.
@@ -44,14 +49,18 @@ const SCOPE = 'snsapi_base';
  * @public
  */
 export class FakeWeChat {
+  readonly #clock: Clock;
   readonly #apps: Map<string, FakeApp> | undefined;
   readonly #state: FakeState;
   readonly #service: FakeService;
   readonly #pushes: FakePushes;
   readonly #server: Server;
+  /** The platforms whose release check is being played: another would end the authorizations of the first. */
+  readonly #checked = new Set<string>();
 
   private constructor(options: FakeWeChatOptions) {
     const { clock = systemClock, apps, delayMs = 0 } = options;
+    this.#clock = clock;
     this.#apps = apps === undefined ? undefined : new Map(Object.entries(apps));
     this.#state = createState(options, this.#apps);
     this.#service = new FakeService(clock, this.#state, delayMs);
@@ -163,6 +172,11 @@ export class FakeWeChat {
     return this.#state.prompts.messages;
   }
 
+  /** Returns the customer service messages that were delivered, in order of arrival. */
+  get customMessages(): readonly FakeCustomMessage[] {
+    return this.#state.customMessages.messages;
+  }
+
   /**
    * Creates the `component_verify_ticket` that WeChat pushes to a platform: good for 12 hours, and so is the one before. It
    * is sent nowhere: `push` does that.
@@ -225,6 +239,25 @@ export class FakeWeChat {
    */
   async checkPushUrl(appid: string, options: FakePushCheckOptions = {}): Promise<FakePushAnswer> {
     return this.#pushes.check(appid, options);
+  }
+
+  /**
+   * Plays WeChat's release check (全网发布检测) against the server of a platform: it pushes a ticket and the authorizations of
+   * two of WeChat's own test accounts, sends texts in their name, and judges the answers, the exchange of the code in such a
+   * text, and the message that has to be sent with the token of that exchange. `setPush` must have been called with
+   * `encodingAesKey` and `authorizerUrl`, and the server must use this fake as WeChat.
+   *
+   * @returns the report, which names the steps that failed. The promise rejects if the fake is closed meanwhile.
+   * @throws TypeError for an unknown platform, missing settings, a wrong option, and while a check of the platform is played.
+   */
+  async runReleaseCheck(component: string, options: FakeReleaseCheckOptions = {}): Promise<FakeReleaseReport> {
+    if (this.#checked.has(component)) {
+      throw new TypeError(`a release check of ${describeName(component)} is being played`);
+    }
+    const parts = { clock: this.#clock, state: this.#state, service: this.#service, pushes: this.#pushes };
+    const check = new ReleaseCheck(parts, component, options);
+    this.#checked.add(component);
+    return check.run().finally(() => this.#checked.delete(component));
   }
 
   /**

@@ -1,5 +1,6 @@
-export type { FakeAccount } from './fake/account-book.js';
+export type { FakeAccount } from './accounts/account-book.js';
 export type { FakeCall } from './fake/call.js';
+export type { FakeCustomMessage } from './fake/custom-message-book.js';
 export type { FakeApp } from './fake/endpoint.js';
 export type { FakeCallMatcher, FakeFault } from './fake/faults.js';
 export type { FakeUserTokens } from './fake/oauth2-endpoints.js';
@@ -14,4 +15,6 @@ export type { FakePushFault } from './pushes/push-fault.js';
 export type { FakePushFields, FakePushValue } from './pushes/push-fields.js';
 export type { FakePushSettings } from './pushes/push-settings.js';
 export type { FakePushCheckOptions, FakePushOptions } from './pushes/pushes.js';
+export type { FakeReleaseCheckOptions } from './release-check/release-options.js';
+export type { FakeReleaseReport, FakeReleaseStep, FakeReleaseStepName } from './release-check/release-report.js';
 export { type StoreContractOptions, testTokenStore } from './store-contract.js';

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '../../core/primitives/json.js';
-import type { FakeAccount } from './account-book.js';
+import type { FakeAccount } from '../accounts/account-book.js';
 import type { FakeRequest } from './call.js';
 import { errorAnswer, type FakeEndpoint, textOf } from './endpoint.js';
 import { authorizerOf, componentOf, refuseComponentCall } from './token-check.js';

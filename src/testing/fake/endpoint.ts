@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { JsonObject } from '../../core/primitives/json.js';
 import { findErrorRow } from '../../wechat/error-table.js';
-import type { FakeAccountBook } from './account-book.js';
+import type { FakeAccountBook } from '../accounts/account-book.js';
 import type { FakeRequest } from './call.js';
+import type { FakeCustomMessageBook } from './custom-message-book.js';
 import type { FakePlatformBook } from './platform-book.js';
 import type { FakePromptBook } from './prompt-book.js';
 import type { FakeQuotaBook } from './quota.js';
@@ -34,6 +35,7 @@ export interface FakeState {
   readonly platforms: FakePlatformBook;
   readonly accounts: FakeAccountBook;
   readonly prompts: FakePromptBook;
+  readonly customMessages: FakeCustomMessageBook;
   readonly quotas: FakeQuotaBook;
   findApp(appid: string): FakeApp | undefined;
 }

@@ -29,10 +29,14 @@ const sendMessage: FakeEndpoint = {
   appid: ownerOfToken,
   subject: ({ body }) => textOf(body?.['touser']) ?? undefined,
   answer(request, state) {
-    const refusal = refusePost(request, state);
-    if (refusal !== undefined) return refusal;
-    if (textOf(request.body?.['touser']) === null) return errorAnswer(40003, 'invalid openid');
-    return { errcode: 0, errmsg: 'ok' };
+    const { query, body = {} } = request;
+    const openid = textOf(body['touser']) ?? undefined;
+    const refusal =
+      refusePost(request, state) ?? (openid === undefined ? errorAnswer(40003, 'invalid openid') : undefined);
+    const answer = refusal ?? { errcode: 0, errmsg: 'ok' };
+    const [token, appid] = [query.get('access_token') ?? '', ownerOfToken(request, state)];
+    state.customMessages.record({ token, appid, openid, body, errcode: Number(answer['errcode']) });
+    return answer;
   },
 };
 

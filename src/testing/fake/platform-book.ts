@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/concurrency/clock.js';
-import type { FakeAccountBook } from './account-book.js';
+import type { FakeAccountBook } from '../accounts/account-book.js';
 import { FakeCodeBook, type FakeCodeRefusal } from './code-book.js';
 import { type FakeBook, type FakeIssue, randomValue } from './issue.js';
 import { type FakeRefreshTokenMode, type FakeRefreshTokenRefusal, FakeRefreshTokens } from './refresh-tokens.js';
@@ -17,6 +17,13 @@ export interface FakeAuthorization {
   readonly authorizedAt: number;
 }
 
+/** A request to exchange a code, with the token that it got or the reason why it was refused. */
+export interface FakeExchange {
+  readonly code: string;
+  readonly token: string | undefined;
+  readonly refusal: FakeCodeRefusal | undefined;
+}
+
 const TICKET_LIFE_MS = 12 * 3_600_000;
 const CODE_LIFE_MS = 3_600_000;
 const PRE_AUTH_CODE_LIFE_MS = 1_800_000;
@@ -27,6 +34,8 @@ export class FakePlatformBook implements FakeBook {
   /** The codes with which merchants are sent to WeChat, by platform. */
   readonly preAuthCodes: FakeCodeBook<string>;
   readonly codes: FakeCodeBook<FakeAuthorization>;
+  /** The requests to exchange a code, in order. */
+  readonly exchanges: FakeExchange[] = [];
   readonly #clock: Clock;
   readonly #tokens: FakeTokenBook;
   readonly #accounts: FakeAccountBook;
@@ -72,18 +81,33 @@ export class FakePlatformBook implements FakeBook {
     return this.codes.create(authorization);
   }
 
+  /**
+   * Returns another code of the current authorization: the tokens that were given for it stay valid. There has to be an
+   * authorization.
+   */
+  anotherCode(component: string, merchant: string): string {
+    const authorization = this.find(component, merchant);
+    if (authorization === undefined) throw new TypeError('a code requires an authorization');
+    return this.codes.create(authorization);
+  }
+
   /** Uses up a code. The code of an authorization that has ended, or was replaced by another, counts as unknown. */
   exchangeCode(
     component: string,
     code: string,
   ): { readonly merchant: string; readonly issue: FakeMerchantIssue | undefined } | FakeCodeRefusal {
     const taken = this.codes.take(code, (owner) => owner === this.find(component, owner.merchant));
-    if (typeof taken === 'string') return taken;
+    if (typeof taken === 'string') {
+      this.exchanges.push({ code, token: undefined, refusal: taken });
+      return taken;
+    }
     const { merchant } = taken.owner;
     const refreshToken = this.refreshTokens.newestOf(taken.owner);
     const isGranted = this.#accounts.accountOf(merchant).permissions.length > 0;
-    if (!isGranted || refreshToken === undefined) return { merchant, issue: undefined };
-    return { merchant, issue: { ...this.#tokens.authorizerToken(component, merchant), refreshToken } };
+    const isIssued = isGranted && refreshToken !== undefined;
+    const issue = isIssued ? { ...this.#tokens.authorizerToken(component, merchant), refreshToken } : undefined;
+    this.exchanges.push({ code, token: issue?.value, refusal: undefined });
+    return { merchant, issue };
   }
 
   withdraw(component: string, merchant: string): void {

@@ -20,6 +20,7 @@ export class FakeService {
   readonly #clock: Clock;
   readonly #state: FakeState;
   readonly #waiting = new Set<(call: FakeCall) => void>();
+  readonly #answered = new Set<() => void>();
   readonly #closing = new AbortController();
 
   constructor(clock: Clock, state: FakeState, delayMs: number) {
@@ -39,7 +40,21 @@ export class FakeService {
     });
   }
 
+  /** Calls a function whenever a call has been answered, until the function is called that it returns. */
+  onAnswered(listener: () => void): () => void {
+    this.#answered.add(listener);
+    return () => void this.#answered.delete(listener);
+  }
+
+  /** Returns a signal that is aborted when the fake is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   async serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.once('close', () => {
+      for (const listener of [...this.#answered]) listener();
+    });
     const request = await readRequest(message);
     const endpoint = FAKE_ENDPOINTS.get(request.path);
     const call = {
@@ -62,7 +77,7 @@ export class FakeService {
 
   /** Drops the calls that have not been answered yet. */
   close(): void {
-    this.#closing.abort();
+    this.#closing.abort(new Error('the fake was closed'));
   }
 
   /** Returns the answer; `undefined` if a fault replaces it. */

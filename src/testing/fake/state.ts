@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../core/concurrency/clock.js';
-import { FakeAccountBook } from './account-book.js';
+import { FakeAccountBook } from '../accounts/account-book.js';
+import { FakeCustomMessageBook } from './custom-message-book.js';
 import type { FakeApp, FakeState } from './endpoint.js';
 import { FakePlatformBook } from './platform-book.js';
 import { FakePromptBook } from './prompt-book.js';
@@ -95,6 +96,7 @@ export function createState(options: FakeWeChatOptions, apps: ReadonlyMap<string
     platforms: new FakePlatformBook(clock, tokens, accounts, refreshTokens),
     accounts,
     prompts: new FakePromptBook(clock),
+    customMessages: new FakeCustomMessageBook(clock),
     quotas: new FakeQuotaBook(clock, new Map(Object.entries({ ...DEFAULT_QUOTAS, ...quotas }))),
     findApp: (appid) => (apps === undefined ? { secret: ANY_SECRET } : apps.get(appid)),
   };

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { FakeAccountBook } from '../fake/account-book.js';
+import type { FakeAccountBook } from '../accounts/account-book.js';
 import type { FakePlatformBook } from '../fake/platform-book.js';
 import type { FakePushFields } from './push-fields.js';
 

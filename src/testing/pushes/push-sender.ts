@@ -17,8 +17,19 @@ export interface PushResponse {
   readonly body: string;
 }
 
-/** The time after which WeChat gives up. */
-const TIMEOUT_MS = 5_000;
+/** The time after which WeChat gives up, in seconds. */
+export const ANSWERED_WITHIN_S = 5;
+
+/** Reports that a server has not answered a push. The message shows nothing of the push. */
+export class PushUnanswered extends Error {
+  /** Why not: the time was up (`late`), the fake was `closed`, or the code of the failure of the connection. */
+  readonly why: string;
+
+  constructor(why: string, message: string) {
+    super(message);
+    this.why = why;
+  }
+}
 
 /** Sends pushes, each over a connection of its own. */
 export class PushSender {
@@ -32,18 +43,18 @@ export class PushSender {
   /**
    * Sends a request.
    *
-   * @throws Error if there is no answer. It shows nothing of the request.
+   * @throws PushUnanswered if there is no answer.
    */
   async send(push: OutgoingPush): Promise<PushResponse> {
     const stop = new AbortController();
     this.#underWay.add(stop);
-    const giveUp = (): void => stop.abort(new Error(`the push was not answered within ${TIMEOUT_MS / 1_000} s`));
-    const timer = this.#clock.setTimer(giveUp, TIMEOUT_MS, { ref: true });
+    const late = new PushUnanswered('late', `the push was not answered within ${ANSWERED_WITHIN_S} s`);
+    const timer = this.#clock.setTimer(() => stop.abort(late), ANSWERED_WITHIN_S * 1_000, { ref: true });
     try {
       return await exchange(push, stop.signal);
     } catch (error) {
       const { code = 'no response' } = error as NodeJS.ErrnoException;
-      throw stop.signal.aborted ? stop.signal.reason : new Error(`the push was not answered: ${code}`);
+      throw stop.signal.aborted ? stop.signal.reason : new PushUnanswered(code, `the push was not answered: ${code}`);
     } finally {
       timer.cancel();
       this.#underWay.delete(stop);
@@ -52,7 +63,8 @@ export class PushSender {
 
   /** Ends the requests that have not been answered. */
   close(): void {
-    for (const stop of this.#underWay) stop.abort(new Error('the push was not answered before the fake was closed'));
+    const closed = new PushUnanswered('closed', 'the push was not answered before the fake was closed');
+    for (const stop of this.#underWay) stop.abort(closed);
   }
 }
 

@@ -4,10 +4,10 @@ import { describeName } from '../../core/primitives/redact.js';
 import { type FakePushAnswer, isMessageAnswer, isSuccess } from './push-answer.js';
 import { completed, isPlatformPush, type PushBooks } from './push-content.js';
 import type { FakePushFault } from './push-fault.js';
-import type { FakePushFields } from './push-fields.js';
-import { type OutgoingPush, type PushResponse, PushSender } from './push-sender.js';
+import type { FakePushFields, FakePushFormat } from './push-fields.js';
+import { type OutgoingPush, type PushResponse, PushSender, PushUnanswered } from './push-sender.js';
 import { type FakePushSettings, type PushTarget, pushTarget } from './push-settings.js';
-import { readReply } from './reply.js';
+import { type ReplyFault, readReply } from './reply.js';
 import { type PushParts, PushSigner } from './signed-push.js';
 
 /**
@@ -50,6 +50,21 @@ export interface FakePushCheckOptions extends FakePushOptions {
   readonly encrypted?: boolean;
 }
 
+/** What came of a push. */
+export interface PushAttempt {
+  readonly pushed: FakePushFields;
+  readonly outcome: PushResponse | PushUnanswered;
+  /** The fields of the reply, or what is wrong with the body; `undefined` if there was no answer. */
+  readonly reply: FakePushFields | ReplyFault | undefined;
+}
+
+interface PreparedPush {
+  readonly request: OutgoingPush;
+  readonly pushed: FakePushFields;
+  readonly target: PushTarget;
+  readonly format: FakePushFormat;
+}
+
 /** Judges the response to a request. */
 type Judge = (response: PushResponse) => Pick<FakePushAnswer, 'reply' | 'isAccepted'>;
 
@@ -72,13 +87,37 @@ export class FakePushes {
     this.#targets.set(appid, pushTarget(settings));
   }
 
+  /** Returns the checked settings of an app; `undefined` before {@link set}. */
+  targetOf(appid: string): PushTarget | undefined {
+    return this.#targets.get(appid);
+  }
+
+  /**
+   * Pushes, and returns what came of it, without a judgement.
+   *
+   * @throws PushUnanswered if the fake was closed.
+   */
+  async attempt(appid: string, content: FakePushFields, authorizer?: string): Promise<PushAttempt> {
+    const { request, pushed, target, format } = this.#prepared(
+      appid,
+      content,
+      authorizer === undefined ? {} : { authorizer },
+    );
+    const outcome = await this.#outcome(request);
+    const reply = outcome instanceof PushUnanswered ? undefined : readReply(outcome.body, target, appid, format);
+    return { pushed, outcome, reply };
+  }
+
+  /** Checks the URL with a text in clear, and returns what came of it, without a judgement. */
+  async attemptCheck(appid: string): Promise<PushAttempt> {
+    const echostr = echo();
+    const outcome = await this.#outcome(this.#signer.check(echostr, false, this.#parts(appid, {})));
+    return { pushed: { echostr }, outcome, reply: undefined };
+  }
+
   async push(appid: string, content: FakePushFields, options: FakePushOptions): Promise<FakePushAnswer> {
-    const parts = this.#parts(appid, options);
-    const { target } = parts;
+    const { request, pushed, target, format } = this.#prepared(appid, content, options);
     const isPlatforms = isPlatformPush(content);
-    const format = isPlatforms ? 'xml' : target.format;
-    const pushed = completed(content, { appid, authorizer: options.authorizer }, this.#books, this.#clock.now());
-    const request = this.#signer.push(pushed, [isPlatforms ? 'AppId' : 'ToUserName'], format, parts);
     return this.#answer(request, pushed, (response) => {
       if (isPlatforms) return { reply: undefined, isAccepted: isSuccess(response) };
       const read = readReply(response.body, target, appid, format);
@@ -92,15 +131,34 @@ export class FakePushes {
     const parts = this.#parts(appid, options);
     if (encrypted && parts.target.cipher === undefined)
       throw new TypeError('an encrypted check requires encodingAesKey');
-    const echo = `${randomInt(100_000_000, 999_999_999)}${randomInt(1_000_000_000, 9_999_999_999)}`;
-    const request = this.#signer.check(echo, encrypted, parts);
-    return this.#answer(request, { echostr: echo }, ({ status, body }) => {
-      return { reply: undefined, isAccepted: status === 200 && body === echo };
+    const echostr = echo();
+    const request = this.#signer.check(echostr, encrypted, parts);
+    return this.#answer(request, { echostr }, ({ status, body }) => {
+      return { reply: undefined, isAccepted: status === 200 && body === echostr };
     });
   }
 
   close(): void {
     this.#sender.close();
+  }
+
+  #prepared(appid: string, content: FakePushFields, options: FakePushOptions): PreparedPush {
+    const parts = this.#parts(appid, options);
+    const { target } = parts;
+    const isPlatforms = isPlatformPush(content);
+    const format = isPlatforms ? 'xml' : target.format;
+    const pushed = completed(content, { appid, authorizer: options.authorizer }, this.#books, this.#clock.now());
+    const request = this.#signer.push(pushed, [isPlatforms ? 'AppId' : 'ToUserName'], format, parts);
+    return { request, pushed, target, format };
+  }
+
+  async #outcome(request: OutgoingPush): Promise<PushResponse | PushUnanswered> {
+    try {
+      return await this.#sender.send(request);
+    } catch (error) {
+      if (error instanceof PushUnanswered && error.why !== 'closed') return error;
+      throw error;
+    }
   }
 
   async #answer(request: OutgoingPush, pushed: FakePushFields, judge: Judge): Promise<FakePushAnswer> {
@@ -118,6 +176,11 @@ export class FakePushes {
     }
     return { target, url: urlOf(target, authorizer), receiverId: appid, sentAt, fault };
   }
+}
+
+/** Returns a text of digits, as WeChat sends it to check a URL. */
+function echo(): string {
+  return `${randomInt(100_000_000, 999_999_999)}${randomInt(1_000_000_000, 9_999_999_999)}`;
 }
 
 function urlOf({ url, authorizerUrl }: PushTarget, authorizer: string | undefined): string {

@@ -193,6 +193,21 @@ describe('authorization codes', () => {
 });
 
 describe('what is told about authorizers', () => {
+  test.each([
+    ['wx570bc396a51b8ff8', 'gh_3c884a361561', false],
+    ['wx5910277cae6fd970', 'gh_7818dcb60240', true],
+  ])(
+    "the test account %s of WeChat's own is described with its original id",
+    async (appid, user_name, isMiniProgram) => {
+      wechat.authorizeMerchant(COMPONENT, appid);
+      const described = (await info(appid))['authorizer_info'] as Answer;
+      expect(described['user_name']).toBe(user_name);
+      expect('MiniProgramInfo' in described).toBe(isMiniProgram);
+      wechat.setAccount(appid, { userName: 'gh_other' });
+      expect((await info(appid))['authorizer_info']).toMatchObject({ user_name: 'gh_other' });
+    },
+  );
+
   test('an official account is described without MiniProgramInfo', async () => {
     const refreshToken = wechat.authorizeMerchant(COMPONENT, MERCHANT);
     const answer = await info();

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { testAccountOf } from './test-pairs.js';
 
 /**
  * An account as a {@link FakeWeChat} describes it to third-party platforms, and the permissions that its merchant grants.
@@ -9,7 +10,7 @@ export interface FakeAccount {
   /**
    * The kind of account.
    *
-   * @defaultValue `'service'`
+   * @defaultValue `'service'`, for WeChat's own test accounts what they are
    */
   readonly kind?: 'service' | 'subscription' | 'mini-program';
   /**
@@ -21,7 +22,7 @@ export interface FakeAccount {
   /**
    * The original id, with which the messages of its users are addressed.
    *
-   * @defaultValue `gh_` and 12 hexadecimal digits, which depend on the appid
+   * @defaultValue `gh_` and 12 hexadecimal digits, which depend on the appid; for WeChat's own test accounts what they have
    */
   readonly userName?: string;
   /**
@@ -63,10 +64,11 @@ export class FakeAccountBook {
 
   /** Returns an account; every appid has one. */
   accountOf(appid: string): Required<FakeAccount> {
+    const { kind = 'service', userName = `gh_${hash('sha1', appid).slice(0, 12)}` } = testAccountOf(appid) ?? {};
     return {
-      kind: 'service',
+      kind,
       nickName: `Account of ${appid}`,
-      userName: `gh_${hash('sha1', appid).slice(0, 12)}`,
+      userName,
       principalName: `Merchant of ${appid}`,
       status: 1,
       permissions: PERMISSIONS,
