@@ -17,7 +17,7 @@ import {
   RIGHT,
   SECRET,
   TOKEN,
-} from './platform-server.js';
+} from '../../../support/platform-server.js';
 
 const PAIRS = [
   ['wx570bc396a51b8ff8', 'gh_3c884a361561', 'wxd101a85aa106f53e', 'gh_8dad206e9538'],
