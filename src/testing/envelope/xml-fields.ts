@@ -5,7 +5,7 @@ export interface XmlFields {
 
 type XmlNode = string | XmlFields;
 
-/** What an element is written from; texts become CDATA sections, numbers plain text. */
+/** The content of an element that is written; texts become CDATA sections, numbers plain text. */
 export type XmlSource = string | number | readonly (readonly [name: string, content: XmlSource])[];
 
 const NAME = '[A-Za-z_][\\w.-]*';

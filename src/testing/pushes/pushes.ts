@@ -50,7 +50,7 @@ export interface FakePushCheckOptions extends FakePushOptions {
   readonly encrypted?: boolean;
 }
 
-/** What came of a push. */
+/** The outcome of a push. */
 export interface PushAttempt {
   readonly pushed: FakePushFields;
   readonly outcome: PushResponse | PushUnanswered;

@@ -24,7 +24,7 @@ export class CodeTrial {
   readonly #parts: TrialParts;
   readonly #state: FakeState;
   readonly #calls: readonly FakeCall[];
-  /** How many calls and messages there were before the trial. */
+  /** The number of calls before the trial, and of those that were to send a message. */
   readonly #callsBefore: number;
   readonly #messagesBefore: number;
 

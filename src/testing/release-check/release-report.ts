@@ -19,7 +19,7 @@ export interface FakeReleaseStep {
   readonly account: string;
   /** Whether the server did what WeChat expects. */
   readonly passed: boolean;
-  /** What was expected, and what came, without any secret; `undefined` if the step was passed. */
+  /** The words for what was expected and what came, without any secret; `undefined` if the step was passed. */
   readonly reason: string | undefined;
 }
 

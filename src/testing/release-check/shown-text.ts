@@ -5,7 +5,7 @@ export type Hider = (text: string) => string;
 
 /** The words of the check itself, which are longer than others that are shown. */
 const WORDS = new Set(['TESTCOMPONENT_MSG_TYPE_TEXT_callback', 'TESTCOMPONENT_MSG_TYPE_TEXT']);
-/** What is long enough to be a token or a key. */
+/** A word that is long enough to be a token or a key. */
 const LONG_WORD = /[\w@+/=.-]{32,}/g;
 
 /** Describes a text that a server has sent. What could be a secret in it is replaced. */
