@@ -133,6 +133,7 @@ export const OPTIONS = {
         { kind: 'options', name: 'FakePushSettings' },
         { kind: 'options', name: 'FakePushOptions' },
         { kind: 'options', name: 'FakePushCheckOptions' },
+        { kind: 'options', name: 'FakeReleaseCheckOptions' },
         { kind: 'options', name: 'FakeClockOptions' },
         { kind: 'options', name: 'StoreContractOptions' },
       ],

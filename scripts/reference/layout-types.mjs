@@ -164,7 +164,10 @@ export const TYPES = {
         { kind: 'members', name: 'FakeClock' },
         { kind: 'fields', name: 'FakeCall' },
         { kind: 'fields', name: 'FakeMessage' },
+        { kind: 'fields', name: 'FakeCustomMessage' },
         { kind: 'members', name: 'FakePushAnswer' },
+        { kind: 'fields', name: 'FakeReleaseReport' },
+        { kind: 'fields', name: 'FakeReleaseStep' },
         {
           kind: 'list',
           names: [
@@ -175,6 +178,7 @@ export const TYPES = {
             'FakePushFault',
             'FakePushFields',
             'FakePushValue',
+            'FakeReleaseStepName',
           ],
         },
       ],
