@@ -1,3 +1,4 @@
+import { SUCCESS } from '../pushes/push-answer.js';
 import type { FakePushFields } from '../pushes/push-fields.js';
 import { ANSWERED_WITHIN_S, type PushResponse, PushUnanswered } from '../pushes/push-sender.js';
 import type { PushAttempt } from '../pushes/pushes.js';
@@ -15,7 +16,6 @@ const UNREACHABLE = new Set([
   'EADDRNOTAVAIL',
 ]);
 const OK = 200;
-const SUCCESS = 'success';
 
 const REPLY_FAULTS: Readonly<Record<Exclude<ReplyFault, 'unreadable'>, string>> = {
   'in-clear': 'a reply that is not encrypted',
