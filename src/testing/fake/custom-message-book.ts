@@ -7,7 +7,7 @@ import type { JsonObject } from '../../core/primitives/json.js';
  * @public
  */
 export interface FakeCustomMessage {
-  /** The instant of the delivery, on the fake's clock, in epoch milliseconds. */
+  /** The instant at which it was sent, on the fake's clock, in epoch milliseconds. */
   readonly at: number;
   /** The account that sent it. */
   readonly appid: string;
