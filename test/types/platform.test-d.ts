@@ -240,6 +240,9 @@ test('authorizers are described, listed and counted', () => {
     readonly appid: string;
     readonly state: 'authorized' | 'unauthorized' | 'needsAuthorization';
     readonly since: number;
+    readonly name?: string;
+    readonly kind?: 'officialAccount' | 'miniProgram';
+    readonly permissions?: readonly number[];
   }>();
   expectTypeOf<AuthorizerRecovery>().toExtend<AuthorizerCounts>();
   expectTypeOf<Pick<AuthorizerRecovery, keyof AuthorizerRecovery>>().toEqualTypeOf<{

@@ -93,7 +93,9 @@ export class AuthorizationChanges {
     if (!isHeld()) throw leaseOver(key);
     if (granted !== 'stored') await this.#put(key, granted);
     await tokens.registerTasks(key);
-    const state = { state: 'authorized', changedAt: owed.createdAt, codeHash: secretHash(owed.code) } as const;
+    const { userName, profile } = now.authorization ?? {};
+    const codeHash = secretHash(owed.code);
+    const state = { state: 'authorized', changedAt: owed.createdAt, codeHash, userName, profile } as const;
     if ((await documents.saveState(key, state, now.version)) === undefined) return;
     if (await documents.deleteOwed(key, stored.owedVersion)) listener.authorized(key);
   }

@@ -4,6 +4,7 @@ import { seal, unseal } from '../../core/store/document-codec.js';
 import type { DocumentReader } from '../../core/store/document-reader.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import { exclusively } from '../work/exclusively.js';
+import { type AuthorizerProfile, storedProfile } from './authorizer-profile.js';
 import { isTestAccount } from './test-accounts.js';
 
 /** A merchant's authorization of a platform. */
@@ -45,6 +46,8 @@ export interface Authorization {
   readonly codeHash?: string | undefined;
   /** The original id of the account, to which its messages are addressed, once it is known. */
   readonly userName?: string | undefined;
+  /** What WeChat said of the account when it was asked last. */
+  readonly profile?: AuthorizerProfile | undefined;
 }
 
 /** The documents of an authorization as they are stored. A version of 0 means that there is no document. */
@@ -159,12 +162,13 @@ function owedIn(content: JsonObject): OwedWork | undefined {
 }
 
 function authorizationIn(content: JsonObject): Authorization | undefined {
-  const { state, changedAt, codeHash, userName } = content;
+  const { state, changedAt, codeHash, userName, profile } = content;
   if (!STATES.has(state) || typeof changedAt !== 'number') return undefined;
   return {
     state: state as Authorization['state'],
     changedAt,
     codeHash: typeof codeHash === 'string' ? codeHash : undefined,
     userName: typeof userName === 'string' ? userName : undefined,
+    profile: storedProfile(profile),
   };
 }

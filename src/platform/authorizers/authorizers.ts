@@ -16,6 +16,12 @@ export interface KnownAuthorizer {
   readonly state: 'authorized' | 'unauthorized' | 'needsAuthorization';
   /** The instant since which it is so, in epoch milliseconds. */
   readonly since: number;
+  /** The name that its users saw when WeChat was asked last; absent if WeChat was not asked yet. */
+  readonly name?: string;
+  /** The kind of the account; absent if WeChat was not asked yet. */
+  readonly kind?: 'officialAccount' | 'miniProgram';
+  /** The ids of the permission sets that it had granted when WeChat was asked last; absent if WeChat was not asked yet. */
+  readonly permissions?: readonly number[];
 }
 
 /**
@@ -42,7 +48,8 @@ export interface AuthorizersOptions {
 
 /**
  * Yields the accounts whose authorizations of a third-party platform were pushed or recovered, in an order that the store chooses
- * and keeps.
+ * and keeps. WeChat is not asked: an account has a name, a kind and permissions once it has authorized the platform under this
+ * library, has sent a message, or was described by `describeAuthorizer`.
  *
  * @throws TypeError for options that are not; a `TokenError` with code `STORE_UNAVAILABLE`.
  *
@@ -64,8 +71,8 @@ export async function* authorizers(
   await engine.opened();
   const documents = new AuthorizationDocuments(engine.store, engine.reader);
   let left = limit;
-  for await (const { authorizer, state, changedAt } of documents.ofPlatform(component, after)) {
-    yield { appid: authorizer, state, since: changedAt };
+  for await (const { authorizer, state, changedAt, profile } of documents.ofPlatform(component, after)) {
+    yield { appid: authorizer, state, since: changedAt, ...profile };
     left -= 1;
     if (left === 0) return;
   }

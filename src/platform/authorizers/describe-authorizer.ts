@@ -1,6 +1,9 @@
+import { engineOf } from '../../core/engine/engine-of.js';
 import { assertAppid } from '../../core/model/token-key.js';
-import type { JsonObject } from '../../core/primitives/json.js';
-import { numberIn, objectIn, objectsIn, textIn } from '../authorizations/answer-fields.js';
+import { numberIn, objectIn, textIn } from '../authorizations/answer-fields.js';
+import { AuthorizationDocuments } from '../authorizations/authorization-documents.js';
+import { profileOf, userNameOf } from '../authorizations/authorizer-profile.js';
+import { AuthorizerProfiles } from './authorizer-profiles.js';
 import { type PlatformManager, platformApiOf } from './platform-calls.js';
 
 /**
@@ -44,7 +47,8 @@ const STATES: ReadonlyMap<number, AuthorizerAccountState> = new Map<number, Auth
 ]);
 
 /**
- * Describes an account that has authorized a third-party platform. WeChat is asked each time.
+ * Describes an account that has authorized a third-party platform. WeChat is asked each time, and what it says of the name, the
+ * kind and the permissions is remembered for `authorizers`.
  *
  * @throws TypeError for an appid that is none; a `TokenError` of `get` for the token of the platform, or with `errcode` 61003 if
  *   the account has not authorized the platform.
@@ -63,21 +67,18 @@ export async function describeAuthorizer(
   authorizer: string,
 ): Promise<AuthorizerDescription> {
   assertAppid(authorizer);
-  const answer = await platformApiOf(manager, component).authorizerInfo({ component, authorizer });
+  const api = platformApiOf(manager, component);
+  const { store, reader } = engineOf(manager);
+  const profiles = new AuthorizerProfiles(new AuthorizationDocuments(store, reader), api);
+  const answer = await profiles.ask({ component, authorizer });
   const info = objectIn(answer, 'authorizer_info');
   const state = numberIn(info, 'account_status') ?? NORMAL;
   return {
     appid: authorizer,
-    name: textIn(info, 'nick_name') ?? '',
-    kind: info['MiniProgramInfo'] === undefined ? 'officialAccount' : 'miniProgram',
+    ...profileOf(answer),
     state: STATES.get(state) ?? String(state),
-    userName: textIn(info, 'user_name') ?? '',
+    userName: userNameOf(answer) ?? '',
     principalName: textIn(info, 'principal_name') ?? '',
     headImage: textIn(info, 'head_img') ?? '',
-    permissions: permissionsIn(objectIn(answer, 'authorization_info')),
   };
-}
-
-function permissionsIn(info: JsonObject): readonly number[] {
-  return objectsIn(info, 'func_info').flatMap((set) => numberIn(objectIn(set, 'funcscope_category'), 'id') ?? []);
 }

@@ -3,10 +3,12 @@ import { RateLimiter } from '../../core/concurrency/rate-limit.js';
 import { isTokenError } from '../../core/model/errors.js';
 import { isAppid } from '../../core/model/token-key.js';
 import { boundedCache } from '../../core/primitives/bounded-cache.js';
-import { objectIn, textIn } from '../authorizations/answer-fields.js';
+import type { JsonObject } from '../../core/primitives/json.js';
 import type { AuthorizationDocuments, AuthorizationKey } from '../authorizations/authorization-documents.js';
+import { userNameOf } from '../authorizations/authorizer-profile.js';
 import type { PlatformApi } from '../authorizations/platform-api.js';
 import { isNamedTestAccount } from '../authorizations/test-accounts.js';
+import type { AuthorizerProfiles } from './authorizer-profiles.js';
 
 interface KnownName {
   readonly userName: string | undefined;
@@ -24,6 +26,7 @@ const NOT_AUTHORIZED = 61_003;
 export class UserNames {
   readonly #documents: AuthorizationDocuments;
   readonly #api: Pick<PlatformApi, 'authorizerInfo'>;
+  readonly #profiles: Pick<AuthorizerProfiles, 'remember'>;
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #names = boundedCache<string, KnownName>(MAX_NAMES);
   readonly #requests = new RateLimiter(ASKED_PER_SECOND, ASKED_PER_SECOND);
@@ -31,10 +34,12 @@ export class UserNames {
   constructor(
     documents: AuthorizationDocuments,
     api: Pick<PlatformApi, 'authorizerInfo'>,
+    profiles: Pick<AuthorizerProfiles, 'remember'>,
     clock: Pick<Clock, 'monotonic'>,
   ) {
     this.#documents = documents;
     this.#api = api;
+    this.#profiles = profiles;
     this.#clock = clock;
   }
 
@@ -57,24 +62,20 @@ export class UserNames {
       return true;
     }
     if (this.#requests.reserve(now) > 0) return false;
-    const asked = await this.#ask(key);
+    const answer = await this.#ask(key);
+    const asked = answer && userNameOf(answer);
     this.#names.set(name, { userName: asked, askedAt: now });
-    if (asked !== undefined) await this.#save(key, asked);
+    if (answer !== undefined) await this.#profiles.remember(key, answer);
     return asked === userName;
   }
 
-  async #ask(key: AuthorizationKey): Promise<string | undefined> {
+  /** Returns what WeChat knows of an account; `undefined` if it has not authorized the platform. */
+  async #ask(key: AuthorizationKey): Promise<JsonObject | undefined> {
     try {
-      return textIn(objectIn(await this.#api.authorizerInfo(key), 'authorizer_info'), 'user_name');
+      return await this.#api.authorizerInfo(key);
     } catch (error) {
       if (isTokenError(error) && error.errcode === NOT_AUTHORIZED) return undefined;
       throw error;
     }
-  }
-
-  async #save(key: AuthorizationKey, userName: string): Promise<void> {
-    const { authorization, version } = await this.#documents.read(key);
-    if (authorization === undefined || authorization.userName === userName) return;
-    await this.#documents.saveState(key, { ...authorization, userName }, version);
   }
 }

@@ -7,6 +7,7 @@ import { AuthorizerStore } from '../authorizations/authorizer-store.js';
 import { FailureReports } from '../authorizations/failure-reports.js';
 import { PlatformApi, type PlatformTokens } from '../authorizations/platform-api.js';
 import { isTestAccount } from '../authorizations/test-accounts.js';
+import { AuthorizerProfiles } from '../authorizers/authorizer-profiles.js';
 import { UserNames } from '../authorizers/user-names.js';
 import { Forwarder } from '../forwarding/forwarder.js';
 import type { Forwarding } from '../forwarding/forwarding-options.js';
@@ -43,7 +44,8 @@ export function receiverOf(engine: Engine, manager: ReceivingManager, options: R
   const { releaseCheck = true, onError } = options;
   const documents = new AuthorizationDocuments(engine.store, engine.reader);
   const api = new PlatformApi(manager, engine.upstream, clock);
-  const work = refreshes ? workOf(engine, manager, { documents, api }, options) : undefined;
+  const profiles = new AuthorizerProfiles(documents, api);
+  const work = refreshes ? workOf(engine, manager, { documents, api, profiles }, options) : undefined;
   work?.startAfter(engine.opened());
   return new PushReceiver({
     apps: new PushedApps({ registry, clock, opened: () => engine.opened() }),
@@ -51,7 +53,7 @@ export function receiverOf(engine: Engine, manager: ReceivingManager, options: R
     tickets: manager,
     documents,
     work,
-    userNames: new UserNames(documents, api, clock),
+    userNames: new UserNames(documents, api, profiles, clock),
     releaseCheck: releaseCheck ? releaseCheckOf(engine, api, onError) : undefined,
     answers: new MessageAnswers(clock),
     handlers: options,
@@ -74,7 +76,15 @@ function forwarderOf(
 function workOf(
   engine: Engine,
   manager: ReceivingManager,
-  { documents, api }: { readonly documents: AuthorizationDocuments; readonly api: PlatformApi },
+  {
+    documents,
+    api,
+    profiles,
+  }: {
+    readonly documents: AuthorizationDocuments;
+    readonly api: PlatformApi;
+    readonly profiles: Pick<AuthorizerProfiles, 'learn'>;
+  },
   { authorizerTasks = AUTHORIZER_TASKS, onError }: ReceivingOptions,
 ): AuthorizationWork {
   const { clock, closing, store, types, events } = engine;
@@ -91,7 +101,10 @@ function workOf(
     if (!isTestAccount(key.authorizer)) events.emit(name, { ...key });
   };
   const listener = {
-    authorized: (key: AuthorizationKey) => emit('authorized', key),
+    authorized(key: AuthorizationKey) {
+      profiles.learn(key);
+      emit('authorized', key);
+    },
     unauthorized: (key: AuthorizationKey) => emit('unauthorized', key),
   };
   const reports = new FailureReports(clock, onError);

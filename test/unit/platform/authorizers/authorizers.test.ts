@@ -119,13 +119,59 @@ describe('the list of authorizers', () => {
   test('has those that were pushed, with their states, in pages', async () => {
     await using world = new PlatformWorld();
     const { receiver } = await world.receiving();
+    world.platform.info = { nick_name: 'Shop', MiniProgramInfo: {} };
     await world.push(receiver, world.authorized('code-1', 60_000));
     await world.settle();
-    expect(await known(world)).toEqual([{ appid: MERCHANT, state: 'authorized', since: expect.any(Number) }]);
+    const described = { name: 'Shop', kind: 'miniProgram', permissions: [1, 15] };
+    expect(await known(world)).toEqual([
+      { appid: MERCHANT, state: 'authorized', since: expect.any(Number), ...described },
+    ]);
     await world.push(receiver, world.unauthorized());
     await world.settle();
     expect(await known(world, { limit: 1 })).toMatchObject([{ appid: MERCHANT, state: 'unauthorized' }]);
     expect(await known(world, { after: MERCHANT })).toEqual([]);
+  });
+
+  test('has what WeChat says after each authorization, and nothing of an account after its end', async () => {
+    await using world = new PlatformWorld();
+    const { receiver } = await world.receiving();
+    world.platform.info = { nick_name: 'Shop' };
+    await world.push(receiver, world.authorized('code-1', 60_000));
+    await world.settle();
+    world.platform.info = { nick_name: 'Renamed' };
+    await world.push(receiver, world.authorized('code-2', 50_000, 'updateauthorized'));
+    await world.settle();
+    expect(await known(world)).toMatchObject([{ name: 'Renamed' }]);
+    await world.push(receiver, world.unauthorized());
+    await world.settle();
+    expect(await known(world)).toEqual([{ appid: MERCHANT, state: 'unauthorized', since: expect.any(Number) }]);
+  });
+
+  test('keeps the name of an account that authorizes again while WeChat cannot be asked for it', async () => {
+    await using world = new PlatformWorld();
+    const { receiver } = await world.receiving();
+    world.platform.info = { nick_name: 'Shop' };
+    await world.push(receiver, world.authorized('code-1', 60_000));
+    await world.settle();
+    world.platform.failures.set('api_get_authorizer_info', new Error('away'));
+    await world.push(receiver, world.authorized('code-2'));
+    await world.settle();
+    expect(await known(world)).toMatchObject([{ name: 'Shop', state: 'authorized' }]);
+    expect(world.events).toEqual(Array(2).fill(`authorized ${COMPONENT} ${MERCHANT}`));
+    expect(world.errors).toEqual([]);
+  });
+
+  test('has what a description has said of an account that was recovered, and asks for nothing itself', async () => {
+    await using world = new PlatformWorld();
+    const { tokens } = await world.receiving();
+    world.platform.refreshTokens.set(MERCHANT, 'refresh');
+    world.platform.info = { nick_name: 'Shop' };
+    await recoverAuthorizers(tokens, COMPONENT);
+    const recovered = { appid: MERCHANT, state: 'authorized', since: expect.any(Number) };
+    expect(await known(world)).toEqual([recovered]);
+    expect(world.platform.countOf('api_get_authorizer_info')).toBe(0);
+    await describeAuthorizer(tokens, COMPONENT, MERCHANT);
+    expect(await known(world)).toEqual([{ ...recovered, name: 'Shop', kind: 'officialAccount', permissions: [1, 15] }]);
   });
 });
 
