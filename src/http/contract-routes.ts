@@ -1,5 +1,7 @@
 import { keyRoutes } from './contracts/native/key-routes.js';
 import { nativeRoutes } from './contracts/native/native-routes.js';
+import { authorizersRoutes } from './contracts/platform/authorizers-routes.js';
+import { recoverRoutes } from './contracts/platform/recover-routes.js';
 import { proxyRoutes } from './contracts/proxy/proxy-routes.js';
 import { pushRoutes } from './contracts/push/push-routes.js';
 import { schedulerRoutes } from './contracts/scheduler/scheduler-routes.js';
@@ -18,7 +20,7 @@ export const ROUTES: Readonly<Record<ContractName, (services: RouteServices) => 
   wetoken: wetokenRoutes,
   wechat: wechatRoutes,
   proxy: proxyRoutes,
-  push: pushRoutes,
+  push: (services) => [pushRoutes, authorizersRoutes, recoverRoutes].flatMap((routesOf) => routesOf(services)),
   native: (services) =>
     [nativeRoutes, keyRoutes, healthRoutes, metricsRoutes, pageRoutes].flatMap((routesOf) => routesOf(services)),
 };

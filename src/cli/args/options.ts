@@ -271,6 +271,14 @@ export const PUSH_FILE: OptionSpec = {
   value: 'file',
   help: "contains the token and the key of WeChat's pushes to the app, as JSON",
 };
+export const AUTHORIZERS: OptionSpec = {
+  name: 'authorizers',
+  help: 'with all accounts that have authorized the app as a third-party platform',
+};
+export const DESCRIBE: OptionSpec = {
+  name: 'describe',
+  help: 'ask WeChat for the names of the accounts that have none yet, one request for each',
+};
 
 export const SCOPE: OptionSpec = {
   name: 'scope',

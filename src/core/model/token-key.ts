@@ -58,6 +58,7 @@ export const DOCUMENT_KINDS = [
   'owed',
   'authorization',
   'check',
+  'recovery',
 ] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 

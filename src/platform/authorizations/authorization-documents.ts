@@ -87,9 +87,9 @@ export class AuthorizationDocuments {
     return { ...found, ...known };
   }
 
-  /** Yields the authorizations for which something is still to be done. */
-  async *pending(): AsyncIterable<AuthorizationKey> {
-    for await (const { id } of this.#store.list('owed')) {
+  /** Yields the authorizations for which something is still to be done; of all platforms, or of one. */
+  async *pending(platform?: string): AsyncIterable<AuthorizationKey> {
+    for await (const { id } of this.#store.list(platform === undefined ? 'owed' : `owed/${platform}`)) {
       const [, component, authorizer] = id.split('/');
       if (component !== undefined && authorizer !== undefined) yield { component, authorizer };
     }

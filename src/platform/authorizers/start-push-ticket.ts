@@ -1,7 +1,7 @@
 import { engineOf } from '../../core/engine/engine-of.js';
 import { TokenError } from '../../core/model/errors.js';
-import { tokenKey } from '../../core/model/token-key.js';
 import { type PlatformManager, platformApiOf } from './platform-calls.js';
+import { assertRegistered } from './registered-platform.js';
 
 /**
  * Makes WeChat push verify tickets to a third-party platform again, if it has stopped. It needs no token, since without a ticket
@@ -21,8 +21,7 @@ import { type PlatformManager, platformApiOf } from './platform-calls.js';
 export async function startPushTicket(manager: PlatformManager, component: string): Promise<void> {
   const api = platformApiOf(manager, component);
   const engine = engineOf(manager);
-  await engine.opened();
-  await engine.source.assertRegistered(tokenKey(component, 'component_verify_ticket', undefined), engine.deadline());
+  await assertRegistered(engine, component);
   const secret = engine.registry.app(component)?.secret;
   if (secret === undefined) {
     throw new TokenError('INPUT_MISSING', `${component} is registered without a secret`, { appid: component });

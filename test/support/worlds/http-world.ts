@@ -17,6 +17,26 @@ export interface Asked {
   readonly peer?: string;
 }
 
+/** Sends a request to a handler. */
+export async function askHandler(
+  handler: Pick<Handler, 'fetch'>,
+  path: string,
+  { method, body, headers, peer }: Asked = {},
+): Promise<Answered> {
+  const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+  const sends = text === undefined ? {} : { body: text };
+  const request = new Request(`http://tokens.test${path}`, {
+    method: method ?? (text === undefined ? 'GET' : 'POST'),
+    headers: { ...headers },
+    ...sends,
+  });
+  const response = await handler.fetch(request, { peer });
+  const answer = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json') === true;
+  const answered = answer === '' ? undefined : isJson ? JSON.parse(answer) : answer;
+  return { status: response.status, headers: response.headers, body: answered };
+}
+
 /** Runs a manager that answers over HTTP, without a socket. */
 export class HttpProcess {
   readonly tokens: TokenManager;
@@ -28,19 +48,8 @@ export class HttpProcess {
     this.handler = createHandler(this.tokens, { anonymous: true, ...options });
   }
 
-  async ask(path: string, { method, body, headers, peer }: Asked = {}): Promise<Answered> {
-    const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
-    const sends = text === undefined ? {} : { body: text };
-    const request = new Request(`http://tokens.test${path}`, {
-      method: method ?? (text === undefined ? 'GET' : 'POST'),
-      headers: { ...headers },
-      ...sends,
-    });
-    const response = await this.handler.fetch(request, { peer });
-    const answer = await response.text();
-    const isJson = response.headers.get('content-type')?.includes('json') === true;
-    const answered = answer === '' ? undefined : isJson ? JSON.parse(answer) : answer;
-    return { status: response.status, headers: response.headers, body: answered };
+  ask(path: string, asked?: Asked): Promise<Answered> {
+    return askHandler(this.handler, path, asked);
   }
 }
 

@@ -11,6 +11,7 @@ import { badRequest, RouteFailure } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import type { Route } from '../../routing/router.js';
 import { appListing } from './app-listing.js';
+import { removeApp } from './app-removal.js';
 import { grantIn, withWireNames } from './native-grant.js';
 import { registrationOf } from './native-registration.js';
 import { taskListing } from './task-listing.js';
@@ -134,8 +135,8 @@ async function replace(context: RequestContext, replacements: TaskReplacements):
   return DONE;
 }
 
-async function remove(context: RequestContext, { manager }: RouteServices): Promise<HttpAnswer> {
-  await manager.unregister(context.param('appid'));
+async function remove(context: RequestContext, services: RouteServices): Promise<HttpAnswer> {
+  await removeApp(context, services);
   return DONE;
 }
 

@@ -2,6 +2,7 @@ import { Semaphore } from '../../../core/concurrency/semaphore.js';
 import type { TaskStatus } from '../../../core/engine/task-status.js';
 import type { Manager } from '../../manager/manager.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
+import { pageLimitIn } from '../../routing/page-limit.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import { limitIn } from './page-limit.js';
@@ -16,7 +17,7 @@ const MAX_AT_ONCE = 4;
 export function taskListing({ manager }: RouteServices): (context: RequestContext) => Promise<HttpAnswer> {
   const reads = new Semaphore(MAX_AT_ONCE);
   return async (context) => {
-    const limit = limitIn(context.query('limit'));
+    const limit = pageLimitIn(context);
     const appid = context.query('appid');
     if (appid !== undefined) context.require('read', appid);
     return reads.run(() => listTasks(context, appid, limit, manager));

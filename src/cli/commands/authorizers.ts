@@ -1,0 +1,60 @@
+import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
+import type { CommandCall } from '../args/command.js';
+import { keyOperands } from '../args/key-operands.js';
+import { DESCRIBE, JSON_OUTPUT } from '../args/options.js';
+import { ServerClient } from '../client/server-client.js';
+import type { CommandIo } from '../io/command-io.js';
+import { paintFor } from '../output/paint.js';
+import { textTable } from '../output/text-table.js';
+
+const PAGE = '500';
+const TITLES = ['ACCOUNT', 'KIND', 'STATE', 'SINCE', 'PERMISSIONS', 'NAME'];
+const NONE = '-';
+
+export async function authorizers({ operands, options, io }: CommandCall): Promise<number> {
+  const { appid } = keyOperands(operands, options);
+  const server = new ServerClient(options, io);
+  const found: JsonObject[] = [];
+  for await (const page of pages(server, appid)) {
+    for (const one of page) found.push(options.isSet(DESCRIBE) ? await described(server, appid, one) : one);
+  }
+  if (options.isSet(JSON_OUTPUT)) for (const one of found) io.stdout.write(`${JSON.stringify(one)}\n`);
+  else if (found.length === 0) io.stderr.write(`no account has authorized ${appid}\n`);
+  else writeTable(found, io);
+  return 0;
+}
+
+async function* pages(server: ServerClient, appid: string): AsyncGenerator<readonly JsonObject[]> {
+  let after: string | undefined;
+  do {
+    const { body } = await server.ask({ path: ['platform', appid, 'authorizers'], query: { limit: PAGE, after } });
+    const page = body['authorizers'];
+    if (!Array.isArray(page)) throw new Error('the server answered without authorizers');
+    yield page.filter(isJsonObject);
+    const next = body['after'];
+    // An empty page is the last one, even if the server names a next one.
+    after = typeof next === 'string' && next !== after && page.length > 0 ? next : undefined;
+  } while (after !== undefined);
+}
+
+/** Returns an account with its name. WeChat describes only those that authorize the platform. */
+async function described(server: ServerClient, component: string, account: JsonObject): Promise<JsonObject> {
+  const { appid, name, state } = account;
+  if (typeof appid !== 'string' || name !== undefined || state !== 'authorized') return account;
+  const { body } = await server.ask({ path: ['platform', component, 'authorizers', appid] });
+  return { ...account, name: body['name'], kind: body['kind'], permissions: body['permissions'] };
+}
+
+function writeTable(found: readonly JsonObject[], { stdout, env }: CommandIo): void {
+  for (const line of textTable(TITLES, found.map(rowOf), paintFor(stdout, env))) stdout.write(`${line}\n`);
+}
+
+function rowOf({ appid, kind, state, since, permissions, name }: JsonObject): readonly string[] {
+  const day = typeof since === 'number' ? new Date(since).toISOString().slice(0, 10) : NONE;
+  const sets = Array.isArray(permissions) && permissions.length > 0 ? permissions.join(',') : NONE;
+  return [String(appid), wordOf(kind), wordOf(state), day, sets, wordOf(name)];
+}
+
+function wordOf(value: unknown): string {
+  return typeof value === 'string' && value !== '' ? value : NONE;
+}
