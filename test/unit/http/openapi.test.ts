@@ -5,10 +5,11 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../src/core/primitives/json.js';
 import { ROUTES } from '../../../src/http/contract-routes.js';
-import { createApiKey, type HandlerOptions, type Scope } from '../../../src/http/index.js';
+import { createApiKey, createHandler, type HandlerOptions, type Scope } from '../../../src/http/index.js';
 import type { RouteServices } from '../../../src/http/routing/route-services.js';
 import { TokenError } from '../../../src/index.js';
 import { type Asked, HttpWorld } from '../../support/worlds/http-world.js';
+import { COMPONENT, MERCHANT, PlatformWorld, rejected } from '../../support/worlds/platform-world.js';
 import { APPID, SECRET } from '../../support/worlds/world.js';
 
 const root = new URL('../../../', import.meta.url);
@@ -153,7 +154,12 @@ describe('examples in openapi.yaml', () => {
 });
 
 /** Asks, and says what of the answer is not as it is described. */
-async function asDescribed(world: HttpWorld, name: string, path: string, asked: Asked = {}): Promise<number> {
+async function asDescribed(
+  world: Pick<HttpWorld, 'handler'>,
+  name: string,
+  path: string,
+  asked: Asked = {},
+): Promise<number> {
   const { method = '', operation } = operations.find((each) => each.name === name) ?? {};
   if (operation === undefined) throw new Error(`${name} is not described`);
   const { body, headers } = asked;
@@ -195,7 +201,7 @@ test('a list of keys is answered as described', async () => {
   expect(body).toMatchObject({ keys: [{ ...note, lastUsedAt: expect.any(Number) }] });
 });
 
-const CONTRACTS = ['scheduler', 'wetoken', 'native', 'wechat', 'proxy'] as const;
+const CONTRACTS = ['scheduler', 'wetoken', 'native', 'wechat', 'proxy', 'push'] as const;
 const ALL_SCOPES: readonly Scope[] = ['read', 'refresh', 'register', 'call'];
 
 async function registered(options: Partial<HandlerOptions> = {}): Promise<HttpWorld> {
@@ -205,7 +211,11 @@ async function registered(options: Partial<HandlerOptions> = {}): Promise<HttpWo
 }
 
 function filled(path: string): string {
-  return path.replace('{appid}', APPID).replace('{type}', 'access_token').replace('{path}', 'cgi-bin/user/get');
+  return path
+    .replace('{appid}', APPID)
+    .replace('{authorizer}', MERCHANT)
+    .replace('{type}', 'access_token')
+    .replace('{path}', 'cgi-bin/user/get');
 }
 
 describe('requests without the right', () => {
@@ -283,6 +293,17 @@ describe('answers as described in openapi.yaml', () => {
     ['PUT /apps/{appid}', `/apps/${APPID}`, 413, { body: TOO_LARGE }],
     ['DELETE /apps/{appid}', `/apps/${APPID}`, 204],
     ['DELETE /apps/{appid}', '/apps/%00', 400],
+    ['DELETE /apps/{appid}', `/apps/${APPID}?authorizers=keep`, 400],
+    ['GET /platform/{appid}/authorizers', `/platform/${APPID}/authorizers?limit=1`, 200],
+    ['GET /platform/{appid}/authorizers', `/platform/${APPID}/authorizers?limit=0`, 400],
+    ['GET /platform/{appid}/authorizers', '/platform/unknown/authorizers', 404],
+    ['GET /platform/{appid}/authorizers/{authorizer}', `/platform/${APPID}/authorizers/${MERCHANT}`, 404],
+    ['GET /platform/{appid}/authorizers/{authorizer}', `/platform/${APPID}/authorizers/%00`, 400],
+    ['POST /platform/{appid}/recover', `/platform/${APPID}/recover`, 424],
+    ['POST /platform/{appid}/recover', '/platform/unknown/recover', 404],
+    ['POST /platform/{appid}/recover', '/platform/%00/recover', 400],
+    ['GET /platform/{appid}/recover', `/platform/${APPID}/recover`, 404],
+    ['GET /platform/{appid}/recover', `/platform/${APPID}/recover?wait=26`, 400],
     ['GET /healthz', '/healthz', 200],
     ['GET /readyz', '/readyz', 200],
     ['GET /keys', '/keys', 200],
@@ -307,6 +328,26 @@ describe('answers as described in openapi.yaml', () => {
     await world.tokens.put(APPID, 'oauth2_access_token', { value: 'v', expiresInSeconds: 60 }, { subject: 'user' });
     await world.tokens.put(APPID, 'jsapi_ticket', { value: 'ticket', expiresInSeconds: 7_200 });
     expect(await asDescribed(world, name, path, asked)).toBe(status);
+  });
+
+  test('the authorizers of a platform, their recovery and the refusal to unregister it are answered as described', async () => {
+    await using platform = new PlatformWorld();
+    const { tokens, receiver } = await platform.receiving();
+    const handler = createHandler(tokens, { anonymous: true, contracts: CONTRACTS, push: receiver });
+    const asks = (name: string, path: string): Promise<number> => asDescribed({ handler }, name, path);
+    platform.platform.refreshTokens.set(MERCHANT, 'refresh');
+    platform.platform.info = { nick_name: 'Shop', user_name: 'gh_1' };
+    const path = `/platform/${COMPONENT}`;
+    expect(await asks('POST /platform/{appid}/recover', `${path}/recover`)).toBe(200);
+    expect(await asks('GET /platform/{appid}/recover', `${path}/recover`)).toBe(200);
+    const one = 'GET /platform/{appid}/authorizers/{authorizer}';
+    expect(await asks(one, `${path}/authorizers/${MERCHANT}`)).toBe(200);
+    expect(await asks('GET /platform/{appid}/authorizers', `${path}/authorizers`)).toBe(200);
+    expect(await asks('DELETE /apps/{appid}', `/apps/${COMPONENT}`)).toBe(409);
+    platform.platform.failures.set('api_get_authorizer_list', rejected(48_001));
+    expect(await asks('POST /platform/{appid}/recover', `${path}/recover`)).toBe(502);
+    expect(await asks('GET /platform/{appid}/recover', `${path}/recover`)).toBe(200);
+    expect(await asks('DELETE /apps/{appid}', `/apps/${COMPONENT}?authorizers=delete`)).toBe(204);
   });
 
   test('a token that the client has already is answered as described', async () => {

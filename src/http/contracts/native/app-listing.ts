@@ -2,10 +2,10 @@ import { Semaphore } from '../../../core/concurrency/semaphore.js';
 import { isAppid } from '../../../core/model/token-key.js';
 import { appStatus } from '../../../core/pushes/app-status.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
+import { pageLimitIn } from '../../routing/page-limit.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import { badRequest } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
-import { limitIn } from './page-limit.js';
 
 /** The number of lists that are read at once, for the reason that holds for those of tasks. */
 const MAX_AT_ONCE = 4;
@@ -14,7 +14,7 @@ const MAX_AT_ONCE = 4;
 export function appListing(services: RouteServices): (context: RequestContext) => Promise<HttpAnswer> {
   const reads = new Semaphore(MAX_AT_ONCE);
   return async (context) => {
-    const limit = limitIn(context.query('limit'));
+    const limit = pageLimitIn(context);
     const appid = appidIn('appid', context);
     const after = appidIn('after', context);
     if (appid !== undefined) context.require('read', appid);

@@ -5,7 +5,6 @@ import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
 import { pageLimitIn } from '../../routing/page-limit.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import type { RouteServices } from '../../routing/route-services.js';
-import { limitIn } from './page-limit.js';
 
 /**
  * The number of lists that are read at once. Each reads thousands of documents: with many at once the commands of the store time

@@ -1,5 +1,4 @@
 import { Semaphore } from '../../../core/concurrency/semaphore.js';
-import type { Engine } from '../../../core/engine/engine.js';
 import { engineOf } from '../../../core/engine/engine-of.js';
 import { assertAppid } from '../../../core/model/token-key.js';
 import { AuthorizationDocuments } from '../../../platform/authorizations/authorization-documents.js';
@@ -26,7 +25,6 @@ const MAX_DESCRIBED = 4;
  * limited to the platform.
  */
 export function authorizersRoutes(services: Services): readonly Route[] {
-  const engine = engineOf(services.manager);
   const lists = new Semaphore(MAX_LISTS);
   const descriptions = new Semaphore(MAX_DESCRIBED);
   const route = { methods: ['GET'], scope: 'read', contract: problemDetails } as const;
@@ -35,24 +33,24 @@ export function authorizersRoutes(services: Services): readonly Route[] {
       ...route,
       path: '/platform/:appid/authorizers',
       changes: false,
-      answer: (context) => lists.run(() => list(context, engine, services)),
+      answer: (context) => lists.run(() => list(context, services)),
     },
     {
       ...route,
       path: '/platform/:appid/authorizers/:authorizer',
       // It uses WeChat's quota, so that no page of another origin may cause it.
       changes: true,
-      answer: (context) => descriptions.run(() => describe(context, engine, services)),
+      answer: (context) => descriptions.run(() => describe(context, services)),
     },
   ];
 }
 
-async function list(context: RequestContext, engine: Engine, { manager }: Services): Promise<HttpAnswer> {
+async function list(context: RequestContext, { manager }: Services): Promise<HttpAnswer> {
   const component = context.param('appid');
   const limit = pageLimitIn(context);
   const after = context.query('after');
   if (after !== undefined) assertAppid(after);
-  await assertRegistered(engine, component);
+  await assertRegistered(engineOf(manager), component);
   const page: KnownAuthorizer[] = [];
   // One more than the page holds is read, to know whether there is another page.
   const options = { limit: limit + 1, ...(after !== undefined && { after }) };
@@ -64,7 +62,8 @@ async function list(context: RequestContext, engine: Engine, { manager }: Servic
 }
 
 /** Describes an account of the list. Others are refused, so that WeChat is not asked about invented ones. */
-async function describe(context: RequestContext, engine: Engine, { manager }: Services): Promise<HttpAnswer> {
+async function describe(context: RequestContext, { manager }: Services): Promise<HttpAnswer> {
+  const engine = engineOf(manager);
   const [component, authorizer] = [context.param('appid'), context.param('authorizer')];
   assertAppid(authorizer);
   await assertRegistered(engine, component);

@@ -17,11 +17,15 @@ const ANSWER_WITHIN_MS = 25_000;
  * platform.
  */
 export function recoverRoutes({ manager, refreshes }: Pick<RouteServices, 'manager' | 'refreshes'>): readonly Route[] {
-  const recoveries = new Recoveries(engineOf(manager), manager);
+  let recoveries: Recoveries | undefined;
+  const opened = (): Recoveries => {
+    recoveries ??= new Recoveries(engineOf(manager), manager);
+    return recoveries;
+  };
   const route = { path: '/platform/:appid/recover', scope: 'register', contract: problemDetails } as const;
   return [
-    { ...route, methods: ['POST'], changes: true, answer: (context) => recover(context, recoveries, refreshes) },
-    { ...route, methods: ['GET'], changes: false, answer: (context) => show(context, recoveries) },
+    { ...route, methods: ['POST'], changes: true, answer: (context) => recover(context, opened(), refreshes) },
+    { ...route, methods: ['GET'], changes: false, answer: (context) => show(context, opened()) },
   ];
 }
 
