@@ -25,6 +25,17 @@ export function keyOperands([appid, type]: readonly string[], options: OptionVal
 }
 
 /**
+ * Returns the appid of an account that has authorized a platform, if it is valid.
+ *
+ * @throws UsageError naming what it must be.
+ */
+export function checkedAccount(account: string): string {
+  asUsage(() => assertAppid(account));
+  assertNoDots(account, 'account');
+  return account;
+}
+
+/**
  * Returns the type if it is valid.
  *
  * @throws UsageError naming what a type must be.

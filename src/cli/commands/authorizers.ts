@@ -3,6 +3,7 @@ import type { CommandCall } from '../args/command.js';
 import { keyOperands } from '../args/key-operands.js';
 import { DESCRIBE, JSON_OUTPUT } from '../args/options.js';
 import { ServerClient } from '../client/server-client.js';
+import { failureText } from '../failures/failure-text.js';
 import type { CommandIo } from '../io/command-io.js';
 import { paintFor } from '../output/paint.js';
 import { textTable } from '../output/text-table.js';
@@ -10,13 +11,16 @@ import { textTable } from '../output/text-table.js';
 const PAGE = '500';
 const TITLES = ['ACCOUNT', 'KIND', 'STATE', 'SINCE', 'PERMISSIONS', 'NAME'];
 const NONE = '-';
+/** The number of failures after which no further account is asked about. */
+const MAX_FAILURES = 5;
 
 export async function authorizers({ operands, options, io }: CommandCall): Promise<number> {
   const { appid } = keyOperands(operands, options);
   const server = new ServerClient(options, io);
+  const names = options.isSet(DESCRIBE) ? new Descriptions(server, appid, io) : undefined;
   const found: JsonObject[] = [];
   for await (const page of pages(server, appid)) {
-    for (const one of page) found.push(options.isSet(DESCRIBE) ? await described(server, appid, one) : one);
+    for (const one of page) found.push(names === undefined ? one : await names.of(one));
   }
   if (options.isSet(JSON_OUTPUT)) for (const one of found) io.stdout.write(`${JSON.stringify(one)}\n`);
   else if (found.length === 0) io.stderr.write(`no account has authorized ${appid}\n`);
@@ -37,12 +41,33 @@ async function* pages(server: ServerClient, appid: string): AsyncGenerator<reado
   } while (after !== undefined);
 }
 
-/** Returns an account with its name. WeChat describes only those that authorize the platform. */
-async function described(server: ServerClient, component: string, account: JsonObject): Promise<JsonObject> {
-  const { appid, name, state } = account;
-  if (typeof appid !== 'string' || name !== undefined || state !== 'authorized') return account;
-  const { body } = await server.ask({ path: ['platform', component, 'authorizers', appid] });
-  return { ...account, name: body['name'], kind: body['kind'], permissions: body['permissions'] };
+/** Asks for the names of the accounts that authorize the platform and have none yet. */
+class Descriptions {
+  readonly #server: ServerClient;
+  readonly #component: string;
+  readonly #io: CommandIo;
+  #failures = 0;
+
+  constructor(server: ServerClient, component: string, io: CommandIo) {
+    this.#server = server;
+    this.#component = component;
+    this.#io = io;
+  }
+
+  /** Returns an account with its name, or as it is if that cannot be had. */
+  async of(account: JsonObject): Promise<JsonObject> {
+    const { appid, name, state } = account;
+    const isNameless = typeof appid === 'string' && name === undefined && state === 'authorized';
+    if (!isNameless || this.#failures >= MAX_FAILURES) return account;
+    try {
+      const { body } = await this.#server.ask({ path: ['platform', this.#component, 'authorizers', appid] });
+      return { ...account, name: body['name'], kind: body['kind'], permissions: body['permissions'] };
+    } catch (error) {
+      this.#failures += 1;
+      this.#io.stderr.write(`${appid} cannot be described: ${failureText(error)}\n`);
+      return account;
+    }
+  }
 }
 
 function writeTable(found: readonly JsonObject[], { stdout, env }: CommandIo): void {

@@ -1,10 +1,8 @@
-import { assertAppid } from '../../core/model/token-key.js';
 import { onOneLine } from '../../core/primitives/redact.js';
 import type { CommandCall } from '../args/command.js';
-import { keyOperands } from '../args/key-operands.js';
+import { checkedAccount, keyOperands } from '../args/key-operands.js';
 import { JSON_OUTPUT } from '../args/options.js';
 import { ServerClient } from '../client/server-client.js';
-import { asUsage } from '../failures/usage-error.js';
 
 /** The facts that are shown, by their names in the answer of the server. */
 const FACTS = ['appid', 'name', 'kind', 'state', 'permissions', 'userName', 'principalName', 'headImage'] as const;
@@ -20,9 +18,9 @@ const LABELS: Readonly<Record<(typeof FACTS)[number], string>> = {
 };
 
 export async function describe({ operands, options, io }: CommandCall): Promise<number> {
-  const [platform = '', account = ''] = operands;
+  const [platform = '', named = ''] = operands;
   const { appid } = keyOperands([platform], options);
-  asUsage(() => assertAppid(account));
+  const account = checkedAccount(named);
   const server = new ServerClient(options, io);
   const { body } = await server.ask({ path: ['platform', appid, 'authorizers', account] });
   if (options.isSet(JSON_OUTPUT)) {

@@ -32,6 +32,6 @@ async function assertNoAuthorizers(appid: string, manager: RouteServices['manage
   const accounts = count === 1 ? '1 account has' : `${number} accounts have`;
   throw new RouteFailure({
     status: 409,
-    message: `${accounts} authorized ${appid}: add ?authorizers=delete to remove their tasks and tokens as well`,
+    message: `${accounts} authorized ${appid}: add ?authorizers=delete (--authorizers of the command) to remove their tasks and tokens as well`,
   });
 }

@@ -43,7 +43,8 @@ test('A platform with authorizers is not unregistered unasked, and keeps everyth
   await using world = new PlatformWorld();
   const { remove, documents } = await withAuthorizers(world, 2);
   const before = await documents();
-  const detail = `2 accounts have authorized ${COMPONENT}: add ?authorizers=delete to remove their tasks and tokens as well`;
+  const what = 'add ?authorizers=delete (--authorizers of the command) to remove their tasks and tokens as well';
+  const detail = `2 accounts have authorized ${COMPONENT}: ${what}`;
   expect(await remove()).toMatchObject({ status: 409, body: { status: 409, detail } });
   expect(await remove('?authorizers=')).toMatchObject({ status: 409 });
   expect(await remove('?authorizers=yes')).toMatchObject({ status: 400 });
