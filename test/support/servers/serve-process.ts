@@ -88,8 +88,8 @@ export class ServeWorld implements AsyncDisposable {
   }
 
   /** Runs another command. */
-  command(args: readonly string[]): ServeProcess {
-    const command = new ServeProcess(this.script, args, {}, this.#cwd);
+  command(args: readonly string[], env: NodeJS.ProcessEnv = {}): ServeProcess {
+    const command = new ServeProcess(this.script, args, env, this.#cwd);
     this.#servers.push(command);
     return command;
   }

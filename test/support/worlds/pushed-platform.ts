@@ -5,7 +5,7 @@ import { type ServeProcess, ServeWorld } from '../servers/serve-process.js';
 export const COMPONENT = 'wx00000000000000c0';
 export const PUSH_TOKEN = 'CANARY-token-of-pushes';
 export const AES_KEY = 'CANARYkeyCANARYkeyCANARYkeyCANARYkeyCANARY0';
-const SECRET = 'CANARY-secret-of-the-platform';
+export const SECRET = 'CANARY-secret-of-the-platform';
 
 /** An answer in the contract of the scheduler. */
 export interface TaskAnswer {
