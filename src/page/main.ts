@@ -8,6 +8,7 @@ import { keysView } from './views/keys-view.js';
 import { noticeBar } from './views/notice.js';
 import { type PageState, ROWS_AT_ONCE } from './views/page-state.js';
 import { pageView } from './views/page-view.js';
+import { platformsView } from './views/platforms-view.js';
 import { pushesView } from './views/pushes-view.js';
 import { preferredLanguage, wordsIn } from './words/language.js';
 
@@ -46,12 +47,14 @@ const form = keyForm((key) => {
 });
 const keys = keysView(api, () => render());
 const pushes = pushesView(api, () => render());
+const platforms = platformsView(api, base, () => render());
 const render = pageView({
   state,
   clock,
   form,
   keys,
   pushes,
+  platforms,
   onRefresh: (task) => void refreshTask(task, { api, clock, notice, state, render, poll: () => loop.now() }),
   onChoose: (standing) => showOnly({ standing }),
 });
@@ -65,6 +68,7 @@ function useKey(key: string | undefined): void {
   api.useKey(key);
   keys.forget();
   pushes.forget();
+  platforms.forget();
   state.hasKey = key !== undefined;
   state.list = undefined;
   state.outage = undefined;

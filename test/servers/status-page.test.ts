@@ -311,6 +311,92 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(world.complaints).toEqual([]);
   });
 
+  describe('the authorizers of a platform', () => {
+    const shop = { appid: 'wxshop1', state: 'authorized', since: Date.UTC(2026, 0, 1, 1) };
+    const named = { name: '<b>Tea</b>', kind: 'miniProgram', permissions: [1, 15] };
+    const first = [
+      { ...shop, ...named },
+      { ...shop, appid: 'wxshop2', state: 'needsAuthorization' },
+    ];
+    const second = [{ ...shop, appid: 'wxshop3', state: 'unauthorized' }];
+
+    /** A server with two pages of authorizers. */
+    async function withPlatform(): Promise<PageWorld> {
+      const world = new PageWorld(browser);
+      await world.tokens.register({ appid: 'wxplatform', secret: SECRET, tasks: ['component_access_token'] });
+      world.instead = (url) => {
+        const { pathname, searchParams } = new URL(url, 'http://tokens.test');
+        if (pathname !== '/platform/wxplatform/authorizers') return undefined;
+        world.asked.push(url);
+        return searchParams.has('after') ? { authorizers: second } : { authorizers: first, after: 'wxshop2' };
+      };
+      return world;
+    }
+    const lists = (world: PageWorld): number => world.asked.filter((url) => url.startsWith('/platform/')).length;
+
+    test('the page lists the authorizers of a platform in pages, with a link to authorize again, once that is opened', async () => {
+      await using world = await withPlatform();
+      const page = await world.open();
+      await page.getByText('Authorizers of platforms').waitFor();
+      await world.pass(page, 10_000);
+      await world.received(page);
+      expect(lists(world)).toBe(0);
+      await page.getByText('Authorizers of platforms').click();
+      const lines = page.locator('.platform li');
+      await lines.getByText('<b>Tea</b> (wxshop1) · mini program · authorized since').waitFor();
+      expect(await textOf(lines)).toMatch(
+        /authorized since 09:00 · permission sets 1, 15 · Authorize again\nwxshop2 · has to authorize again since 09:00 · /,
+      );
+      const link = page.getByRole('link', { name: 'Authorize again: wxshop2' });
+      expect(await link.getAttribute('href')).toMatch(
+        /^http:\/\/127\.0\.0\.1:\d+\/platform\/wxplatform\/authorize\?auth_type=3&biz_appid=wxshop2$/,
+      );
+      const tea = page.getByRole('link', { name: 'Authorize again: <b>Tea</b> (wxshop1)' });
+      expect(await tea.getAttribute('href')).toContain('auth_type=2&biz_appid=wxshop1');
+      await page.getByRole('button', { name: 'Show more accounts' }).click();
+      await lines.getByText('wxshop3 · authorization ended').waitFor();
+      expect(await lines.count()).toBe(3);
+      expect(await page.getByRole('button', { name: 'Show more accounts' }).isVisible()).toBe(false);
+      expect(lists(world)).toBe(2);
+      await page.getByRole('button', { name: '中文' }).click();
+      await lines.getByText('wxshop2 · 09:00 起需要重新授权 · 重新授权').waitFor();
+      expect(world.complaints).toEqual([]);
+    });
+
+    test('the page has no accessibility problem with the list of authorizers', async () => {
+      await using world = await withPlatform();
+      const page = await world.open('/', { viewport: { width: 360, height: 800 }, reducedMotion: 'reduce' });
+      await page.getByText('Authorizers of platforms').click();
+      await page.locator('.platform li').first().waitFor();
+      await page.clock.resume();
+      expect(await accessibilityProblems(page)).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+    });
+
+    test('the page says why the authorizers of a platform cannot be read, and reads them when the list is opened again', async () => {
+      await using world = await withPlatform();
+      const answering = world.instead;
+      world.instead = undefined;
+      const page = await world.open();
+      await page.getByText('Authorizers of platforms').click();
+      // The group of routes is not served here.
+      await page.getByText(/^The authorizers could not be read: there is no such route$/).waitFor();
+      world.instead = answering;
+      await page.getByText('Authorizers of platforms').click();
+      await page.getByText('Authorizers of platforms').click();
+      await page.locator('.platform li').first().waitFor();
+      expect(await page.getByText('could not be read').isVisible()).toBe(false);
+    });
+
+    test('the page shows no list of authorizers where there is no platform', async () => {
+      await using world = new PageWorld(browser);
+      await withToken(world);
+      const page = await world.open();
+      await page.getByText('2:00:00').waitFor();
+      expect(await page.getByText('Authorizers of platforms').isVisible()).toBe(false);
+    });
+  });
+
   test('the page forgets the key, and what was seen with it', async () => {
     const { key, entry } = createApiKey({ scopes: ['read'] });
     await using world = new PageWorld(browser, { anonymous: false, keys: [entry] });

@@ -4,6 +4,7 @@ import type { Situation } from '../words/advice-texts.js';
 import type { ServerClock } from './server-clock.js';
 
 const PAGE_SIZE = 500;
+const AUTHORIZERS_AT_ONCE = 100;
 const LIST_TIMEOUT_MS = 15_000;
 const REFRESH_TIMEOUT_MS = 60_000;
 
@@ -42,6 +43,22 @@ export interface PushedApp {
   readonly verifyTicket?: { readonly obtainedAt?: number; readonly missing: boolean };
 }
 
+/** An account that has authorized a platform, as `GET /platform/:appid/authorizers` shows it. */
+export interface Authorizer {
+  readonly appid: string;
+  readonly state: 'authorized' | 'unauthorized' | 'needsAuthorization';
+  readonly since: number;
+  readonly name?: string;
+  readonly kind?: 'officialAccount' | 'miniProgram';
+  readonly permissions?: readonly number[];
+}
+
+export interface AuthorizerPage {
+  readonly authorizers: readonly Authorizer[];
+  /** The place where the next page begins; absent on the last one. */
+  readonly after?: string;
+}
+
 /** The routes of the server that the page uses. */
 export interface Api {
   /** Sets the key for the following requests. It is stored nowhere else. */
@@ -49,6 +66,8 @@ export interface Api {
   tasks(): Promise<Answer<TaskList>>;
   keys(): Promise<Answer<readonly ApiKeyUse[]>>;
   pushedApps(): Promise<Answer<readonly PushedApp[]>>;
+  /** Reads a page of the accounts that have authorized a platform. */
+  authorizers(platform: string, after: string | undefined): Promise<Answer<AuthorizerPage>>;
   refresh(task: Task): Promise<Answer<undefined>>;
 }
 
@@ -110,6 +129,16 @@ export function serverApi(base: string, clock: ServerClock): Api {
     return { value: found };
   }
 
+  async function authorizers(platform: string, after: string | undefined): Promise<Answer<AuthorizerPage>> {
+    const query = new URLSearchParams({
+      limit: String(AUTHORIZERS_AT_ONCE),
+      ...(after === undefined ? {} : { after }),
+    });
+    const response = await ask(`platform/${encodeURIComponent(platform)}/authorizers?${query}`, LIST_TIMEOUT_MS);
+    if (!response.ok) return { failure: await failureIn(response) };
+    return { value: await response.json() };
+  }
+
   async function refresh({ appid, type, subject }: Task): Promise<Answer<undefined>> {
     const query = subject === undefined ? '' : `?${new URLSearchParams({ subject })}`;
     const path = `tokens/${encodeURIComponent(appid)}/${encodeURIComponent(type)}/refresh${query}`;
@@ -131,6 +160,7 @@ export function serverApi(base: string, clock: ServerClock): Api {
     tasks: () => tasks().catch(unreachable),
     keys: () => keys().catch(unreachable),
     pushedApps: () => pushedApps().catch(unreachable),
+    authorizers: (platform, after) => authorizers(platform, after).catch(unreachable),
     refresh: (task) => refresh(task).catch(unreachable),
   };
 }

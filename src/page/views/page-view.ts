@@ -9,6 +9,7 @@ import type { KeyForm } from './key-form.js';
 import type { KeysView } from './keys-view.js';
 import { outageBanner } from './outage-banner.js';
 import { type PageState, ROWS_AT_ONCE } from './page-state.js';
+import type { PlatformsView } from './platforms-view.js';
 import type { PushesView } from './pushes-view.js';
 import { standingButtons } from './standing-buttons.js';
 import { showStillTexts } from './still-texts.js';
@@ -22,12 +23,14 @@ export interface ViewParts {
   readonly form: KeyForm;
   readonly keys: KeysView;
   readonly pushes: PushesView;
+  readonly platforms: PlatformsView;
   onRefresh(task: Task): void;
   onChoose(standing: Standing | undefined): void;
 }
 
 /** Returns a function that draws the page in its current state, and changes only what differs. */
-export function pageView({ state, clock, form, keys, pushes, onRefresh, onChoose }: ViewParts): () => void {
+export function pageView(parts: ViewParts): () => void {
+  const { state, clock, form, keys, pushes, platforms, onRefresh, onChoose } = parts;
   const loading = byId('loading', HTMLElement);
   const tasks = byId('tasks', HTMLElement);
   const updated = byId('updated', HTMLElement);
@@ -92,6 +95,7 @@ export function pageView({ state, clock, form, keys, pushes, onRefresh, onChoose
     if (list !== undefined) drawTasks(list.tasks, now);
     keys.draw(now, words, list === undefined);
     pushes.draw(now, words, list === undefined);
+    platforms.draw(now, words, list?.tasks);
   };
 }
 

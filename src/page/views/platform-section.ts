@@ -1,0 +1,97 @@
+import type { Answer, Authorizer, AuthorizerPage } from '../server/api.js';
+import { instant } from '../words/durations.js';
+import type { TextName, Words } from '../words/language.js';
+import { element, setAttribute, setText } from './elements.js';
+
+export interface PlatformSectionParts {
+  readonly appid: string;
+  /** The URL of the routes, with a slash at its end. */
+  readonly base: string;
+  read(after: string | undefined): Promise<Answer<AuthorizerPage>>;
+  onRead(): void;
+}
+
+/** The accounts that have authorized one platform. */
+export interface PlatformSection {
+  readonly element: HTMLElement;
+  /** Discards what was read, and reads the first page. */
+  readAnew(): Promise<void>;
+  draw(now: number, words: Words): void;
+}
+
+const STATES: Readonly<Record<Authorizer['state'], TextName>> = {
+  authorized: 'authorizedSince',
+  unauthorized: 'authorizationEnded',
+  needsAuthorization: 'authorizationLost',
+};
+/** The kinds of accounts that WeChat lets authorize, by the number that its start page expects. */
+const AUTH_TYPES = { officialAccount: '1', miniProgram: '2', any: '3' } as const;
+
+export function platformSection({ appid, base, read, onRead }: PlatformSectionParts): PlatformSection {
+  const list = element('ul', '');
+  const remark = element('p', 'remark');
+  const more = element('button', 'plain more');
+  more.type = 'button';
+  more.hidden = true;
+  let found: readonly Authorizer[] | undefined;
+  let after: string | undefined;
+  let failure: string | undefined;
+  let readings = 0;
+  let drawn = '';
+
+  async function readPage(from: string | undefined): Promise<void> {
+    readings += 1;
+    const reading = readings;
+    const answer = await read(from);
+    if (reading !== readings) return;
+    failure = 'failure' in answer ? answer.failure.detail : undefined;
+    if ('value' in answer) {
+      found = [...(from === undefined ? [] : (found ?? [])), ...answer.value.authorizers];
+      after = answer.value.after;
+    }
+    onRead();
+  }
+
+  more.addEventListener('click', () => void readPage(after));
+
+  function lineOf(authorizer: Authorizer, now: number, words: Words): HTMLElement {
+    const { say } = words;
+    const account = authorizer.name ? `${authorizer.name} (${authorizer.appid})` : authorizer.appid;
+    const { kind, permissions = [] } = authorizer;
+    const facts = [
+      account,
+      kind === undefined ? '' : say(kind),
+      say(STATES[authorizer.state], { instant: instant(authorizer.since, now, words) }),
+      permissions.length === 0 ? '' : say('permissionSets', { ids: permissions.join(', ') }),
+    ];
+    const link = element('a', '', say('authorizeAgain'));
+    const query = new URLSearchParams({ auth_type: AUTH_TYPES[kind ?? 'any'], biz_appid: authorizer.appid });
+    link.href = `${base}platform/${encodeURIComponent(appid)}/authorize?${query}`;
+    link.target = '_blank';
+    link.rel = 'noopener';
+    setAttribute(link, 'aria-label', say('authorizeAgainName', { account }));
+    return element('li', '', `${facts.filter((fact) => fact !== '').join(' · ')} · `, link);
+  }
+
+  return {
+    element: element('section', 'platform', element('h3', '', appid), list, remark, more),
+    async readAnew() {
+      found = undefined;
+      after = undefined;
+      await readPage(undefined);
+    },
+    draw(now, words) {
+      const { say } = words;
+      const next = JSON.stringify([words.language, found]);
+      if (next !== drawn) list.replaceChildren(...(found ?? []).map((one) => lineOf(one, now, words)));
+      drawn = next;
+      const isEmpty = failure === undefined && found?.length === 0;
+      setText(
+        remark,
+        isEmpty ? say('noAuthorizers') : failure === undefined ? '' : say('authorizersUnread', { detail: failure }),
+      );
+      setText(more, say('moreAuthorizers'));
+      more.hidden = after === undefined;
+    },
+  };
+}
