@@ -217,8 +217,9 @@ export class Engine implements Storage, State {
     await this.#lifecycle.opened;
   }
 
-  async register(plan: RegistrationPlan): Promise<void> {
-    await this.closing.waitFor(() => this.registrar.register(plan));
+  /** @param isAddition - whether the app has to exist, without which the call fails. */
+  async register(plan: RegistrationPlan, isAddition = false): Promise<void> {
+    await this.closing.waitFor(() => this.registrar.register(plan, isAddition));
     for (const { key } of plan.tasks) this.#work.flights.reschedule(key);
   }
 

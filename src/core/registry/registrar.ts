@@ -4,7 +4,7 @@ import type { Closing } from '../model/closing.js';
 import type { RegistrationPlan, TaskPlan } from '../model/registration.js';
 import { appDocumentId, documentId, type TokenKey } from '../model/token-key.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
-import { contended } from '../store/write-errors.js';
+import { contended, unregisteredError } from '../store/write-errors.js';
 import { listenerOf, type RegistrarListener } from './registrar-listener.js';
 import { LeaseTimeUp, type RegistrationLease, RegistrationLeases, StoreReplaced } from './registration-lease.js';
 import { type RegistrarParts, RegistrationPartWriter } from './registration-part.js';
@@ -68,18 +68,27 @@ export class Registrar {
     this.#partWriter.listen(listener);
   }
 
-  async register(plan: RegistrationPlan): Promise<void> {
+  /**
+   * Writes a registration.
+   *
+   * @param isAddition - whether the app has to exist.
+   * @throws a `TokenError` with code `NOT_REGISTERED` if it does not.
+   */
+  async register(plan: RegistrationPlan, isAddition = false): Promise<void> {
     const appId = appDocumentId(plan.appid);
-    let needsApp = this.#listener.knows(appId);
+    let needsApp = isAddition || this.#listener.knows(appId);
+    let wasMissing = false;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       try {
         if (await this.#register(plan, needsApp)) return;
         // The app is missing. If the store has lost it, it is put back, so that this registration can be added to it.
         await this.#store.judgeAbsence(appId);
-        needsApp = false;
+        if (isAddition && wasMissing) throw unregisteredError(plan.appid);
+        wasMissing = true;
+        needsApp = isAddition;
       } catch (error) {
         if (!(error instanceof StoreReplaced)) throw error;
-        needsApp = this.#listener.knows(appId);
+        needsApp = isAddition || this.#listener.knows(appId);
       }
     }
     throw new StoreReplaced(plan.appid);

@@ -32,3 +32,10 @@ export function notRegistered(key: TokenKey): TokenError {
   const message = `${key.appid} was unregistered, or evicted by the store, while its ${key.type} was refreshed`;
   return new TokenError('NOT_REGISTERED', message, key);
 }
+
+/** Returns the error for tasks that are to be added to an app which does not exist any more. */
+export function unregisteredError(appid: string): TokenError {
+  return new TokenError('NOT_REGISTERED', `${appid} is no longer registered, so that no task can be added to it`, {
+    appid,
+  });
+}

@@ -1,9 +1,9 @@
 import { engineOf } from '../../core/engine/engine-of.js';
-import type { Registration } from '../../core/model/registration.js';
 import { isAppid } from '../../core/model/token-key.js';
 import { assertFunction, readFields } from '../../core/primitives/assert-options.js';
 import { isAbortSignal } from '../../core/primitives/foreign-objects.js';
 import { describeKind } from '../../core/primitives/redact.js';
+import { addTasks } from '../authorizations/add-tasks.js';
 import { AuthorizationDocuments } from '../authorizations/authorization-documents.js';
 import { PAGE_SIZE } from '../authorizations/platform-api.js';
 import { isTestAccount } from '../authorizations/test-accounts.js';
@@ -63,14 +63,13 @@ export async function recoverAuthorizers(
   const { signal, onProgress } = checkedOptions(options);
   const api = platformApiOf(manager, component);
   const engine = engineOf(manager);
-  const { register } = manager as PlatformManager & { register(registration: Registration): Promise<void> };
   const restorer = new AuthorizerRestorer({
     component,
     api,
     store: engine.store,
     documents: engine.documents,
     authorizations: new AuthorizationDocuments(engine.store, engine.reader),
-    register: (registration) => register.call(manager, registration),
+    register: (registration) => addTasks(engine, registration),
     put: (key, grant) => engine.put(key, grant),
   });
   let total = 0;

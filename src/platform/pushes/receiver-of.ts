@@ -1,6 +1,6 @@
 import { GuardedRequests } from '../../callbacks/guarded-request.js';
 import type { Engine } from '../../core/engine/engine.js';
-import type { Registration } from '../../core/model/registration.js';
+import { addTasks } from '../authorizations/add-tasks.js';
 import { AuthorizationDocuments, type AuthorizationKey } from '../authorizations/authorization-documents.js';
 import { AuthorizationWork } from '../authorizations/authorization-work.js';
 import { AuthorizerStore } from '../authorizations/authorizer-store.js';
@@ -21,9 +21,7 @@ import { PushedApps } from './pushed-apps.js';
 import type { TicketStore } from './verify-tickets.js';
 
 /** The methods of a manager that pushes need. */
-export interface ReceivingManager extends PlatformTokens, TicketStore {
-  register(registration: Registration): Promise<void>;
-}
+export type ReceivingManager = PlatformTokens & TicketStore;
 
 export interface ReceivingOptions extends PushHandlers {
   /** The types of the tasks that an authorizer gets. */
@@ -45,7 +43,7 @@ export function receiverOf(engine: Engine, manager: ReceivingManager, options: R
   const documents = new AuthorizationDocuments(engine.store, engine.reader);
   const api = new PlatformApi(manager, engine.upstream, clock);
   const profiles = new AuthorizerProfiles(documents, api);
-  const work = refreshes ? workOf(engine, manager, { documents, api, profiles }, options) : undefined;
+  const work = refreshes ? workOf(engine, { documents, api, profiles }, options) : undefined;
   work?.startAfter(engine.opened());
   return new PushReceiver({
     apps: new PushedApps({ registry, clock, opened: () => engine.opened() }),
@@ -75,7 +73,6 @@ function forwarderOf(
 
 function workOf(
   engine: Engine,
-  manager: ReceivingManager,
   {
     documents,
     api,
@@ -94,7 +91,7 @@ function workOf(
     types,
     authorizerTasks,
     put: (key, grant) => engine.put(key, grant),
-    register: (registration) => manager.register(registration),
+    register: (registration) => addTasks(engine, registration),
     unregisterTask: (key, isStillWanted) => engine.unregisterTask(key, isStillWanted),
   });
   const emit = (name: 'authorized' | 'unauthorized', key: AuthorizationKey): void => {

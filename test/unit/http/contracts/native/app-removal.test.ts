@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { engineOf } from '../../../../../src/core/engine/engine-of.js';
 import { createHandler } from '../../../../../src/http/index.js';
 import type { TokenManager } from '../../../../../src/index.js';
 import { recoverAuthorizers } from '../../../../../src/push-server/index.js';
@@ -104,3 +105,33 @@ test('A code that is being exchanged when its platform is unregistered brings no
   expect(left).toEqual([]);
   expect(world.events).toEqual([]);
 });
+
+test('A recovery brings nothing back of a platform that is unregistered while it registers an account', async () => {
+  await using world = new PlatformWorld();
+  const { tokens } = await serving(world);
+  world.platform.refreshTokens.set('wxshop1', 'refresh-1');
+  unregisterBeforeTheNextRegistration(tokens);
+  await expect(recoverAuthorizers(tokens, COMPONENT)).rejects.toMatchObject({ code: 'NOT_REGISTERED' });
+  expect(await world.store.get([`app/${COMPONENT}`])).toEqual([undefined]);
+});
+
+test('An exchange brings nothing back of a platform that is unregistered while it registers the account', async () => {
+  await using world = new PlatformWorld();
+  const { tokens, receiver } = await world.receiving();
+  unregisterBeforeTheNextRegistration(tokens);
+  await world.push(receiver, world.authorized('code-1'));
+  await world.settle(60_000);
+  expect(await world.store.get([`app/${COMPONENT}`, `owed/${COMPONENT}/${MERCHANT}`])).toEqual([undefined, undefined]);
+  expect(world.events).toEqual([]);
+});
+
+/** Unregisters the platform when its next registration is about to be written. */
+function unregisterBeforeTheNextRegistration(tokens: TokenManager): void {
+  const { registrar } = engineOf(tokens);
+  const register = registrar.register.bind(registrar);
+  vi.spyOn(registrar, 'register').mockImplementationOnce(async (...given) => {
+    await tokens.unregister(COMPONENT);
+    return register(...given);
+  });
+  onTestFinished(() => void vi.restoreAllMocks());
+}
