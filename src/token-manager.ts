@@ -140,7 +140,8 @@ export class TokenManager<Custom extends string = never> {
   }
 
   /**
-   * Forgets an app with all its tasks and tokens, or one task with its token. Harmless where there is none. Of an app with
+   * Forgets an app with all its tasks and tokens, a third-party platform with its authorizers, or one task with its token.
+   * Harmless where there is none. Of an app with
    * more than 1,000 tasks or tokens some may be left after a rejection, and the same call completes it.
    *
    * @throws TypeError for misuse; a `TokenError` with code `STORE_UNAVAILABLE` or `CLOSED`.
