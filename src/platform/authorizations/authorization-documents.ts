@@ -46,7 +46,7 @@ export interface Authorization {
   readonly codeHash?: string | undefined;
   /** The original id of the account, to which its messages are addressed, once it is known. */
   readonly userName?: string | undefined;
-  /** What WeChat said of the account when it was asked last. */
+  /** The name, the kind and the permissions of the account, as WeChat said when it was asked last. */
   readonly profile?: AuthorizerProfile | undefined;
 }
 

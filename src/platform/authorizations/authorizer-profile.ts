@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 import { numberIn, objectIn, objectsIn, textIn } from './answer-fields.js';
 
-/** What a list shows of an authorizer, as WeChat described it last. */
+/** The facts that a list shows of an authorizer, as WeChat described it last. */
 export interface AuthorizerProfile {
   /** The name that its users see; empty if it has none yet. */
   readonly name: string;
