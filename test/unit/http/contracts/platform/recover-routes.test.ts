@@ -160,7 +160,7 @@ test('A recovery ends at its next page when another server has begun it anew', a
   expect(world.platform.countOf('api_get_authorizer_list')).toBe(3);
 });
 
-test('A recovery under way is interrupted when its server is closed, and its caller is told', async () => {
+test('A recovery under way is interrupted when its server is closed, and its caller is told to ask again', async () => {
   await using world = new PlatformWorld();
   const server = await withLostAuthorizers(world);
   const list = holdList(world);
@@ -168,7 +168,7 @@ test('A recovery under way is interrupted when its server is closed, and its cal
   await list.asked;
   const closing = server.tokens.close();
   list.release();
-  expect(await answer).toMatchObject({ status: 503, body: { code: 'CLOSED' } });
+  expect(await answer).toMatchObject({ status: 202, body: { state: 'running' } });
   await closing;
   expect(await show(serving(world))).toMatchObject({ body: { state: 'interrupted' } });
 });
