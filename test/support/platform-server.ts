@@ -56,6 +56,8 @@ export const RIGHT: Behaviour = {
 /** Runs a small platform that passes WeChat's release check, with encryption of its own. */
 export class PlatformServer {
   behaviour: Behaviour = RIGHT;
+  /** Whether the code of an authorization is exchanged as soon as it comes. */
+  exchangesAuthorizations = true;
   /** The pushes that came, in order. */
   readonly pushes: Pushed[] = [];
   /** The newest token of an account by the exchange of the code that came with its authorization. */
@@ -168,6 +170,7 @@ export class PlatformServer {
     }
     if (fields.get('InfoType') === 'authorized') {
       const appid = String(fields.get('AuthorizerAppid'));
+      if (!this.exchangesAuthorizations) return behaviour.authorized();
       this.#later(async () => void this.stored.set(appid, await this.exchange(fields.get('AuthorizationCode') ?? '')));
       return behaviour.authorized();
     }

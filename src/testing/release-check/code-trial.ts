@@ -50,12 +50,16 @@ export class CodeTrial {
       return length === 1 ? undefined : `expected the code to be exchanged once, got ${length} calls with it`;
     }
     const expected = `expected api_query_auth to be called with the code within ${withinSeconds} s`;
+    // A call that was answered properly was for another code, that of the authorization.
     const refused = this.#calls
       .slice(this.#callsBefore)
-      .findLast(({ path, subject }) => path === EXCHANGE_PATH && subject === this.#parts.account.appid);
+      .findLast(
+        ({ path, subject, errcode }) =>
+          path === EXCHANGE_PATH && subject === this.#parts.account.appid && errcode !== 0,
+      );
     if (refused === undefined) return `${expected}, got no such call`;
     const { errcode } = refused;
-    return `${expected}, got a call that ${errcode === undefined ? 'was not answered' : `was answered with ${errcode}`}`;
+    return `${expected}, got a call for the account that ${errcode === undefined ? 'was not answered' : `was answered with ${errcode}`}`;
   }
 
   /** Returns what is wrong with the message; `undefined` if it is the right one. */

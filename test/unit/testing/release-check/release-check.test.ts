@@ -472,12 +472,23 @@ describe('a code that is not handled right', () => {
           await platform.exchange(value);
         },
       },
-      { exchange: `${NOT_EXCHANGED}, got a call that was answered with 61010`, message: NOT_SENT },
+      { exchange: `${NOT_EXCHANGED}, got a call for the account that was answered with 61010`, message: NOT_SENT },
     ],
   ])('the report tells after its time that there is %s', async (_, faults, expected) => {
     const before = clock.now();
     expect(faultsOf(await playInVain(faults))).toEqual(expected);
     expect(clock.now()).toBe(before + 2 * MESSAGE_MS);
+  });
+
+  test('an exchange of the code of the authorization alone is not taken for one of the code in the text', async () => {
+    server.exchangesAuthorizations = false;
+    const report = await playInVain({
+      async afterCode(_, pushed, platform) {
+        const authorized = platform.pushes.find(({ fields }) => fields.get('AuthorizerAppid') === pushed.appid);
+        expect(await platform.exchange(authorized?.fields.get('AuthorizationCode') ?? '')).not.toBe('');
+      },
+    });
+    expect(faultsOf(report)).toEqual({ exchange: `${NOT_EXCHANGED}, got no such call`, message: NOT_SENT });
   });
 
   test('a message of the mini program with the token of the official account is wrong', async () => {
