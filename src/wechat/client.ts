@@ -40,6 +40,7 @@ interface Answer {
   readonly host: string;
   readonly status: number;
   readonly body: JsonObject | undefined;
+  readonly date: string | undefined;
 }
 
 class WeChatClient implements Upstream {
@@ -56,7 +57,7 @@ class WeChatClient implements Upstream {
 
   async request(
     request: WeChatRequest,
-    { signal, withToken, secret, user = NO_USER }: RequestOptions,
+    { signal, withToken, secret, user = NO_USER, dated }: RequestOptions,
   ): Promise<JsonObject> {
     assertPath(request.path);
     const giveBack = await this.#slots.take(user, signal);
@@ -64,7 +65,10 @@ class WeChatClient implements Upstream {
     try {
       const answer = await this.#ask(request, `${user.appid}/${user.type}`, signal);
       wasAnswered = true;
-      return this.#accept(answer, withToken, [request, secret]);
+      const body = this.#accept(answer, withToken, [request, secret]);
+      const at = Date.parse(answer.date ?? '');
+      if (!Number.isNaN(at)) dated?.(at);
+      return body;
     } finally {
       giveBack(wasAnswered);
     }
@@ -103,12 +107,12 @@ class WeChatClient implements Upstream {
   async #askOrigin(origin: Origin, token: string, request: WeChatRequest, signal: AbortSignal): Promise<Answer> {
     const { host } = new URL(origin.url);
     try {
-      const { status, text } = await this.#transport.send(origin.url, request, signal);
+      const { status, text, date } = await this.#transport.send(origin.url, request, signal);
       this.#origins.answered(origin, token);
       const body = parseAnswer(text);
       if (status >= 500 && body?.['errcode'] === undefined)
         throw unavailable(`${host} answered with HTTP status ${status}`);
-      return { host, status, body };
+      return { host, status, body, date };
     } catch (error) {
       if (signal.aborted || isTokenError(error)) throw error;
       const hostOnly = isConnectFailure(error);

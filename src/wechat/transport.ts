@@ -10,6 +10,8 @@ import { LazyDispatcher } from './dispatcher.js';
 export interface HttpAnswer {
   readonly status: number;
   readonly text: string | undefined;
+  /** The value of the header `Date`. */
+  readonly date: string | undefined;
 }
 
 export const REQUEST_TIMEOUT_MS = 6_000;
@@ -63,11 +65,12 @@ export class Transport {
 }
 
 async function exchange(dispatcher: Dispatcher, options: Dispatcher.RequestOptions): Promise<HttpAnswer> {
-  const { statusCode: status, body } = await dispatcher.request(options);
+  const { statusCode: status, headers, body } = await dispatcher.request(options);
+  const date = typeof headers['date'] === 'string' ? headers['date'] : undefined;
   try {
-    return { status, text: await body.text() };
+    return { status, text: await body.text(), date };
   } catch (error) {
-    if (isTooLong(error)) return { status, text: undefined };
+    if (isTooLong(error)) return { status, text: undefined, date };
     throw error;
   }
 }

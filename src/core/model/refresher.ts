@@ -280,7 +280,8 @@ export interface Upstream {
    * @param options - `withToken`: whether the request contains a token from `context.token`, so that the answer
    *   "invalid credential" (40001) is about that token; otherwise it is about the app's secret. `secret`: the secret of
    *   the app, which an answer might repeat although the request did not contain it. `user`: the type and the app of
-   *   the request, by which connections are shared, so that requests without an answer do not block others.
+   *   the request, by which connections are shared, so that requests without an answer do not block others. `dated`:
+   *   receives the time of WeChat's answer, in epoch milliseconds, if the answer names one.
    */
   request(
     request: WeChatRequest,
@@ -289,6 +290,7 @@ export interface Upstream {
       readonly withToken: boolean;
       readonly secret?: string | undefined;
       readonly user?: SlotUser;
+      readonly dated?: ((at: number) => void) | undefined;
     },
   ): Promise<JsonObject>;
   close(): Promise<void>;

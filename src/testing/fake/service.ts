@@ -100,6 +100,7 @@ export class FakeService {
   }
 
   #send(response: ServerResponse, answer: JsonObject | undefined, fault: FakeFault | undefined): void {
+    response.setHeader('date', new Date(this.#clock.now()).toUTCString());
     if (fault === 'reset' || fault === 'lost') reset(response);
     else if (fault === 'hang') return;
     else if (fault === 'html') sendText(response, 200, HTML);

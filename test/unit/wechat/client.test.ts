@@ -67,6 +67,21 @@ describe('requests of a client', () => {
     expect(wechat.countCalls()).toBe(0);
   });
 
+  it('a request is told the time that the answer of WeChat names, if it names one', async () => {
+    const times: number[] = [];
+    const { signal } = new AbortController();
+    const dated = (at: number): void => void times.push(at);
+    await client.request(PLAIN, { signal, withToken: false, dated });
+    expect(times).toEqual([Math.floor(clock.now() / 1_000) * 1_000]);
+    wechat.fail(
+      '/cgi-bin/token',
+      { status: 200, body: '{"access_token":"t"}', headers: { date: 'soon' } },
+      { times: 1 },
+    );
+    await client.request(PLAIN, { signal, withToken: false, dated });
+    expect(times).toHaveLength(1);
+  });
+
   it('a waiting request keeps the process alive', async () => {
     const setTimer = vi.spyOn(clock, 'setTimer');
     await ask();
