@@ -14,6 +14,12 @@ export interface NotedHistory {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`, also if the document is contended.
    */
   change(change: (seen: HistoryState) => HistoryContent | undefined): Promise<'written' | 'unneeded'>;
+  /**
+   * Checks which history the store has, by a read that begins after the call.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` if the history cannot be determined.
+   */
+  check(): Promise<void>;
 }
 
 /**
@@ -115,11 +121,18 @@ export class HistoryNotes {
     const names = new Map(this.#unnoted);
     const ids = [...this.#unwritten, ...this.#awaited];
     for (const taken of [this.#unnoted, this.#unwritten, this.#awaited]) taken.clear();
-    const outcome = await this.#writeRegistered(ids, (seen) => {
+    const note = (seen: HistoryState): HistoryState => {
       if (!this.#isYoung(seen)) return seen;
       const unregistered = withUnregistered(seen.unregistered, names);
       return unregistered === seen.unregistered ? seen : { ...seen, unregistered };
-    });
+    };
+    let outcome = await this.#writeRegistered(ids, note);
+    // What was noted in the history that was seen last is not noted in one that has replaced it since.
+    for (let noted = this.#history.seen?.id; outcome === 'unneeded'; noted = this.#history.seen?.id) {
+      await this.#history.check();
+      if (this.#history.seen?.id === noted) break;
+      outcome = await this.#writeRegistered([], note);
+    }
     // A new state is written even if there was nothing to note, so that an earlier state of the store can be
     // recognized.
     if (outcome === 'unneeded') this.noteChange();

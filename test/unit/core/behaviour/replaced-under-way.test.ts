@@ -267,6 +267,22 @@ describe.each(['a store', 'a store that shares the schedule'])(
         expect(left()).toEqual([]);
       });
 
+      test.each([
+        ['noted the same before it was emptied', 1_000],
+        ['noted nothing any more before it was emptied', DAY_MS],
+      ])('an unregistration is not undone where it finds nothing in a store that %s', async (_, afterMs) => {
+        const [one, other] = [process(), process()];
+        await register(one);
+        await unregister(one);
+        await soon(other.tokens.start());
+        await register(one);
+        await world.clock.advance(afterMs);
+        store.wipe();
+        await unregister(other);
+        await world.clock.advance(130_000);
+        expect(left()).toEqual([]);
+      });
+
       test('a registration made anew before the store was emptied is kept, by another process or the same', async () => {
         for (const isSame of [true, false]) {
           const [one, other] = [process(), process()];
