@@ -122,7 +122,8 @@ export class OwnRemovals {
     const ended = unsettled.flatMap((mark) => {
       const found = this.#ended.peek(mark);
       // An enrolment that was registered anew here is overwritten when it is put back.
-      return found === undefined || this.#own.has(found.id) ? [] : [{ mark, ...found }];
+      if (found === undefined || this.#own.has(found.id) || this.#history.hasRegistered(found.id)) return [];
+      return [{ mark, ...found }];
     });
     // The removal is recorded first, so that no other process puts the deleted documents back.
     await this.#history.notes.noteUnregistered(ended.filter(({ isNamed }) => isNamed).map(({ mark }) => mark));
@@ -133,15 +134,30 @@ export class OwnRemovals {
         [...ids].filter((id) => appidOf(id) === appid),
       );
     }
-    if (this.#history.generation === generation) for (const mark of unsettled) this.#unsettled.delete(mark);
+    if (this.#history.generation !== generation) return;
+    for (const mark of unsettled) {
+      if (this.#history.hasRegistered(this.#ended.peek(mark)?.id ?? '')) this.#ended.delete(mark);
+      this.#unsettled.delete(mark);
+    }
   }
 
   async #remove(appid: string, ids: readonly string[]): Promise<void> {
     const appId = appDocumentId(appid);
     const tasks = ids.filter((id) => id !== appId);
     for (const some of [...batches(tasks), ...(ids.includes(appId) ? [[appId]] : [])]) {
-      await this.#parts.registrar.removeEnded(appid, some, (mark, id) => this.#ended.peek(mark)?.id === id);
+      await this.#parts.registrar.removeEnded(appid, some, (mark, id) => this.#hasEnded(mark, id));
     }
+  }
+
+  /**
+   * Returns whether the enrolment with this mark was ended here. Another process that has found it in the replaced store
+   * may have registered it again, which is noted under the lease that is held now.
+   */
+  async #hasEnded(mark: string, id: string): Promise<boolean> {
+    if (this.#ended.peek(mark)?.id !== id) return false;
+    const { generation } = this.#history;
+    await this.#history.check();
+    return this.#history.generation === generation && !this.#history.hasRegistered(id);
   }
 
   /** Yields the documents of an app and its tasks, or of a task, with their known marks. */

@@ -91,12 +91,13 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
 
   registered(documents: readonly RegisteredDocument[]): Promise<void> | undefined {
     const { own, history } = this;
+    const changed = documents.filter(({ isChanged }) => isChanged).map(({ id }) => id);
+    const found = documents.filter(({ id, isChanged }) => !isChanged && !own.has(id)).map(({ id }) => id);
     for (const { id, content, version } of documents) {
       own.note(id, content, version);
       this.#removals.registered(content);
     }
-    const changed = documents.filter(({ isChanged }) => isChanged).map(({ id }) => id);
-    return changed.length > 0 ? history.notes.noteRegistered(changed) : undefined;
+    return history.notes.noteRegistered(changed, found);
   }
 
   unregistering(id: string): Promise<Unregistering> {

@@ -238,13 +238,17 @@ export class RegistrationPartWriter {
       const task = markFrom(byId.get(documentId('task', key))?.data ?? {});
       return belongsTo({ app: markFrom(app.data), task }, this.#registry.enrolment(key));
     });
-    // A replaced store has other marks as well, and cached documents must not be dropped because of these.
-    if (!isSame) await this.#store.lookAtHistory();
-    if (this.#listener.generation !== generation) throw new StoreReplaced(plan.appid);
     const registered = [...tasks.keys(), appDocumentId(plan.appid)].map((id): RegisteredDocument => {
       const { data, version, isWritten } = byId.get(id) as Settled;
       return { id, content: unseal({ id, data, version }), version, isChanged: isWritten || done.has(id) };
     });
+    const isKnown = registered.every(
+      ({ id, version, isChanged }) => isChanged || this.#registry.versionOf(id) === version,
+    );
+    // A replaced store has other marks as well, and cached documents must not be dropped because of these. A document
+    // that is stored already, and unknown here, may have been unregistered before the store was replaced.
+    if (!isSame || !isKnown) await this.#store.lookAtHistory();
+    if (this.#listener.generation !== generation) throw new StoreReplaced(plan.appid);
     const noting = this.#listener.registered(registered);
     this.#registry.setApp(appFrom(plan.appid, app.data, app.version));
     for (const [id, { key, params, notify }] of tasks) {

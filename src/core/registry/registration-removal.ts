@@ -96,19 +96,19 @@ export class RegistrationRemoval {
    * Deletes those of these apps and tasks whose enrolment has ended, with the documents of their keys. Documents of the
    * same keys that a later enrolment has written stay.
    *
-   * @param hasEnded - called for each stored app or task with the mark of its enrolment.
+   * @param hasEnded - called under the lease for each stored app or task with the mark of its enrolment.
    */
   async removeEnded(
     appid: string,
     ids: readonly string[],
-    hasEnded: (mark: string, id: string) => boolean,
+    hasEnded: (mark: string, id: string) => boolean | Promise<boolean>,
   ): Promise<void> {
     await this.#leases.hold(appid, async (lease) => {
       const stored = await this.#read(ids);
       await allOf(
         stored.map(async ({ id, data, version }) => {
           const mark = markFrom(data);
-          if (mark === undefined || !hasEnded(mark, id)) return;
+          if (mark === undefined || !(await hasEnded(mark, id))) return;
           // The registration is deleted last: if this fails, it remains and shows that the keys are still to be
           // deleted.
           await this.#deleteKeysOf(id, mark, lease);

@@ -62,18 +62,22 @@ export class HistoryNotes {
    * Writes a new state of the history after registrations, in the background. Registrations during a write share the
    * next one.
    *
+   * @param changed - the ids of the apps and tasks whose documents were changed.
+   * @param found - the ids of those that this process registers for the first time and that were stored already. In a
+   *   restored state they are noted as well, since another process may have unregistered them before the restore.
    * @returns `undefined`, unless the store is a restored state: then a promise that resolves when an attempt to note
    *   the registrations has ended. Until they are noted, a process that knows later registrations from before the
    *   restore would overwrite these by putting them back.
    */
-  noteRegistered(ids: readonly string[]): Promise<void> | undefined {
+  noteRegistered(changed: readonly string[], found: readonly string[] = []): Promise<void> | undefined {
     const seen = this.#history.seen;
     if (seen === undefined || !this.#isRestored(seen)) {
-      for (const id of ids) this.#unwritten.add(id);
-      this.noteChange();
+      for (const id of changed) this.#unwritten.add(id);
+      if (changed.length > 0) this.noteChange();
       return undefined;
     }
-    for (const id of ids) this.#awaited.add(id);
+    if (changed.length + found.length === 0) return undefined;
+    for (const id of [...changed, ...found]) this.#awaited.add(id);
     return this.#note().catch(() => this.noteChange());
   }
 

@@ -103,11 +103,11 @@ export class StoreHistory implements NotedHistory {
 
   /**
    * Returns whether this app, or this task or its app, has been unregistered since the history began, or whether an
-   * enrolment with these marks was unregistered before.
+   * enrolment with these marks was unregistered before, unless it has been registered again since.
    */
   hasUnregistered(id: string, { app, task }: EnrolmentMarks): boolean {
     const unregistered = this.#seen?.unregistered ?? [];
-    const names = [id, appDocumentId(appidOf(id)), app, task];
+    const names = [id, appDocumentId(appidOf(id)), ...(this.hasRegistered(id) ? [] : [app, task])];
     return names.some((name) => name !== undefined && unregistered.includes(name));
   }
 

@@ -283,6 +283,30 @@ describe.each(['a store', 'a store that shares the schedule'])(
         expect(left()).toEqual([]);
       });
 
+      test.each<[number, string, object]>([
+        [0, 'as it is stored there', {}],
+        [0, 'with another secret', { secret: OTHER_SECRET }],
+        [30_000, 'as it is stored there', {}],
+      ])(
+        'an unregistration does not end a registration made %i ms after a backup was restored, %s',
+        async (afterMs, _, more) => {
+          const [one, other] = [process(), process()];
+          await register(one);
+          const backup = store.state();
+          await soon(other.tokens.start());
+          await unregister(one);
+          store.tell();
+          await world.clock.advance(3_000);
+          store.restore(backup);
+          await world.clock.advance(afterMs);
+          await register(other, more);
+          await soon(other.tokens.put(APPID, TYPE, { value: 'put', expiresInSeconds: 7_200 }));
+          await world.clock.advance(130_000);
+          expect(left()).toEqual(gone);
+          for (const { tokens } of [one, other]) expect(await soon(tokens.get(APPID, TYPE))).toBe('put');
+        },
+      );
+
       test('a registration made anew before the store was emptied is kept, by another process or the same', async () => {
         for (const isSame of [true, false]) {
           const [one, other] = [process(), process()];
