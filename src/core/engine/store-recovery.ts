@@ -6,6 +6,7 @@ import { appDocumentId, appidOf, parseKey, type TokenKey } from '../model/token-
 import type { JsonObject } from '../primitives/json.js';
 import type { GrantWriter } from '../records/grant-writer.js';
 import type { RecordReader } from '../records/record-reader.js';
+import { LatelyMissing } from '../registry/lately-missing.js';
 import { hasLeftOvers, isLeftOver } from '../registry/left-overs.js';
 import type { OwnRegistrations } from '../registry/own-registrations.js';
 import type { RegisteredDocument, RegistrarListener } from '../registry/registrar-listener.js';
@@ -13,6 +14,7 @@ import { contentOf } from '../registry/registration-document.js';
 import type { Unregistering } from '../registry/registration-removal.js';
 import type { Absence, AbsenceJudge } from '../store/absence.js';
 import type { Replacement, StoreHistory, StoreHistoryListener } from '../store/store-history.js';
+
 import { judgeMissingRecord } from './lost-record.js';
 import { OwnRemovals } from './own-removals.js';
 import { PutBack, type PutBackParts } from './put-back.js';
@@ -43,6 +45,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
   readonly own: OwnRegistrations;
   readonly history: StoreHistory;
   readonly #removals: OwnRemovals;
+  readonly #missing: LatelyMissing;
   readonly #parts: StoreRecoveryParts;
   readonly #putBack: PutBack;
   /** The apps that may have to be put back. */
@@ -62,6 +65,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
     this.own = own;
     this.history = history;
     this.#putBack = new PutBack(parts);
+    this.#missing = new LatelyMissing(parts);
     history.listen(this);
     registrar.listen(this);
     this.#removals = new OwnRemovals(parts, this.own, this.history, () => {
@@ -100,8 +104,15 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
     return history.notes.noteRegistered(changed, found);
   }
 
-  unregistering(id: string): Promise<Unregistering> {
-    return this.#removals.begin(id);
+  async unregistering(id: string): Promise<Unregistering> {
+    const { found, done } = await this.#removals.begin(id);
+    return {
+      found,
+      done: () => {
+        done();
+        this.#missing.forget(id);
+      },
+    };
   }
 
   /** Keeps everything cached, reports the replacement, and begins to put back the missing documents. */
@@ -109,6 +120,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
     const { registry, records, writer, events } = this.#parts;
     this.#replacement = replacement;
     this.#isIncomplete = true;
+    this.#missing.recall();
     registry.leaveOver();
     // A backup may contain an earlier registration, so marks are kept for comparison. Another store assigns new marks.
     records.displace(replacement === 'backup' ? (key) => marksOf(registry.enrolment(key)) : undefined);
@@ -140,8 +152,14 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
     return this.#removals.isUnsettled(mark);
   }
 
-  /** Decides why a document was found missing just now. */
   async judgeAbsence(id: string): Promise<Absence> {
+    const absence = await this.#judgeAbsence(id);
+    if (absence === 'deleted' && !this.#hasUnregistered(id)) this.#missing.note(id);
+    return absence;
+  }
+
+  /** Decides why a document was found missing just now. */
+  async #judgeAbsence(id: string): Promise<Absence> {
     const { own, history } = this;
     const { registry, records } = this.#parts;
     const key = parseKey(id) as TokenKey;
@@ -181,6 +199,7 @@ export class StoreRecovery implements RegistrarListener, StoreHistoryListener, A
   /** Checks which history the store has, and puts back what it still lacks. */
   async check(): Promise<void> {
     await this.history.check();
+    this.#missing.expire();
     if (this.#isIncomplete) await this.#recoverSoon();
   }
 
