@@ -11,7 +11,6 @@ import {
   FAKE_PORT,
   FROM_FILE,
   JSON_OUTPUT,
-  KEYS,
   LIFE_SECONDS,
   NOTE,
   NOTIFY,
@@ -21,12 +20,12 @@ import {
   PUSH_FILE,
   SCOPE,
   SECRET_FILE,
-  SERVE_OPTIONS,
   STALE_FILE,
   STATE,
   SUBJECT,
   TASK,
 } from './args/options.js';
+import { KEYS, SERVE_OPTIONS } from './args/serve-flags.js';
 
 /** The commands. The first one is the default. */
 export const COMMANDS: readonly CommandSpec[] = [

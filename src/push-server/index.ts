@@ -17,6 +17,10 @@ export {
 } from '../platform/authorizers/recover-authorizers.js';
 export { startPushTicket } from '../platform/authorizers/start-push-ticket.js';
 export type { PushContent } from '../platform/content/push-content.js';
+export {
+  type AuthorizerInfo,
+  exchangeAuthorizationCode,
+} from '../platform/exchanges/exchange-authorization-code.js';
 export type { ForwardRule } from '../platform/forwarding/forward-rule.js';
 export type { ForwardedFields, ForwardedValue } from '../platform/forwarding/forwarded-fields.js';
 export type { ForwardedPush } from '../platform/forwarding/forwarded-push.js';

@@ -81,6 +81,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'authorizations',
     'authorizers',
     'recovery',
+    'exchanges',
     'release-check',
     'forwarding',
     'pushes',

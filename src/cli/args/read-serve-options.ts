@@ -12,16 +12,16 @@ import { asUsage, UsageError } from '../failures/usage-error.js';
 import { hostOf, portOf } from './address-options.js';
 import type { OptionSpec } from './option.js';
 import type { OptionValues } from './option-values.js';
+import { AUTHORIZER_TASK, FORWARD_FILE, NO_RELEASE_CHECK } from './push-options.js';
+import { assertReadableFile, readWholeFile } from './readable-file.js';
 import {
   ACCESS_TOKEN,
   ALLOW_HOST,
   ANONYMOUS,
-  AUTHORIZER_TASK,
   AUTO_REGISTER,
   CALLS_PER_SECOND_OF_APP,
   CONTRACTS,
   ENCRYPTION_KEY_FILE,
-  FORWARD_FILE,
   HOST,
   HOST_NAME,
   KEYS,
@@ -29,7 +29,6 @@ import {
   LOG_CALLS,
   MAX_PER_SECOND,
   MAX_PER_SECOND_OF_APP,
-  NO_RELEASE_CHECK,
   NOTIFY_SECRET_FILE,
   PORT,
   PROXY,
@@ -39,8 +38,7 @@ import {
   STORE_FILE,
   TRUST,
   WECHAT_ORIGIN,
-} from './options.js';
-import { assertReadableFile, readWholeFile } from './readable-file.js';
+} from './serve-flags.js';
 import type { RefreshPace, ServeOptions } from './serve-options.js';
 import { type StoreLocation, storeLocation } from './store-location.js';
 

@@ -17,8 +17,9 @@ import type { CommandCall } from '../args/command.js';
 import { durationIn } from '../args/duration.js';
 import { flagOf } from '../args/option.js';
 import type { GivenValue, OptionValues } from '../args/option-values.js';
-import { APPID, EXPIRES, JSON_OUTPUT, KEYS, NOTE, PATH, PER_SECOND, SCOPE } from '../args/options.js';
+import { APPID, EXPIRES, JSON_OUTPUT, NOTE, PATH, PER_SECOND, SCOPE } from '../args/options.js';
 import { assertDirectoryOf, assertNoSecret, assertReadableFile, troubleWith } from '../args/readable-file.js';
+import { KEYS } from '../args/serve-flags.js';
 import { asUsage, UsageError } from '../failures/usage-error.js';
 
 /** Adds a key and prints it. It is shown only this once, and not stored. */

@@ -1,6 +1,6 @@
 import type { CommandCall } from '../args/command.js';
-import { STORE } from '../args/options.js';
 import { readServeOptions } from '../args/read-serve-options.js';
+import { STORE } from '../args/serve-flags.js';
 import { hideStoreArgument } from '../serve/secret-argument.js';
 import { serve } from '../serve/serve.js';
 

@@ -1,6 +1,6 @@
 import { flagOf, type OptionSpec, variableOf } from '../args/option.js';
 import type { GivenValue } from '../args/option-values.js';
-import { STORE, STORE_FILE } from '../args/options.js';
+import { STORE, STORE_FILE } from '../args/serve-flags.js';
 import type { StoreLocation } from '../args/store-location.js';
 import type { CommandIo } from '../io/command-io.js';
 import { PROGRAM } from '../output/help.js';

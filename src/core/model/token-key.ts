@@ -57,6 +57,7 @@ export const DOCUMENT_KINDS = [
   'value',
   'owed',
   'authorization',
+  'codes',
   'check',
   'recovery',
 ] as const;

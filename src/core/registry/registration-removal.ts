@@ -26,7 +26,7 @@ interface Reached {
 /** The kinds of documents that are stored for a task, in the order in which they are deleted. */
 const TASK_KINDS = ['task', 'key', 'delivery'] as const;
 /** The kinds of documents besides the app and its tasks that are stored for an app, in the order in which they are deleted. */
-const RECORD_KINDS = ['key', 'delivery', 'owed', 'authorization', 'check', 'recovery'] as const;
+const RECORD_KINDS = ['key', 'delivery', 'owed', 'authorization', 'codes', 'check', 'recovery'] as const;
 /** All of them. */
 const APP_KINDS = ['task', ...RECORD_KINDS] as const;
 

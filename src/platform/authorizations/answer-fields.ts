@@ -23,3 +23,8 @@ export function numberIn(from: JsonObject, name: string): number | undefined {
   const value = from[name];
   return typeof value === 'number' ? value : undefined;
 }
+
+/** Returns the ids of the permission sets in a description of an authorization. */
+export function permissionsIn(info: JsonObject): readonly number[] {
+  return objectsIn(info, 'func_info').flatMap((set) => numberIn(objectIn(set, 'funcscope_category'), 'id') ?? []);
+}

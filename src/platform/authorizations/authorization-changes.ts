@@ -1,16 +1,20 @@
+import type { Clock } from '../../core/concurrency/clock.js';
 import { isTokenError, TokenError } from '../../core/model/errors.js';
 import type { Grant } from '../../core/model/refresher.js';
 import type { TokenKey } from '../../core/model/token-key.js';
 import { secretHash } from '../../core/primitives/secret-hash.js';
+import { underLease } from '../work/leased-work.js';
 import {
   type AuthorizationDocuments,
   type AuthorizationKey,
   authorizerTokenKey,
+  type Granted,
   type OwedExchange,
   type OwedRemoval,
   type StoredAuthorization,
 } from './authorization-documents.js';
-import type { AuthorizedGrant, PlatformApi } from './platform-api.js';
+import type { ExchangedCodes } from './exchanged-codes.js';
+import type { PlatformApi } from './platform-api.js';
 
 /** The tokens and tasks of authorizers, as the manager has them. */
 export interface AuthorizerTokens {
@@ -32,6 +36,8 @@ export interface AuthorizationListener {
 
 export interface AuthorizationChangesParts {
   readonly documents: AuthorizationDocuments;
+  readonly codes: ExchangedCodes;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly api: PlatformApi;
   readonly tokens: AuthorizerTokens;
   readonly listener: AuthorizationListener;
@@ -42,6 +48,9 @@ const USED_CODE = 61_009;
 const EXPIRED_CODE = 61_010;
 const NOT_AUTHORIZED = 61_003;
 
+/** A grant, or `'stored'` if the store has its refresh token already. */
+type Found = { readonly grant: Grant | undefined | 'stored'; readonly permissions: readonly number[] };
+
 /** Makes the changes of authorizations that pushes have left to do: exchanges codes and unregisters tasks. */
 export class AuthorizationChanges {
   readonly #parts: AuthorizationChangesParts;
@@ -51,17 +60,26 @@ export class AuthorizationChanges {
   }
 
   /**
-   * Does what is to be done for an authorization, and what pushes have added meanwhile.
+   * Does what is to be done for an authorization, and what pushes have added meanwhile. One process of the fleet does so at a
+   * time.
    *
-   * @param isHeld - returns whether no other process does the same.
+   * @returns whether nothing is left to do; `false` while another process does it, or exchanges the same code.
    */
-  async makeAll(key: AuthorizationKey, isHeld: () => boolean): Promise<void> {
+  async makeAll(key: AuthorizationKey): Promise<boolean> {
+    const { documents, clock } = this.#parts;
+    return (await underLease(documents, clock, key, (isHeld) => this.#makeAll(key, isHeld))) === true;
+  }
+
+  async #makeAll(key: AuthorizationKey, isHeld: () => boolean): Promise<boolean> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const stored = await this.#parts.documents.read(key);
-      if (stored.owed === undefined) return;
-      if (stored.owed.kind === 'removal') await this.#remove(key, stored.owed, stored, isHeld);
-      else await this.#exchange(key, stored.owed, stored, isHeld);
+      const { owed } = stored;
+      if (owed === undefined) return true;
+      if (owed.kind === 'removal') await this.#remove(key, owed, stored, isHeld);
+      else if (owed.granted !== undefined) await this.#complete(key, owed, stored, isHeld);
+      else if (!(await this.#exchange(key, owed, stored, isHeld))) return false;
     }
+    return false;
   }
 
   async #remove(
@@ -77,40 +95,70 @@ export class AuthorizationChanges {
     if (await documents.deleteOwed(key, stored.owedVersion)) listener.unauthorized(key);
   }
 
+  /** Exchanges a code, unless another process does so for the page to which the merchant came back. */
   async #exchange(
     key: AuthorizationKey,
     owed: OwedExchange,
     stored: StoredAuthorization,
     isHeld: () => boolean,
+  ): Promise<boolean> {
+    const { documents, codes } = this.#parts;
+    const isExchanged = await codes.exclusively(key.component, owed.code, async () => {
+      const { owedVersion } = await documents.read(key);
+      if (owedVersion === stored.owedVersion) await this.#complete(key, owed, stored, isHeld);
+      return true;
+    });
+    return isExchanged === true;
+  }
+
+  async #complete(
+    key: AuthorizationKey,
+    owed: OwedExchange,
+    stored: StoredAuthorization,
+    isHeld: () => boolean,
   ): Promise<void> {
-    const { documents, tokens, listener } = this.#parts;
-    const granted = await this.#granted(key, owed);
-    if (granted === 'none') return this.#giveUp(key, owed, stored);
+    const { documents, codes, tokens, listener } = this.#parts;
+    const found = owed.granted === undefined ? await this.#granted(key, owed) : await this.#alive(key, owed.granted);
+    if (found === 'none') return this.#giveUp(key, owed, stored);
     const now = await documents.read(key);
     // A push that arrived meanwhile is newer, and may have ended this authorization.
     if (now.owedVersion !== stored.owedVersion) return;
     // After the lease another process may have ended the authorization, so the tokens are asked for again.
     if (!isHeld()) throw leaseOver(key);
-    if (granted !== 'stored') await this.#put(key, granted);
+    const { grant, permissions } = found;
+    if (grant !== undefined && grant !== 'stored') await tokens.put(authorizerTokenKey(key), grant);
     await tokens.registerTasks(key);
     const { userName, profile } = now.authorization ?? {};
     const codeHash = secretHash(owed.code);
     const state = { state: 'authorized', changedAt: owed.createdAt, codeHash, userName, profile } as const;
     if ((await documents.saveState(key, state, now.version)) === undefined) return;
+    const result = { authorizer: key.authorizer, permissions, since: owed.createdAt };
+    await codes.note(key.component, owed.code, result);
     if (await documents.deleteOwed(key, stored.owedVersion)) listener.authorized(key);
   }
 
-  async #put(key: AuthorizationKey, { grant }: AuthorizedGrant): Promise<void> {
-    if (grant !== undefined) await this.#parts.tokens.put(authorizerTokenKey(key), grant);
+  /** Returns what a code was exchanged for, with new tokens if those have expired since. */
+  async #alive(key: AuthorizationKey, granted: Granted): Promise<Found | 'none'> {
+    const { api, clock } = this.#parts;
+    const { grant, permissions } = granted;
+    if (grant?.obtainedAt === undefined || grant.obtainedAt + grant.expiresInSeconds * 1_000 > clock.now())
+      return granted;
+    if (grant.refreshToken === undefined) return this.#healed(key);
+    try {
+      return { grant: await api.refresh(key, grant.refreshToken), permissions };
+    } catch (error) {
+      if (hasCode(error, NOT_AUTHORIZED)) return 'none';
+      throw error;
+    }
   }
 
   /**
    * Exchanges the code or, if it was used or has expired, requests tokens with the refresh token that WeChat names: the
    * answer to an earlier exchange may have been lost.
    *
-   * @returns `'stored'` if the store has that refresh token already; `'none'` if there is no authorization.
+   * @returns `'none'` if there is no authorization.
    */
-  async #granted(key: AuthorizationKey, { code }: OwedExchange): Promise<AuthorizedGrant | 'stored' | 'none'> {
+  async #granted(key: AuthorizationKey, { code }: OwedExchange): Promise<Found | 'none'> {
     const { api } = this.#parts;
     try {
       const granted = await api.queryAuth(key.component, code);
@@ -121,13 +169,14 @@ export class AuthorizationChanges {
     return this.#healed(key);
   }
 
-  async #healed(key: AuthorizationKey): Promise<AuthorizedGrant | 'stored' | 'none'> {
+  async #healed(key: AuthorizationKey): Promise<Found | 'none'> {
     const { api, tokens } = this.#parts;
     try {
-      const refreshToken = await api.refreshTokenOf(key);
-      if (refreshToken === undefined) return 'none';
-      if (await tokens.hasRefreshToken(authorizerTokenKey(key), refreshToken)) return 'stored';
-      return { authorizer: key.authorizer, grant: await api.refresh(key, refreshToken) };
+      const named = await api.namedAuthorization(key);
+      if (named === undefined) return 'none';
+      const { refreshToken, permissions } = named;
+      if (await tokens.hasRefreshToken(authorizerTokenKey(key), refreshToken)) return { grant: 'stored', permissions };
+      return { grant: await api.refresh(key, refreshToken), permissions };
     } catch (error) {
       if (hasCode(error, NOT_AUTHORIZED)) return 'none';
       throw error;

@@ -1,5 +1,7 @@
+import type { Grant } from '../../core/model/refresher.js';
 import { type TokenKey, tokenKey } from '../../core/model/token-key.js';
-import type { JsonObject } from '../../core/primitives/json.js';
+import { isArray } from '../../core/primitives/foreign-objects.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/primitives/json.js';
 import { seal, unseal } from '../../core/store/document-codec.js';
 import type { DocumentReader } from '../../core/store/document-reader.js';
 import type { SupervisedStore } from '../../core/store/supervised-store.js';
@@ -20,6 +22,14 @@ export function authorizerTokenKey({ component, authorizer }: AuthorizationKey):
   return tokenKey(component, 'authorizer_access_token', authorizer);
 }
 
+/** What an authorizer has granted. */
+export interface Granted {
+  /** Its tokens. The account of one without the right to call WeChat's API has none. */
+  readonly grant: Grant | undefined;
+  /** The ids of its permission sets. */
+  readonly permissions: readonly number[];
+}
+
 /** An authorization whose code is still to be exchanged for tokens. */
 export interface OwedExchange {
   readonly kind: 'exchange';
@@ -27,6 +37,8 @@ export interface OwedExchange {
   readonly createdAt: number;
   /** Whether the authorization ended in the same second, which counts if the code cannot be exchanged. */
   readonly orRemoval: boolean;
+  /** What the code was exchanged for, if that is done, and only the rest is to be done. */
+  readonly granted?: Granted | undefined;
 }
 
 /** The end of an authorization, after which its tasks are still to be unregistered. */
@@ -131,13 +143,22 @@ export class AuthorizationDocuments {
     return this.#save(stateId(key), authorization, version);
   }
 
-  /** Runs work that one process of the fleet does at a time; returns whether it was run. */
-  exclusively(key: AuthorizationKey, leaseMs: number, work: () => Promise<void>): Promise<boolean> {
+  /**
+   * Runs work that one process of the fleet does at a time.
+   *
+   * @returns the result; `undefined` while another process does it.
+   */
+  exclusively<Result>(
+    key: AuthorizationKey,
+    leaseMs: number,
+    work: () => Promise<Result>,
+  ): Promise<Result | undefined> {
     return exclusively(this.#store, owedId(key), leaseMs, work);
   }
 
   #save(id: string, content: OwedWork | Authorization, version: number): Promise<number | undefined> {
-    return this.#store.set(id, seal(id, definedFields(content)), version);
+    // What is not defined is left out, in nested objects as well.
+    return this.#store.set(id, seal(id, JSON.parse(JSON.stringify(content)) as JsonObject), version);
   }
 }
 
@@ -149,16 +170,19 @@ function stateId({ component, authorizer }: AuthorizationKey): string {
   return `authorization/${component}/${authorizer}`;
 }
 
-function definedFields(content: object): JsonObject {
-  return Object.fromEntries(Object.entries(content).filter(([, value]) => value !== undefined)) as JsonObject;
-}
-
 function owedIn(content: JsonObject): OwedWork | undefined {
-  const { kind, code, createdAt, orRemoval } = content;
+  const { kind, code, createdAt, orRemoval, granted } = content;
   if (typeof createdAt !== 'number') return undefined;
   if (kind === 'removal') return { kind, createdAt };
   if (kind !== 'exchange' || typeof code !== 'string') return undefined;
-  return { kind, code, createdAt, orRemoval: orRemoval === true };
+  return { kind, code, createdAt, orRemoval: orRemoval === true, granted: grantedIn(granted) };
+}
+
+function grantedIn(granted: JsonValue | undefined): Granted | undefined {
+  if (!isJsonObject(granted)) return undefined;
+  const { grant, permissions } = granted;
+  const ids = isArray(permissions) ? permissions.filter((id) => typeof id === 'number') : [];
+  return { grant: isJsonObject(grant) ? (grant as unknown as Grant) : undefined, permissions: ids };
 }
 
 function authorizationIn(content: JsonObject): Authorization | undefined {

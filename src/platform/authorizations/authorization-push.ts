@@ -43,11 +43,17 @@ export function authorizationPushIn(
   }
 }
 
+/** Returns whether a text can be an authorization code. */
+export function isAuthorizationCode(text: string): boolean {
+  return CODE.test(text);
+}
+
 function checked(content: PushContent, authorizer: string, code: string | undefined, now: number): AuthorizationPush {
   const createdAt = createTimeOf(content);
   if (createdAt > now + AHEAD_MS) throw new PushRefused(400, 'CreateTime of the authorization is ahead');
   if (!isAppid(authorizer)) throw new PushRefused(400, 'the appid of the authorizer is malformed');
-  if (code !== undefined && !CODE.test(code)) throw new PushRefused(400, 'the authorization code is malformed');
+  if (code !== undefined && !isAuthorizationCode(code))
+    throw new PushRefused(400, 'the authorization code is malformed');
   return { authorizer, createdAt, code };
 }
 

@@ -24,7 +24,7 @@ export class AuthorizationWork extends StoredWork<AuthorizationKey> {
       closing,
       maxRetryMs: MAX_RETRY_MS,
       nameOf: ({ component, authorizer }) => `${component}/${authorizer}`,
-      work: (key, isHeld) => changes.makeAll(key, isHeld),
+      work: (key) => changes.makeAll(key),
       failed: (key, error) => parts.failed(key, error),
     });
   }

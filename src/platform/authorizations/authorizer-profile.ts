@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
-import { numberIn, objectIn, objectsIn, textIn } from './answer-fields.js';
+import { objectIn, permissionsIn, textIn } from './answer-fields.js';
 
 /** The facts that a list shows of an authorizer, as WeChat described it last. */
 export interface AuthorizerProfile {
@@ -13,11 +13,10 @@ export interface AuthorizerProfile {
 /** Returns the profile in an answer of `api_get_authorizer_info`. */
 export function profileOf(answer: JsonObject): AuthorizerProfile {
   const info = objectIn(answer, 'authorizer_info');
-  const granted = objectsIn(objectIn(answer, 'authorization_info'), 'func_info');
   return {
     name: textIn(info, 'nick_name') ?? '',
     kind: info['MiniProgramInfo'] === undefined ? 'officialAccount' : 'miniProgram',
-    permissions: granted.flatMap((set) => numberIn(objectIn(set, 'funcscope_category'), 'id') ?? []),
+    permissions: permissionsIn(objectIn(answer, 'authorization_info')),
   };
 }
 

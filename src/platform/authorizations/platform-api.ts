@@ -3,8 +3,8 @@ import { TokenError } from '../../core/model/errors.js';
 import type { Grant, Upstream, WeChatRequest } from '../../core/model/refresher.js';
 import type { JsonObject, JsonValue } from '../../core/primitives/json.js';
 import { AttemptTime } from '../../core/refresh/attempt-time.js';
-import { numberIn, objectIn, objectsIn, textIn } from './answer-fields.js';
-import type { AuthorizationKey } from './authorization-documents.js';
+import { numberIn, objectIn, objectsIn, permissionsIn, textIn } from './answer-fields.js';
+import type { AuthorizationKey, Granted } from './authorization-documents.js';
 
 /** The part of a manager by which the API of platforms is called. */
 export interface PlatformTokens {
@@ -16,10 +16,23 @@ export interface PlatformTokens {
   ): Promise<Result>;
 }
 
-/** The tokens of an authorizer. The account of one without the right to call WeChat's API has none. */
-export interface AuthorizedGrant {
+/** What an authorization code was exchanged for. */
+export interface ExchangedCode extends Granted {
   readonly authorizer: string;
-  readonly grant: Grant | undefined;
+  /** The time of WeChat's answer, in epoch milliseconds; `undefined` if the answer names none. */
+  readonly at: number | undefined;
+}
+
+/** What WeChat names again of an authorization. */
+export interface NamedAuthorization {
+  readonly refreshToken: string;
+  readonly permissions: readonly number[];
+}
+
+/** A code with which one visitor can authorize a platform. */
+export interface PreAuthCode {
+  readonly value: string;
+  readonly expiresInSeconds: number;
 }
 
 /** An authorizer in WeChat's list. */
@@ -39,6 +52,8 @@ export interface AuthorizerPage {
 const PATH = '/cgi-bin/component';
 /** The largest page that WeChat returns. */
 export const PAGE_SIZE = 500;
+/** The life of a pre-authorization code if the answer names none, the shortest that WeChat documents. */
+const PRE_AUTH_CODE_SECONDS = 600;
 
 /** Calls WeChat's API for third-party platforms, with the token of the platform. */
 export class PlatformApi {
@@ -57,16 +72,28 @@ export class PlatformApi {
    *
    * @see https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/ThirdParty/token/authorization_info.html
    */
-  async queryAuth(component: string, code: string): Promise<AuthorizedGrant> {
-    const answer = await this.#post(component, 'api_query_auth', { authorization_code: code });
+  async queryAuth(component: string, code: string): Promise<ExchangedCode> {
+    const obtainedAt = this.#clock.now();
+    let at: number | undefined;
+    const dated = (answeredAt: number): void => {
+      at = answeredAt;
+    };
+    const answer = await this.#post(component, 'api_query_auth', { authorization_code: code }, dated);
     const info = objectIn(answer, 'authorization_info');
-    return { authorizer: textIn(info, 'authorizer_appid') ?? '', grant: grantIn(info) };
+    const grant = grantIn(info);
+    return {
+      authorizer: textIn(info, 'authorizer_appid') ?? '',
+      grant: grant && { ...grant, obtainedAt },
+      permissions: permissionsIn(info),
+      at,
+    };
   }
 
-  /** Returns the refresh token that WeChat has for an authorizer; `undefined` if it names none. */
-  async refreshTokenOf(key: AuthorizationKey): Promise<string | undefined> {
+  /** Returns the refresh token that WeChat has for an authorizer, and its permissions; `undefined` if it names none. */
+  async namedAuthorization(key: AuthorizationKey): Promise<NamedAuthorization | undefined> {
     const info = objectIn(await this.authorizerInfo(key), 'authorization_info');
-    return textIn(info, 'authorizer_refresh_token') ?? (await this.#listedRefreshToken(key));
+    const refreshToken = textIn(info, 'authorizer_refresh_token') ?? (await this.#listedRefreshToken(key));
+    return refreshToken === undefined ? undefined : { refreshToken, permissions: permissionsIn(info) };
   }
 
   /** Requests new tokens of an authorizer with a refresh token. */
@@ -95,17 +122,18 @@ export class PlatformApi {
   }
 
   /** Requests a code with which one visitor can authorize the platform. */
-  async preAuthCode(component: string): Promise<string> {
+  async preAuthCode(component: string): Promise<PreAuthCode> {
     const answer = await this.#post(component, 'api_create_preauthcode', {});
-    const code = textIn(answer, 'pre_auth_code');
-    if (code !== undefined) return code;
+    const value = textIn(answer, 'pre_auth_code');
+    const expiresInSeconds = numberIn(answer, 'expires_in') ?? PRE_AUTH_CODE_SECONDS;
+    if (value !== undefined) return { value, expiresInSeconds };
     throw new TokenError('UPSTREAM_REJECTED', 'the answer contains no pre_auth_code', { appid: component });
   }
 
   /** Makes WeChat push verify tickets again. It needs no token. */
   async startPushTicket(component: string, secret: string): Promise<void> {
     const body = { component_appid: component, component_secret: secret };
-    await this.#send(component, { method: 'POST', path: `${PATH}/api_start_push_ticket`, body }, secret);
+    await this.#send(component, { method: 'POST', path: `${PATH}/api_start_push_ticket`, body }, { secret });
   }
 
   /** Sends a text to a user of an authorizer, with a token of the authorizer. */
@@ -125,16 +153,25 @@ export class PlatformApi {
     return undefined;
   }
 
-  #post(component: string, name: string, fields: Readonly<Record<string, JsonValue>>): Promise<JsonObject> {
+  #post(
+    component: string,
+    name: string,
+    fields: Readonly<Record<string, JsonValue>>,
+    dated?: (at: number) => void,
+  ): Promise<JsonObject> {
     const body = { component_appid: component, ...fields };
     return this.#tokens.call(component, 'component_access_token', (token) => {
       const query = { component_access_token: token };
-      return this.#send(component, { method: 'POST', path: `${PATH}/${name}`, query, body });
+      return this.#send(component, { method: 'POST', path: `${PATH}/${name}`, query, body }, { dated });
     });
   }
 
   /** Sends a request; with a token unless it has the secret of the platform. */
-  async #send(component: string, request: WeChatRequest, secret?: string): Promise<JsonObject> {
+  async #send(
+    component: string,
+    request: WeChatRequest,
+    { secret, dated }: { readonly secret?: string; readonly dated?: ((at: number) => void) | undefined } = {},
+  ): Promise<JsonObject> {
     const time = new AttemptTime(this.#clock, { appid: component });
     const user = { appid: component, type: request.path };
     try {
@@ -143,6 +180,7 @@ export class PlatformApi {
         withToken: secret === undefined,
         secret,
         user,
+        dated,
       });
     } finally {
       time.end();

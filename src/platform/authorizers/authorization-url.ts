@@ -62,27 +62,41 @@ export async function authorizationUrl(
   component: string,
   options: AuthorizationUrlOptions,
 ): Promise<string> {
-  const { redirectUri, authType, bizAppid, form } = checkedOptions(options);
-  const code = await platformApiOf(manager, component).preAuthCode(component);
+  const checked = checkedOptions(options);
+  const { value } = await platformApiOf(manager, component).preAuthCode(component);
+  return authorizationLink(component, value, checked);
+}
+
+/** Returns the URL at which the holder of a pre-authorization code authorizes a platform. */
+export function authorizationLink(
+  component: string,
+  preAuthCode: string,
+  { redirectUri, authType, bizAppid, form }: AuthorizationUrlOptions,
+): string {
   const fields = {
     component_appid: component,
-    pre_auth_code: code,
+    pre_auth_code: preAuthCode,
     redirect_uri: redirectUri,
     auth_type: String(authType),
     ...(bizAppid !== undefined && { biz_appid: bizAppid }),
   };
-  if (form === 'page') return `https://mp.weixin.qq.com/cgi-bin/componentloginpage?${new URLSearchParams(fields)}`;
+  if (form !== 'wechat') return `https://mp.weixin.qq.com/cgi-bin/componentloginpage?${new URLSearchParams(fields)}`;
   const inWeChat = new URLSearchParams({ action: 'bindcomponent', no_scan: '1', ...fields });
   return `https://open.weixin.qq.com/wxaopen/safe/bindcomponent?${inWeChat}#wechat_redirect`;
 }
 
-function checkedOptions(options: AuthorizationUrlOptions): AuthorizationUrlOptions & { readonly form: string } {
+/** Returns whether WeChat knows a type of accounts that may be authorized. */
+export function isAuthType(authType: unknown): authType is number {
+  return AUTH_TYPES.has(authType);
+}
+
+function checkedOptions(options: AuthorizationUrlOptions): AuthorizationUrlOptions {
   const fields = readFields<AuthorizationUrlOptions>(options, NAMES, 'the options of authorizationUrl');
   const { redirectUri, authType, bizAppid, form = 'page' } = fields;
   if (typeof redirectUri !== 'string' || !isWebUrl(redirectUri)) {
     throw new TypeError(`redirectUri must be an http or https URL, got ${describeValue(redirectUri)}`);
   }
-  if (authType === undefined || !AUTH_TYPES.has(authType)) {
+  if (!isAuthType(authType)) {
     throw new TypeError(`authType must be one of ${[...AUTH_TYPES].join(', ')}, got ${describeNumber(authType)}`);
   }
   if (bizAppid !== undefined) assertAppid(bizAppid);

@@ -3,12 +3,11 @@ import { isAppid } from '../../core/model/token-key.js';
 import { assertFunction, readFields } from '../../core/primitives/assert-options.js';
 import { isAbortSignal } from '../../core/primitives/foreign-objects.js';
 import { describeKind } from '../../core/primitives/redact.js';
-import { addTasks } from '../authorizations/add-tasks.js';
-import { AuthorizationDocuments } from '../authorizations/authorization-documents.js';
 import { PAGE_SIZE } from '../authorizations/platform-api.js';
 import { isTestAccount } from '../authorizations/test-accounts.js';
-import { type AuthorizerCounts, AuthorizerRestorer } from './authorizer-restorer.js';
+import type { AuthorizerCounts } from './authorizer-restorer.js';
 import { type PlatformManager, platformApiOf } from './platform-calls.js';
+import { restorerOf } from './restorer-of.js';
 
 /**
  * The number of authorizers, and of those by what became of them.
@@ -62,16 +61,7 @@ export async function recoverAuthorizers(
 ): Promise<AuthorizerRecovery> {
   const { signal, onProgress } = checkedOptions(options);
   const api = platformApiOf(manager, component);
-  const engine = engineOf(manager);
-  const restorer = new AuthorizerRestorer({
-    component,
-    api,
-    store: engine.store,
-    documents: engine.documents,
-    authorizations: new AuthorizationDocuments(engine.store, engine.reader),
-    register: (registration) => addTasks(engine, registration),
-    put: (key, grant) => engine.put(key, grant),
-  });
+  const restorer = restorerOf(engineOf(manager), component, api);
   let total = 0;
   const testAccounts = new Set<string>();
   const recovery = (): AuthorizerRecovery => ({ total: total - testAccounts.size, ...restorer.counts });

@@ -1,13 +1,11 @@
 import { GuardedRequests } from '../../callbacks/guarded-request.js';
 import type { Engine } from '../../core/engine/engine.js';
-import { addTasks } from '../authorizations/add-tasks.js';
-import { AuthorizationDocuments, type AuthorizationKey } from '../authorizations/authorization-documents.js';
+import type { AuthorizationKey } from '../authorizations/authorization-documents.js';
 import { AuthorizationWork } from '../authorizations/authorization-work.js';
-import { AuthorizerStore } from '../authorizations/authorizer-store.js';
 import { FailureReports } from '../authorizations/failure-reports.js';
-import { PlatformApi, type PlatformTokens } from '../authorizations/platform-api.js';
+import type { PlatformTokens } from '../authorizations/platform-api.js';
 import { isTestAccount } from '../authorizations/test-accounts.js';
-import { AuthorizerProfiles } from '../authorizers/authorizer-profiles.js';
+import { changesPartsOf } from '../authorizers/changes-parts-of.js';
 import { UserNames } from '../authorizers/user-names.js';
 import { Forwarder } from '../forwarding/forwarder.js';
 import type { Forwarding } from '../forwarding/forwarding-options.js';
@@ -34,16 +32,17 @@ export interface ReceivingOptions extends PushHandlers {
   onError(error: Error): void;
 }
 
-const AUTHORIZER_TASKS = ['authorizer_access_token'];
-
 /** Creates the receiver of the pushes to the apps of a manager, and begins what earlier pushes have left to do. */
 export function receiverOf(engine: Engine, manager: ReceivingManager, options: ReceivingOptions): PushReceiving {
   const { clock, registry, refreshes } = engine;
-  const { releaseCheck = true, onError } = options;
-  const documents = new AuthorizationDocuments(engine.store, engine.reader);
-  const api = new PlatformApi(manager, engine.upstream, clock);
-  const profiles = new AuthorizerProfiles(documents, api);
-  const work = refreshes ? workOf(engine, { documents, api, profiles }, options) : undefined;
+  const { authorizerTasks, releaseCheck = true, onError } = options;
+  const parts = changesPartsOf(engine, manager, authorizerTasks);
+  const { documents, api, profiles } = parts;
+  const reports = new FailureReports(clock, onError);
+  const failed = (key: AuthorizationKey, error: unknown): void => {
+    if (!isTestAccount(key.authorizer)) reports.note(key, error);
+  };
+  const work = refreshes ? new AuthorizationWork({ ...parts, clock, closing: engine.closing, failed }) : undefined;
   work?.startAfter(engine.opened());
   return new PushReceiver({
     apps: new PushedApps({ registry, clock, opened: () => engine.opened() }),
@@ -69,44 +68,4 @@ function forwarderOf(
   if (forwarding === undefined) return undefined;
   const requests = new GuardedRequests({ ...forwarding.urls, clock });
   return new Forwarder({ forwarding, requests, clock, closing, report });
-}
-
-function workOf(
-  engine: Engine,
-  {
-    documents,
-    api,
-    profiles,
-  }: {
-    readonly documents: AuthorizationDocuments;
-    readonly api: PlatformApi;
-    readonly profiles: Pick<AuthorizerProfiles, 'learn'>;
-  },
-  { authorizerTasks = AUTHORIZER_TASKS, onError }: ReceivingOptions,
-): AuthorizationWork {
-  const { clock, closing, store, types, events } = engine;
-  const tokens = new AuthorizerStore({
-    store,
-    documents: engine.documents,
-    types,
-    authorizerTasks,
-    put: (key, grant) => engine.put(key, grant),
-    register: (registration) => addTasks(engine, registration),
-    unregisterTask: (key, isStillWanted) => engine.unregisterTask(key, isStillWanted),
-  });
-  const emit = (name: 'authorized' | 'unauthorized', key: AuthorizationKey): void => {
-    if (!isTestAccount(key.authorizer)) events.emit(name, { ...key });
-  };
-  const listener = {
-    authorized(key: AuthorizationKey) {
-      profiles.learn(key);
-      emit('authorized', key);
-    },
-    unauthorized: (key: AuthorizationKey) => emit('unauthorized', key),
-  };
-  const reports = new FailureReports(clock, onError);
-  const failed = (key: AuthorizationKey, error: unknown): void => {
-    if (!isTestAccount(key.authorizer)) reports.note(key, error);
-  };
-  return new AuthorizationWork({ documents, api, tokens, clock, closing, listener, failed });
 }

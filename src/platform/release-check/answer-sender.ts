@@ -1,12 +1,13 @@
 import type { Clock } from '../../core/concurrency/clock.js';
 import { isTokenError, TokenError } from '../../core/model/errors.js';
 import type { PlatformApi } from '../authorizations/platform-api.js';
+import { underLease } from '../work/leased-work.js';
 import type { CheckCodeKey, CheckDocuments, OwedAnswer } from './check-documents.js';
 
 export interface AnswerSenderParts {
   readonly documents: CheckDocuments;
   readonly api: PlatformApi;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   /** Handles a message that was given up. */
   givenUp(key: CheckCodeKey, reason: string): void;
 }
@@ -39,8 +40,21 @@ export class AnswerSender {
     this.#parts = parts;
   }
 
-  /** @param isHeld - returns whether no other process does the same. */
-  async send(key: CheckCodeKey, isHeld: () => boolean): Promise<void> {
+  /**
+   * Sends a message, or removes the document of a code that has ended. One process of the fleet does so at a time.
+   *
+   * @returns whether nothing is left to do; `false` while another process does it.
+   */
+  async send(key: CheckCodeKey): Promise<boolean> {
+    const { documents, clock } = this.#parts;
+    const sent = await underLease(documents, clock, key, async (isHeld) => {
+      await this.#send(key, isHeld);
+      return true;
+    });
+    return sent === true;
+  }
+
+  async #send(key: CheckCodeKey, isHeld: () => boolean): Promise<void> {
     const { documents, clock, givenUp } = this.#parts;
     const stored = await documents.read(key);
     if (stored === undefined) return;
@@ -98,9 +112,9 @@ export class AnswerSender {
     const lack = 'the code was used or has expired, and WeChat names no refresh token';
     try {
       assertHeld(key, isHeld);
-      const refreshToken = await api.refreshTokenOf(key);
+      const named = await api.namedAuthorization(key);
       assertHeld(key, isHeld);
-      const grant = refreshToken === undefined ? undefined : await api.refresh(key, refreshToken);
+      const grant = named && (await api.refresh(key, named.refreshToken));
       return grant === undefined ? { lack } : { token: grant.value };
     } catch (error) {
       if (hasCode(error, [NOT_AUTHORIZED])) return { lack };

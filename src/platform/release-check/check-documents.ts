@@ -76,8 +76,8 @@ export class CheckDocuments {
     return this.#store.delete(idOf(key), version);
   }
 
-  /** Runs work that one process of the fleet does at a time; returns whether it was run. */
-  exclusively(key: CheckCodeKey, leaseMs: number, work: () => Promise<void>): Promise<boolean> {
+  /** Runs work that one process of the fleet does at a time; returns `undefined` while another process does it. */
+  exclusively<Result>(key: CheckCodeKey, leaseMs: number, work: () => Promise<Result>): Promise<Result | undefined> {
     return exclusively(this.#store, idOf(key), leaseMs, work);
   }
 }

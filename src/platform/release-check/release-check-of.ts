@@ -50,7 +50,7 @@ function workOf(
     closing,
     maxRetryMs: MAX_RETRY_MS,
     nameOf,
-    work: (key, isHeld) => sender.send(key, isHeld),
+    work: (key) => sender.send(key),
     failed,
   });
 }

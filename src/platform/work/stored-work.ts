@@ -8,8 +8,6 @@ import { noop } from '../../core/primitives/noop.js';
 export interface WorkDocuments<Key> {
   /** Yields what is to be done. */
   pending(): AsyncIterable<Key>;
-  /** Runs work that one process of the fleet does at a time; returns whether it was run. */
-  exclusively(key: Key, leaseMs: number, work: () => Promise<void>): Promise<boolean>;
 }
 
 export interface StoredWorkParts<Key> {
@@ -20,20 +18,12 @@ export interface StoredWorkParts<Key> {
   readonly maxRetryMs: number;
   /** Returns the name by which what is to be done is told from the rest. */
   nameOf(key: Key): string;
-  /**
-   * Does what is to be done.
-   *
-   * @param isHeld - returns whether no other process does the same.
-   */
-  work(key: Key, isHeld: () => boolean): Promise<void>;
+  /** Does what is to be done, and returns whether nothing is left; `false` while another process does it. */
+  work(key: Key): Promise<boolean>;
   /** Handles a failure, after which the work is retried. */
   failed(key: Key, error: unknown): void;
 }
 
-/** A lease outlasts three requests to WeChat, and the writes after them. */
-const LEASE_MS = 60_000;
-/** The time after asking for its lease in which changes may begin, so that they end before the lease does. */
-const HELD_MS = 45_000;
 const SWEEP_EVERY_MS = 60_000;
 const FIRST_RETRY_MS = 1_000;
 /** The amount of work that is done at once, without that which was just pushed. */
@@ -106,15 +96,13 @@ export class StoredWork<Key> {
   }
 
   async #run(key: Key, attempt: number): Promise<void> {
-    const { documents, clock, closing, nameOf, work, failed } = this.#parts;
+    const { closing, nameOf, work, failed } = this.#parts;
     const name = nameOf(key);
     this.#underWay.set(name, 'running');
     this.#again.delete(name);
-    const askedAt = clock.monotonic();
-    const isHeld = (): boolean => clock.monotonic() - askedAt < HELD_MS;
     let isDone = false;
     try {
-      isDone = await closing.waitFor(() => documents.exclusively(key, LEASE_MS, () => work(key, isHeld)));
+      isDone = await closing.waitFor(() => work(key));
     } catch (error) {
       if (!closing.hasBegun) failed(key, error);
     }

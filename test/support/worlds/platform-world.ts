@@ -36,6 +36,8 @@ export interface PushOptions {
   readonly nonce?: string;
 }
 
+const PERMISSIONS = [1, 15].map((id) => ({ funcscope_category: { id } }));
+
 /** Plays WeChat's API for one platform, and its merchants. */
 class ScriptedPlatform {
   readonly asked: WeChatRequest[] = [];
@@ -53,15 +55,18 @@ class ScriptedPlatform {
   authorizedAt = 1_600_000_000;
   /** Called with each request before it takes effect, for which it may make it wait. */
   arriving: (name: string) => Promise<void> | undefined = () => undefined;
+  /** The time that answers name, in epoch milliseconds. */
+  date: number | undefined;
   #count = 0;
 
-  async answer(request: WeChatRequest): Promise<JsonObject> {
+  async answer(request: WeChatRequest, dated?: (at: number) => void): Promise<JsonObject> {
     this.asked.push(request);
     const name = request.path.split('/').at(-1) as string;
     await this.arriving(name);
     const failure = this.failures.get(name);
     if (failure !== undefined) throw failure;
     const answer = this.#answer(name, request.body as JsonObject);
+    if (this.date !== undefined) dated?.(this.date);
     if (!this.lostAnswers.delete(name)) return answer;
     throw new TokenError('UPSTREAM_UNAVAILABLE', 'the answer was lost', { retryable: true });
   }
@@ -76,7 +81,9 @@ class ScriptedPlatform {
       case 'api_component_token':
         return { component_access_token: `component-${++this.#count}`, expires_in: 7_200 };
       case 'api_query_auth':
-        return { authorization_info: this.#authorize(String(body['authorization_code'])) };
+        return {
+          authorization_info: { ...this.#authorize(String(body['authorization_code'])), func_info: PERMISSIONS },
+        };
       case 'api_authorizer_token':
         if (this.refreshTokens.get(merchant) !== body['authorizer_refresh_token']) throw rejected(61_023);
         return this.#tokensOf(merchant);
@@ -86,7 +93,7 @@ class ScriptedPlatform {
           authorization_info: {
             authorizer_appid: merchant,
             authorizer_refresh_token: this.refreshTokens.get(merchant) ?? '',
-            func_info: [1, 15].map((id) => ({ funcscope_category: { id } })),
+            func_info: PERMISSIONS,
           },
         };
       case 'api_get_authorizer_list':
@@ -147,7 +154,9 @@ export class PlatformWorld extends World {
   /** Returns a process on the same store. */
   process(options: PushReceiverOptions = {}, managerOptions: TokenManagerOptions = {}): ReceivingProcess {
     const tokens = this.manager({ wechat: { origins: ['http://127.0.0.1:1'] }, refreshers: [], ...managerOptions });
-    vi.spyOn(engineOf(tokens).upstream, 'request').mockImplementation((request) => this.platform.answer(request));
+    vi.spyOn(engineOf(tokens).upstream, 'request').mockImplementation((request, { dated }) =>
+      this.platform.answer(request, dated),
+    );
     for (const name of ['authorized', 'unauthorized'] as const) {
       tokens.on(name, ({ component, authorizer }) => void this.events.push(`${name} ${component} ${authorizer}`));
     }

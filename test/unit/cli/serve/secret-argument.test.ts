@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { STORE } from '../../../../src/cli/args/options.js';
+import { STORE } from '../../../../src/cli/args/serve-flags.js';
 import { withoutOption } from '../../../../src/cli/serve/secret-argument.js';
 
 describe('arguments without an option', () => {

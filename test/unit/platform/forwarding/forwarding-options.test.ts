@@ -45,7 +45,7 @@ describe('rules of forwarding', () => {
     [
       'beside a receiver, which has rules of its own',
       (world) => ({ push: world.process().receiver }),
-      'forward must be an option of the receiver',
+      'forward is an option of the receiver given as push',
     ],
     ['without the contract of pushes', () => ({ contracts: ['native'] }), "forward needs 'push' among the contracts"],
     [

@@ -1,0 +1,40 @@
+import type { Clock } from '../../core/concurrency/clock.js';
+import { isAppid } from '../../core/model/token-key.js';
+import { PAGE_SIZE, type PlatformApi } from '../authorizations/platform-api.js';
+import { isTestAccount } from '../authorizations/test-accounts.js';
+import type { AuthorizerRestorer } from '../authorizers/authorizer-restorer.js';
+
+export interface LostAuthorizationsParts {
+  readonly api: Pick<PlatformApi, 'authorizerPage'>;
+  readonly clock: Pick<Clock, 'now'>;
+  restorerOf(component: string): Pick<AuthorizerRestorer, 'restore'>;
+}
+
+/** The time in which an authorization is, whose code was lost: a code is good for an hour, and clocks differ. */
+const RECENT_MS = 2 * 3_600_000;
+/** The bound of the work for one code. A platform with more accounts is restored by its recovery. */
+const MAX_PAGES = 40;
+
+/** Restores the accounts that have authorized a platform a short time ago, and of which the store knows nothing. */
+export class LostAuthorizations {
+  readonly #parts: LostAuthorizationsParts;
+
+  constructor(parts: LostAuthorizationsParts) {
+    this.#parts = parts;
+  }
+
+  async restore(component: string): Promise<void> {
+    const { api, clock, restorerOf } = this.#parts;
+    const restorer = restorerOf(component);
+    const since = clock.now() - RECENT_MS;
+    let total = 1;
+    for (let page = 0; page < MAX_PAGES && page * PAGE_SIZE < total; page++) {
+      const listed = await api.authorizerPage(component, page * PAGE_SIZE);
+      total = listed.total;
+      const recent = listed.authorizers.filter(
+        ({ appid, authorizedAt }) => isAppid(appid) && !isTestAccount(appid) && authorizedAt >= since,
+      );
+      await restorer.restore(recent);
+    }
+  }
+}
