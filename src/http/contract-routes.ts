@@ -1,5 +1,6 @@
 import { keyRoutes } from './contracts/native/key-routes.js';
 import { nativeRoutes } from './contracts/native/native-routes.js';
+import { authorizeRoutes } from './contracts/platform/authorize-routes.js';
 import { authorizersRoutes } from './contracts/platform/authorizers-routes.js';
 import { recoverRoutes } from './contracts/platform/recover-routes.js';
 import { proxyRoutes } from './contracts/proxy/proxy-routes.js';
@@ -20,7 +21,8 @@ export const ROUTES: Readonly<Record<ContractName, (services: RouteServices) => 
   wetoken: wetokenRoutes,
   wechat: wechatRoutes,
   proxy: proxyRoutes,
-  push: (services) => [pushRoutes, authorizersRoutes, recoverRoutes].flatMap((routesOf) => routesOf(services)),
+  push: (services) =>
+    [pushRoutes, authorizeRoutes, authorizersRoutes, recoverRoutes].flatMap((routesOf) => routesOf(services)),
   native: (services) =>
     [nativeRoutes, keyRoutes, healthRoutes, metricsRoutes, pageRoutes].flatMap((routesOf) => routesOf(services)),
 };

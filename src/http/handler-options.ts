@@ -13,6 +13,7 @@ import type { CallReport } from '../gateway/call-report.js';
 import type { ForwardRule } from '../platform/forwarding/forward-rule.js';
 import type { PushReceiving } from '../platform/pushes/push-request.js';
 import { type ApiKey, assertPerSecond } from './access/api-key.js';
+import { checkedPublicUrl, checkedReturnUrl } from './contracts/platform/public-url.js';
 import { assertPrefix } from './prefix.js';
 
 /**
@@ -143,6 +144,22 @@ export interface HandlerOptions {
    */
   readonly forward?: readonly ForwardRule[];
   /**
+   * The URL under which browsers reach these routes, with the prefix, if there is one: `https://platform.example.com`. With it
+   * `push` has the pages at which merchants authorize a platform, below `/platform`. The header `Host` of a request is not used,
+   * since its sender chooses it, and WeChat would send the merchant's code to that host.
+   *
+   * @defaultValue there are no such pages
+   * @bounds an http or https URL without credentials, query and fragment
+   */
+  readonly publicUrl?: string;
+  /**
+   * The page to which a merchant is sent when an authorization is complete.
+   *
+   * @defaultValue a page that says so
+   * @bounds an http or https URL without credentials
+   */
+  readonly returnUrl?: string;
+  /**
    * Receives the outcome of each call of WeChat's API.
    *
    * @defaultValue nothing
@@ -176,6 +193,8 @@ const NAMES = [
   'authorizerTasks',
   'releaseCheck',
   'forward',
+  'publicUrl',
+  'returnUrl',
   'onCall',
   'onError',
 ] as const satisfies readonly (keyof HandlerOptions)[];
@@ -212,7 +231,13 @@ export function checkedHandlerOptions(options: HandlerOptions): HandlerOptions {
     throw new TypeError("forward needs 'push' among the contracts");
   }
   for (const name of ['onCall', 'onError'] as const) assertFunction(name, fields[name]);
-  return { ...fields, ...(contracts !== undefined && { contracts }) };
+  const { publicUrl, returnUrl } = fields;
+  return {
+    ...fields,
+    ...(contracts !== undefined && { contracts }),
+    ...(publicUrl !== undefined && { publicUrl: checkedPublicUrl(publicUrl) }),
+    ...(returnUrl !== undefined && { returnUrl: checkedReturnUrl(returnUrl) }),
+  };
 }
 
 function checkedContracts(contracts: unknown): readonly ContractName[] {

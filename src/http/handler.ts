@@ -18,6 +18,7 @@ import { exposePeers, Peers } from './access/peers.js';
 import { Permissions } from './access/permissions.js';
 import { SecretCheck } from './access/secret-check.js';
 import { ROUTES } from './contract-routes.js';
+import { merchantVisitsOf } from './contracts/platform/merchant-visits-of.js';
 import { checkedHandlerOptions, type HandlerOptions } from './handler-options.js';
 import type { Manager, ServableManager } from './manager/manager.js';
 import { TaskCensuses } from './manager/task-census.js';
@@ -103,6 +104,10 @@ export function createHandler(manager: ServableManager, options: HandlerOptions)
           forwarding,
           onError: report,
         }))
+      : undefined,
+    // The receiver comes first, because the types of tasks that it registers hold for these pages as well.
+    merchantPages: contracts.includes('push')
+      ? merchantVisitsOf(engine, manager as Manager & ReceivingManager, given)
       : undefined,
     autoRegisters: given.autoRegister ?? false,
   };

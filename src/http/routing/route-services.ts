@@ -22,6 +22,7 @@ import type { Peers } from '../access/peers.js';
 import type { SecretCheck } from '../access/secret-check.js';
 import type { Manager } from '../manager/manager.js';
 import type { TaskCensuses } from '../manager/task-census.js';
+import type { MerchantPages } from './merchant-pages.js';
 
 /** The parts of a manager that routes work with. */
 export interface ServedParts {
@@ -59,6 +60,8 @@ export interface RouteServices extends ServedParts {
   readonly pushes: PushCounts;
   /** The receiver of WeChat's pushes; absent if no contract receives them. */
   readonly pushReceiver: PushReceiving | undefined;
+  /** The pages at which merchants authorize platforms; absent if the URL is not known under which merchants reach them. */
+  readonly merchantPages: MerchantPages | undefined;
   /** Whether callers with the right to register may have the pair of an unknown app tried at WeChat. */
   readonly autoRegisters: boolean;
 }
