@@ -10,6 +10,7 @@ import { CONTRACT_NAMES, type ContractName } from '../../http/handler-options.js
 import { parseOrigins, parseProxy } from '../../wechat/origins.js';
 import { asUsage, UsageError } from '../failures/usage-error.js';
 import { hostOf, portOf } from './address-options.js';
+import { type MerchantPageOptions, merchantPageOptionsOf, PUBLIC_URL } from './merchant-page-options.js';
 import type { OptionSpec } from './option.js';
 import type { OptionValues } from './option-values.js';
 import { AUTHORIZER_TASK, FORWARD_FILE, NO_RELEASE_CHECK } from './push-options.js';
@@ -76,6 +77,7 @@ export function readServeOptions(options: OptionValues): ServeOptions {
     callsPerSecondOfApp: options.number(CALLS_PER_SECOND_OF_APP, LEAST_CALLS_PER_SECOND, MOST_CALLS_PER_SECOND),
     logCalls: options.isSet(LOG_CALLS),
     forwardFile: forwardFileOf(options),
+    ...pagesOf(options),
   };
 }
 
@@ -116,6 +118,11 @@ function forwardFileOf(options: OptionValues): string | undefined {
   const file = fileOf(options, FORWARD_FILE);
   if (file !== undefined) assertServes(options, 'push', FORWARD_FILE);
   return file;
+}
+
+function pagesOf(options: OptionValues): MerchantPageOptions {
+  if (options.given(PUBLIC_URL) !== undefined) assertServes(options, 'push', PUBLIC_URL);
+  return merchantPageOptionsOf(options);
 }
 
 /** Refuses an option of a contract that is not served, since its user expects an effect. */

@@ -1,3 +1,4 @@
+import { MERCHANT_PAGE_OPTIONS } from './merchant-page-options.js';
 import type { OptionSpec } from './option.js';
 import { PUSH_OPTIONS } from './push-options.js';
 
@@ -172,4 +173,5 @@ export const SERVE_OPTIONS: readonly OptionSpec[] = [
   CALLS_PER_SECOND_OF_APP,
   LOG_CALLS,
   ...PUSH_OPTIONS,
+  ...MERCHANT_PAGE_OPTIONS,
 ];

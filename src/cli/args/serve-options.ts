@@ -1,8 +1,9 @@
 import type { ContractName } from '../../http/handler-options.js';
+import type { MerchantPageOptions } from './merchant-page-options.js';
 import type { StoreLocation } from './store-location.js';
 
 /** The options of `serve`, from flags and environment, including the defaults. */
-export interface ServeOptions {
+export interface ServeOptions extends MerchantPageOptions {
   readonly port: number;
   readonly host: string;
   readonly store: StoreLocation;

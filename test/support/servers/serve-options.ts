@@ -30,4 +30,6 @@ export const SERVE_OPTIONS: ServeOptions = {
   callsPerSecondOfApp: undefined,
   logCalls: false,
   forwardFile: undefined,
+  publicUrl: undefined,
+  returnUrl: undefined,
 };

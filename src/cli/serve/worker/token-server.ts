@@ -148,6 +148,7 @@ function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock
   const { keys, trust, hostNames, allowHosts, publicCallbacksOnly, notifySecretFile, legacyTypeNumbers } = options;
   const { contracts, autoRegister, authorizerTasks, releaseCheck, callsPerSecondOfApp, logCalls, forwardFile } =
     options;
+  const { publicUrl, returnUrl } = options;
   return {
     contracts,
     ...(mode === 'anonymous' || mode === 'loopback' ? { anonymous: true } : { trust }),
@@ -162,6 +163,8 @@ function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock
     releaseCheck,
     ...(callsPerSecondOfApp !== undefined && { callsPerSecondOfApp }),
     ...(forwardFile !== undefined && { forward: readForwardRules('--forward-file', forwardFile) }),
+    ...(publicUrl !== undefined && { publicUrl }),
+    ...(returnUrl !== undefined && { returnUrl }),
     onCall: logCall(log, clock, logCalls),
     onError: (error) => log.error('serverError', { error: failureText(error), stack: error.stack }),
   };

@@ -1,6 +1,5 @@
 import type { Engine } from '../../../core/engine/engine.js';
-import type { ChangingManager } from '../../../platform/authorizations/changes-parts-of.js';
-import { PlatformApi } from '../../../platform/authorizations/platform-api.js';
+import { PlatformApi, type PlatformTokens } from '../../../platform/authorizations/platform-api.js';
 import { codeExchangeOf } from '../../../platform/exchanges/code-exchange-of.js';
 import { PushedApps } from '../../../platform/pushes/pushed-apps.js';
 import { MerchantVisits } from './merchant-visits.js';
@@ -13,7 +12,7 @@ export interface MerchantPagesOptions {
 /** Creates what answers the pages for merchants; `undefined` if the URL is not known under which merchants reach them. */
 export function merchantVisitsOf(
   engine: Engine,
-  manager: ChangingManager,
+  manager: PlatformTokens,
   { publicUrl, returnUrl }: MerchantPagesOptions,
 ): MerchantVisits | undefined {
   if (publicUrl === undefined) return undefined;

@@ -69,6 +69,7 @@ const rows: readonly Row[] = [
   row('max-per-second-of-app', 'refresh', '7', '1', (text) => ({ maxPerSecond: 300, maxPerSecondOfApp: Number(text) })),
   row('contracts', 'contracts', 'native, proxy', 'scheduler', (text) => text.split(', ')),
   row('proxy-per-second-of-app', 'callsPerSecondOfApp', '0.5', '100', Number),
+  row('public-url', 'publicUrl', 'https://platform.example.com', 'http://127.0.0.1:9001/wx'),
   row('proxy', 'proxy', 'http://10.0.0.9:3128', 'https://user:pass@proxy.test'),
   row('access-token', 'accessToken', 'plain', 'stable'),
   row('trust', 'trust', '10.0.0.0/8', '::1', (text) => [text]),
@@ -81,6 +82,8 @@ const rows: readonly Row[] = [
   { ...row('notify-secret-file', 'notifySecretFile', '', ''), first: () => file, second: () => other },
   { ...row('forward-file', 'forwardFile', '', ''), first: () => file, second: () => other },
 ];
+/** The options that need another one. They have tests of their own. */
+const dependent = ['return-url'];
 const switches = [
   ['anonymous', 'anonymous', true],
   ['public-callbacks-only', 'publicCallbacksOnly', true],
@@ -111,7 +114,7 @@ describe('options of serve', () => {
   });
 
   it('these tests cover all options of serve', () => {
-    const tested = [...rows.map(({ name }) => name), ...switches.map(([name]) => name)];
+    const tested = [...rows.map(({ name }) => name), ...switches.map(([name]) => name), ...dependent];
     expect(COMMANDS[0]?.options.map(({ name }) => name).toSorted()).toEqual(tested.toSorted());
   });
 
@@ -179,11 +182,32 @@ describe('options of serve', () => {
     ['refresh', 'nevr', '--refresh must be due or never, got "nevr"'],
     ['max-per-second', '0', '--max-per-second must be a number from 1 to 100000, got "0"'],
     ['max-per-second-of-app', '1.5', '--max-per-second-of-app must be a whole number from 1 to 100000, got "1.5"'],
+    ['public-url', 'platform.example.com', '--public-url must be an http or https URL without credentials'],
+    ['public-url', 'ftp://platform.example.com', '--public-url must be an http or https URL without credentials'],
+    ['public-url', 'https://a:b@platform.example.com', '--public-url must be an http or https URL without credentials'],
+    [
+      'public-url',
+      'https://platform.example.com/?a=1',
+      '--public-url must be an http or https URL without credentials',
+    ],
     ['allow-host', 'http://a.test/', "--allow-host must be a host such as 'example.com'"],
   ])('the option %s refuses the value %s', (name, text, message) => {
     expect(refusal([`--${name}=${text}`])).toContain(message);
     const variable = variableOf(name);
     expect(refusal([], { [variable]: text })).toContain(message.replace(`--${name}`, variable));
+  });
+
+  it('--return-url needs --public-url, and --public-url the contract push', () => {
+    const [site, shop] = ['https://platform.example.com', 'https://shop.example.com/done?a=1'];
+    const both = { ...DEFAULTS, publicUrl: site, returnUrl: shop };
+    expect(read(['--public-url', `${site}/`, '--return-url', shop])).toEqual(both);
+    const env = { WECHAT_TOKENS_PUBLIC_URL: site, WECHAT_TOKENS_RETURN_URL: shop };
+    expect(read([], env)).toEqual(both);
+    expect(refusal(['--return-url', shop])).toBe('--return-url has no effect without --public-url: give both');
+    expect(refusal(['--public-url', site, '--return-url', '/done'])).toContain('--return-url must be an http or https');
+    expect(refusal(['--contracts', 'native', '--public-url', site])).toBe(
+      '--public-url is for the contract push, which --contracts leaves out: add it, or leave out --public-url',
+    );
   });
 
   it.each(['keys', 'encryption-key-file', 'notify-secret-file'])('%s must be a file that can be read', (name) => {
