@@ -7,6 +7,7 @@ import { TokenManager } from 'wechat-token-manager';
 import type { PushReceiver } from 'wechat-token-manager/platform';
 import { FakeWeChat } from 'wechat-token-manager/testing';
 import { addAuthorizationPages } from '../../examples/authorization-page.js';
+import { addReturnPage } from '../../examples/authorization-return.js';
 import { forwardPushes } from '../../examples/forward-pushes.js';
 import { receiveEvents } from '../../examples/platform-events.js';
 import { createApp } from '../../examples/platform-express.js';
@@ -128,4 +129,24 @@ test('authorization-page gives each visitor a link of its own, and lets WeChat s
     const [, href = ''] = /href="([^"]+)"/.exec(await response.text()) ?? [];
     return new URL(href.replaceAll('&amp;', '&'));
   }
+});
+
+test('authorization-return connects the account of the code with the user who was given the state', async () => {
+  const value = wechat.pushVerifyTicket(APP.appid);
+  await tokens.put(APP.appid, 'component_verify_ticket', { value, expiresInSeconds: 43_200 });
+  const connected: string[] = [];
+  const app = express();
+  addReturnPage(app, tokens, APP.appid, {
+    hasState: ({ query }) => query['state'] === 'mine',
+    connect: async (_request, appid) => void connected.push(appid),
+  });
+  const server = app.listen(0, '127.0.0.1');
+  servers.push(server);
+  await once(server, 'listening');
+  const page = `http://127.0.0.1:${(server.address() as AddressInfo).port}/authorized`;
+  const code = wechat.createAuthorizationCode(APP.appid, 'wxmerchant0000000');
+  expect((await fetch(`${page}?auth_code=${code}&state=another`)).status).toBe(400);
+  const answer = await fetch(`${page}?auth_code=${code}&state=mine`, { redirect: 'manual' });
+  expect([answer.status, answer.headers.get('location')]).toEqual([303, '/accounts']);
+  expect(connected).toEqual(['wxmerchant0000000']);
 });

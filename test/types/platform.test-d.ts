@@ -6,12 +6,14 @@ import {
   type AuthorizerAccountState,
   type AuthorizerCounts,
   type AuthorizerDescription,
+  type AuthorizerInfo,
   type AuthorizerRecovery,
   type AuthorizersOptions,
   authorizationUrl,
   authorizers,
   createPushReceiver,
   describeAuthorizer,
+  exchangeAuthorizationCode,
   type ForwardedFields,
   type ForwardedPush,
   type ForwardedValue,
@@ -251,4 +253,29 @@ test('authorizers are described, listed and counted', () => {
     readonly restored: number;
     readonly needAuthorization: number;
   }>();
+});
+
+test('a code is exchanged for an account without its tokens', () => {
+  const tokens = new TokenManager();
+  expectTypeOf(exchangeAuthorizationCode).parameters.toEqualTypeOf<[PlatformManager, string, string]>();
+  expectTypeOf(exchangeAuthorizationCode(tokens, appid, token)).resolves.toEqualTypeOf<AuthorizerInfo>();
+  expectTypeOf<AuthorizerInfo>().toEqualTypeOf<{
+    readonly appid: string;
+    readonly permissions: readonly number[];
+    readonly since: number;
+  }>();
+  // @ts-expect-error the platform is missing
+  void exchangeAuthorizationCode(tokens, token);
+});
+
+test('a handler is told under which URL merchants reach its pages', () => {
+  const tokens = new TokenManager();
+  void createHandler(tokens, {
+    keys: [],
+    contracts: ['push'],
+    publicUrl: 'https://a.test',
+    returnUrl: 'https://b.test',
+  });
+  // @ts-expect-error a URL is a text
+  void createHandler(tokens, { keys: [], contracts: ['push'], publicUrl: new URL('https://a.test') });
 });
