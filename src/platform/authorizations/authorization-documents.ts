@@ -22,7 +22,7 @@ export function authorizerTokenKey({ component, authorizer }: AuthorizationKey):
   return tokenKey(component, 'authorizer_access_token', authorizer);
 }
 
-/** What an authorizer has granted. */
+/** The tokens and the permissions that an authorizer has granted. */
 export interface Granted {
   /** Its tokens. The account of one without the right to call WeChat's API has none. */
   readonly grant: Grant | undefined;
@@ -37,7 +37,7 @@ export interface OwedExchange {
   readonly createdAt: number;
   /** Whether the authorization ended in the same second, which counts if the code cannot be exchanged. */
   readonly orRemoval: boolean;
-  /** What the code was exchanged for, if that is done, and only the rest is to be done. */
+  /** The result of the exchange, if that is done, and only the rest is to be done. */
   readonly granted?: Granted | undefined;
 }
 

@@ -9,7 +9,7 @@ import type { SupervisedStore } from '../../core/store/supervised-store.js';
 import { contended } from '../../core/store/write-errors.js';
 import { exclusively } from '../work/exclusively.js';
 
-/** What the exchange of an authorization code has led to. */
+/** The account to which the exchange of an authorization code has led. */
 export interface ExchangeResult {
   /** The appid of the account. */
   readonly authorizer: string;
@@ -19,7 +19,7 @@ export interface ExchangeResult {
   readonly since: number;
 }
 
-/** What is known of a code: `asked` that WeChat was asked about it, `restored` that its authorization was looked for since. */
+/** The state of a code: `asked` if WeChat was asked about it, `restored` if its authorization was looked for since. */
 export type CodeState = 'asked' | 'restored' | ExchangeResult;
 
 /** A code by its hash, in the order of the stored array. */

@@ -16,14 +16,14 @@ export interface PlatformTokens {
   ): Promise<Result>;
 }
 
-/** What an authorization code was exchanged for. */
+/** The result of the exchange of an authorization code. */
 export interface ExchangedCode extends Granted {
   readonly authorizer: string;
   /** The time of WeChat's answer, in epoch milliseconds; `undefined` if the answer names none. */
   readonly at: number | undefined;
 }
 
-/** What WeChat names again of an authorization. */
+/** The parts of an authorization that WeChat names again. */
 export interface NamedAuthorization {
   readonly refreshToken: string;
   readonly permissions: readonly number[];
