@@ -9,7 +9,7 @@ export const PUBLIC_URL: OptionSpec = {
   variable: true,
   help: 'the URL under which browsers reach this server, for the pages at which merchants authorize a platform',
 };
-export const RETURN_URL: OptionSpec = {
+const RETURN_URL: OptionSpec = {
   name: 'return-url',
   value: 'url',
   variable: true,

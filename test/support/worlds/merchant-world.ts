@@ -54,7 +54,7 @@ export class PlainBrowser {
 }
 
 /** Returns the path at which the browser comes back from the page behind a link. */
-export function backTo(link: URL, code: string): string {
+function backTo(link: URL, code: string): string {
   const back = new URL(link.searchParams.get('redirect_uri') as string);
   back.searchParams.set('auth_code', code);
   back.searchParams.set('expires_in', '3600');
