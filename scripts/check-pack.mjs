@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { npmPack } from './npm-pack.mjs';
 
-/** About 4 % above what the package had when the receiver of pushes was added, so that a stray file is noticed. */
-const MAX_UNPACKED_BYTES = 1_450_000;
+/** About 4 % above what the package had when the pages for merchants were added, so that a stray file is noticed. */
+const MAX_UNPACKED_BYTES = 1_580_000;
 const ALLOWED = /^(package\.json|LICENSE|README\.md|README\.zh-CN\.md|CHANGELOG\.md|dist\/[\w./-]+\.(js|d\.ts))$/;
 const REQUIRED = ['package.json', 'LICENSE', 'README.md', 'README.zh-CN.md', 'CHANGELOG.md'];
 

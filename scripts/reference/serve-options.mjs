@@ -18,7 +18,7 @@ import { rolldown } from 'rolldown';
  * @returns {Promise<ServeOption[]>}
  */
 export async function readServeOptions(root) {
-  const { SERVE_OPTIONS } = await load(join(root, 'src/cli/args/options.ts'));
+  const { SERVE_OPTIONS } = await load(join(root, 'src/cli/args/serve-flags.ts'));
   const { variableOf } = await load(join(root, 'src/cli/args/option.ts'));
   return SERVE_OPTIONS.map((/** @type {ServeOption} */ option) => ({ ...option, variable: variableOf(option) }));
 }
