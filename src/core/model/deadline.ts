@@ -10,8 +10,8 @@ export class Deadline {
   readonly #signal: AbortSignal | undefined;
   readonly #missed: string;
 
-  /** @param missed - what has not happened within the time, for the message of the error. */
-  constructor(clock: Clock, timeoutMs: number, signal: AbortSignal | undefined, missed: string = 'no token') {
+  /** @param missed - the beginning of the error's message, which the time follows. */
+  constructor(clock: Clock, timeoutMs: number, signal: AbortSignal | undefined, missed: string = 'no token within') {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     this.#endsAt = clock.monotonic() + timeoutMs;
@@ -87,6 +87,6 @@ export class Deadline {
   }
 
   #timeout(): TokenError {
-    return new TokenError('TIMEOUT', `${this.#missed} within ${this.#timeoutMs} ms`, { retryable: true });
+    return new TokenError('TIMEOUT', `${this.#missed} ${this.#timeoutMs} ms`, { retryable: true });
   }
 }

@@ -20,7 +20,7 @@ export interface ForwardedPush {
   readonly msgType?: string | undefined;
   /** The event of an account, such as `subscribe`; absent in other messages. */
   readonly event?: string | undefined;
-  /** The instant that WeChat gives, in epoch milliseconds. */
+  /** The instant that WeChat gives for the push, in epoch milliseconds. */
   readonly createdAt: number;
   /** All fields of the message. */
   readonly content: ForwardedFields;

@@ -18,13 +18,13 @@ export class PushTime {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.all = new Deadline(clock, TOTAL_MS, undefined, 'the push was not handled');
-    this.forwarding = new Deadline(clock, FORWARDING_MS, undefined, 'the push was not forwarded');
+    this.all = new Deadline(clock, TOTAL_MS, undefined, 'the push was not handled within');
+    this.forwarding = new Deadline(clock, FORWARDING_MS, undefined, 'the push was not forwarded within');
   }
 
   /** Returns the deadline of so many commands of the store one after another, which is that of the push at the latest. */
   forStore(commands: number): Deadline {
     const limitMs = Math.floor(Math.min(commands * COMMAND_MS, this.all.leftMs()));
-    return new Deadline(this.#clock, limitMs, undefined, 'the store has not answered the push');
+    return new Deadline(this.#clock, limitMs, undefined, 'the store has not answered the push within');
   }
 }

@@ -38,10 +38,11 @@ function workOf(
     if (reported.get(nameOf(key)) === true) return;
     reported.set(nameOf(key), true);
     const reason = isError(error) ? error.message : `${describeKind(error)} was thrown`;
-    onError(new Error(`${messageOf(key)} is not sent yet, and is retried: ${reason}`));
+    const message = `${messageOf(key)} before its release is not sent yet, and is retried: ${reason}`;
+    onError(new Error(message));
   };
   const givenUp = (key: CheckCodeKey, reason: string): void => {
-    onError(new Error(`${messageOf(key)} was not sent: ${reason}`));
+    onError(new Error(`${messageOf(key)} before its release was not sent: ${reason}`));
   };
   const sender = new AnswerSender({ documents, api, clock, givenUp });
   return new StoredWork({
@@ -56,5 +57,5 @@ function workOf(
 }
 
 function messageOf({ component, authorizer }: CheckCodeKey): string {
-  return `the message of ${authorizer} by which WeChat checks ${component} before its release`;
+  return `the message of ${authorizer} by which WeChat checks ${component}`;
 }

@@ -197,6 +197,7 @@ test('ten thousand random requests are answered well-formed, in the shape of the
     { errcode: expect.toBeOneOf([0, 400]), errmsg: expect.any(String) },
     { status: expect.toBeOneOf([400, 404, 405, 413, 424, 429, 502, 503, 504]), detail: expect.any(String) },
     { tasks: expect.any(Array) },
+    { apps: expect.any(Array) },
     { status: expect.any(String) },
     { appid: APPID, value: expect.any(String) },
   ];

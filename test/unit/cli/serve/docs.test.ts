@@ -63,13 +63,15 @@ describe('the page about running the server', () => {
     const grouped = sources.flatMap((text) => [
       ...text.matchAll(/(?:write|failureOf)\(\s*'(info|warn|error)',\s*'(\w+)'/g),
     ]);
+    const named = sources.flatMap((text) => [...text.matchAll(/message: '(\w+)',\s*level: '(info|warn|error)'/g)]);
     expect(grouped.length).toBeGreaterThan(4);
     const calls = [...direct, ...grouped].map(([, level, name]) => `${level} ${name}`);
+    calls.push(...named.map(([, name, level]) => `${level} ${name}`));
     expect(rows.toSorted()).toEqual(calls.toSorted());
   });
 
   it('docs/operations.md names only metrics that exist', () => {
-    const families = ['metric', 'call', 'access']
+    const families = ['metric', 'call', 'access', 'push', 'ticket']
       .map((what) => readFileSync(`${ROOT}/src/http/metrics/${what}-families.ts`, 'utf8'))
       .join('');
     const metrics = named(/`(wechat_token_manager_\w+)/g);
