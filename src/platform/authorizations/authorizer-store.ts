@@ -32,17 +32,23 @@ export class AuthorizerStore implements AuthorizerTokens {
     await this.#parts.put(key, grant);
   }
 
+  async registerTasks({ component, authorizer }: AuthorizationKey): Promise<void> {
+    await this.registerTasksOf(component, [authorizer]);
+  }
+
   /**
-   * Registers the missing tasks alone, because a registration would replace the params and the target of the others. A test
-   * account of WeChat gets none: its token is needed during a check only.
+   * Registers the missing tasks of authorizers alone, because a registration would replace the params and the target of the
+   * others. A test account of WeChat gets none: its token is needed during a check only.
    */
-  async registerTasks(key: AuthorizationKey): Promise<void> {
-    if (isTestAccount(key.authorizer)) return;
-    const { authorizerTasks, register } = this.#parts;
-    const { component: appid, authorizer: subject } = key;
-    const present = await this.#presentOf('task', key, authorizerTasks);
-    const missing = authorizerTasks.filter((type) => !present.has(type));
-    if (missing.length > 0) await register({ appid, tasks: missing.map((type) => ({ type, subject })) });
+  async registerTasksOf(component: string, authorizers: readonly string[]): Promise<void> {
+    const { authorizerTasks, store, register } = this.#parts;
+    const subjects = authorizers.filter((authorizer) => !isTestAccount(authorizer));
+    const wanted = subjects.flatMap((subject) => authorizerTasks.map((type) => ({ type, subject })));
+    if (wanted.length === 0) return;
+    const ids = wanted.map(({ type, subject }) => documentId('task', tokenKey(component, type, subject)));
+    const documents = await store.get(ids);
+    const missing = wanted.filter((_task, index) => documents[index] === undefined);
+    if (missing.length > 0) await register({ appid: component, tasks: missing });
   }
 
   async unregisterAll(key: AuthorizationKey, isStillWanted: () => boolean): Promise<void> {

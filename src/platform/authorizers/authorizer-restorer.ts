@@ -35,6 +35,8 @@ export interface AuthorizerRestorerParts {
   readonly authorizations: AuthorizationDocuments;
   register(registration: Registration): Promise<void>;
   put(key: TokenKey, grant: Grant): Promise<unknown>;
+  /** Registers those of the tasks of authorizers that are missing. */
+  registerTasks(authorizers: readonly string[]): Promise<void>;
 }
 
 type Fate = keyof AuthorizerCounts;
@@ -81,6 +83,8 @@ export class AuthorizerRestorer {
     // A registration would replace the params and the target of an existing task.
     const others = found.filter(({ fate, hasTask }) => fate === undefined && hasTask);
     await allOf(others.map(({ authorizer }) => this.#permits.run(() => this.#refresh(authorizer))));
+    const restored = found.filter(({ fate }) => fate === undefined);
+    await this.#parts.registerTasks(restored.map(({ authorizer }) => authorizer.appid));
     for (const { authorizer, fate = 'restored' } of found) this.#fates.set(authorizer.appid, fate);
     await allOf(found.map((one) => this.#permits.run(() => this.#noteState(one))));
   }

@@ -3,6 +3,7 @@ import { addTasks } from '../authorizations/add-tasks.js';
 import { AuthorizationDocuments } from '../authorizations/authorization-documents.js';
 import type { PlatformApi } from '../authorizations/platform-api.js';
 import { AuthorizerRestorer } from './authorizer-restorer.js';
+import { authorizerStoreOf } from './authorizer-store-of.js';
 
 /** Creates the restorer of the authorizers of a platform. */
 export function restorerOf(engine: Engine, component: string, api: Pick<PlatformApi, 'refresh'>): AuthorizerRestorer {
@@ -14,5 +15,6 @@ export function restorerOf(engine: Engine, component: string, api: Pick<Platform
     authorizations: new AuthorizationDocuments(engine.store, engine.reader),
     register: (registration) => addTasks(engine, registration),
     put: (key, grant) => engine.put(key, grant),
+    registerTasks: (authorizers) => authorizerStoreOf(engine).registerTasksOf(component, authorizers),
   });
 }

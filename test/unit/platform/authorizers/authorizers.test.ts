@@ -194,6 +194,21 @@ describe('the recovery of authorizers', () => {
     expect(await known(world)).toHaveLength(1_200);
   });
 
+  test('registers the tasks that the receiver gives to authorizers, and leaves those that are there', async () => {
+    await using world = new PlatformWorld();
+    const { tokens } = await world.receiving({ authorizerTasks: [TYPE, 'jsapi_ticket'] });
+    listed(world, 2);
+    const params = { own: 'params' };
+    await tokens.register({ appid: COMPONENT, tasks: [{ type: 'jsapi_ticket', subject: 'wxshop1', params }] });
+    await recoverAuthorizers(tokens, COMPONENT);
+    for (const subject of ['wxshop0', 'wxshop1']) {
+      expect(tokens.hasTask(COMPONENT, 'jsapi_ticket', { subject })).toBe(true);
+      expect(tokens.hasTask(COMPONENT, TYPE, { subject })).toBe(true);
+    }
+    const [kept] = await world.store.get([`task/${COMPONENT}/jsapi_ticket/wxshop1`]);
+    expect(kept?.data['params']).toEqual(params);
+  });
+
   test('leaves what is stored as it is, also when it is repeated', async () => {
     await using world = new PlatformWorld();
     const { tokens, receiver } = await world.receiving();
