@@ -23,8 +23,10 @@ const ALONE = [
 /** What takes the longest of its project, the longest first. */
 const LONGEST = [
   'test/stores/serve-stores.test.ts',
+  'test/e2e/serve-pushes.test.ts',
   'test/e2e/processes.test.ts',
   'test/e2e/serve-restart.test.ts',
+  'test/e2e/release-check.test.ts',
   'test/stores/upgrade.test.ts',
   'test/e2e/serve.test.ts',
   'test/e2e/crash-loops.test.ts',
