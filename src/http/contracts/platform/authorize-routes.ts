@@ -12,7 +12,7 @@ export function authorizeRoutes({ merchantPages }: Pick<RouteServices, 'merchant
   const route = { scope: 'open', methods: ['GET'], contract: problemDetails, accepts } as const;
   const pages = merchantPages as MerchantPages;
   return [
-    { ...route, path: '/platform/:component/authorize', changes: false, answer: (context) => pages.start(context) },
-    { ...route, path: '/platform/:component/authorized', changes: true, answer: (context) => pages.comeBack(context) },
+    { ...route, path: '/platform/:appid/authorize', changes: false, answer: (context) => pages.start(context) },
+    { ...route, path: '/platform/:appid/authorized', changes: true, answer: (context) => pages.comeBack(context) },
   ];
 }

@@ -55,12 +55,12 @@ export class MerchantVisits implements MerchantPages {
 
   /** Answers with the start page, which has a link to WeChat. */
   start(context: RequestContext): Promise<HttpAnswer> {
-    return answered(context, () => this.#start(context, context.param('component')));
+    return answered(context, () => this.#start(context, context.param('appid')));
   }
 
   /** Exchanges the code with which WeChat sends a merchant back, and leads to a URL without it. */
   comeBack(context: RequestContext): Promise<HttpAnswer> {
-    return answered(context, () => this.#comeBack(context, context.param('component')));
+    return answered(context, () => this.#comeBack(context, context.param('appid')));
   }
 
   async #start(context: RequestContext, component: string): Promise<PageContent> {
