@@ -47,7 +47,8 @@ const form = keyForm((key) => {
 });
 const keys = keysView(api, () => render());
 const pushes = pushesView(api, () => render());
-const platforms = platformsView(api, base, () => render());
+const { publicUrl } = document.documentElement.dataset;
+const platforms = platformsView(api, publicUrl, () => render());
 const render = pageView({
   state,
   clock,

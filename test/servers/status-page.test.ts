@@ -1,7 +1,7 @@
 import express from 'express';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createApiKey } from '../../src/http/index.js';
+import { createApiKey, type HandlerOptions } from '../../src/http/index.js';
 import { TokenError } from '../../src/index.js';
 import { accessibilityProblems, launchBrowser, NO_BROWSER } from '../support/servers/browser.js';
 import { HttpWorld } from '../support/worlds/http-world.js';
@@ -320,9 +320,11 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     ];
     const second = [{ ...shop, appid: 'wxshop3', state: 'unauthorized' }];
 
+    const pages = { contracts: ['native', 'push'], publicUrl: 'https://platform.example.com/a&b/' } as const;
+
     /** A server with two pages of authorizers. */
-    async function withPlatform(): Promise<PageWorld> {
-      const world = new PageWorld(browser);
+    async function withPlatform(options: Partial<HandlerOptions> = pages): Promise<PageWorld> {
+      const world = new PageWorld(browser, options);
       await world.tokens.register({ appid: 'wxplatform', secret: SECRET, tasks: ['component_access_token'] });
       world.instead = (url) => {
         const { pathname, searchParams } = new URL(url, 'http://tokens.test');
@@ -349,7 +351,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
       );
       const link = page.getByRole('link', { name: 'Authorize again: wxshop2' });
       expect(await link.getAttribute('href')).toMatch(
-        /^http:\/\/127\.0\.0\.1:\d+\/platform\/wxplatform\/authorize\?auth_type=3&biz_appid=wxshop2$/,
+        /^https:\/\/platform\.example\.com\/a&b\/platform\/wxplatform\/authorize\?auth_type=3&biz_appid=wxshop2$/,
       );
       const tea = page.getByRole('link', { name: 'Authorize again: <b>Tea</b> (wxshop1)' });
       expect(await tea.getAttribute('href')).toContain('auth_type=2&biz_appid=wxshop1');
@@ -374,7 +376,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     });
 
     test('the page says why the authorizers of a platform cannot be read, and reads them when the list is opened again', async () => {
-      await using world = await withPlatform();
+      await using world = await withPlatform({});
       const answering = world.instead;
       world.instead = undefined;
       const page = await world.open();
@@ -386,6 +388,16 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
       await page.getByText('Authorizers of platforms').click();
       await page.locator('.platform li').first().waitFor();
       expect(await page.getByText('could not be read').isVisible()).toBe(false);
+    });
+
+    test('the page has no link to authorize again where the server has no pages for merchants', async () => {
+      await using world = await withPlatform({ contracts: ['native', 'push'] });
+      const page = await world.open();
+      await page.getByText('Authorizers of platforms').click();
+      const lines = page.locator('.platform li');
+      await lines.first().waitFor();
+      expect(await textOf(lines)).toMatch(/permission sets 1, 15\nwxshop2 · has to authorize again since 09:00$/);
+      expect(await page.getByRole('link').count()).toBe(0);
     });
 
     test('the page shows no list of authorizers where there is no platform', async () => {

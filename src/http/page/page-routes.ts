@@ -12,7 +12,7 @@ import { StatusPage } from './status-page.js';
 export function pageRoutes(services: RouteServices): readonly Route[] {
   let page: StatusPage | undefined;
   const answer = (context: RequestContext) => {
-    page ??= new StatusPage();
+    page ??= new StatusPage(services.merchantPages?.publicUrl);
     return page.answer(needsKey(context, services));
   };
   return [{ path: '/', methods: ['GET'], scope: 'open', changes: false, contract: problemDetails, answer }];

@@ -7,8 +7,10 @@ export class StatusPage {
   readonly #html: string;
   readonly #headers: Readonly<Record<string, string>>;
 
-  constructor() {
-    this.#html = filledIn(filledIn(PAGE_HTML, 'style', PAGE_CSS), 'script', PAGE_SCRIPT);
+  /** @param publicUrl - the URL under which merchants reach their pages; `undefined` if there are none. */
+  constructor(publicUrl?: string) {
+    const html = filledIn(filledIn(PAGE_HTML, 'style', PAGE_CSS), 'script', PAGE_SCRIPT);
+    this.#html = publicUrl === undefined ? html : withPublicUrl(html, publicUrl);
     this.#headers = {
       'Content-Type': 'text/html; charset=utf-8',
       'Cache-Control': 'no-store',
@@ -36,6 +38,12 @@ export class StatusPage {
     const body = needsKey ? this.#html.replace('data-access="open"', 'data-access="key"') : this.#html;
     return { status: 200, headers: this.#headers, body };
   }
+}
+
+/** Tells the page where merchants reach their pages, to which it has links. */
+function withPublicUrl(html: string, publicUrl: string): string {
+  const escaped = publicUrl.replaceAll('&', '&amp;').replaceAll('"', '&quot;');
+  return html.replace('data-access="open"', (access) => `${access} data-public-url="${escaped}"`);
 }
 
 /** Inserts a text into its empty element without any change, since the browser runs it only if its hash matches. */

@@ -5,8 +5,8 @@ import { element, setAttribute, setText } from './elements.js';
 
 export interface PlatformSectionParts {
   readonly appid: string;
-  /** The URL of the routes, with a slash at its end. */
-  readonly base: string;
+  /** The URL under which merchants reach the page where an account can authorize again; `undefined` if there is none. */
+  readonly publicUrl: string | undefined;
   read(after: string | undefined): Promise<Answer<AuthorizerPage>>;
   onRead(): void;
 }
@@ -27,7 +27,7 @@ const STATES: Readonly<Record<Authorizer['state'], TextName>> = {
 /** The kinds of accounts that WeChat lets authorize, by the number that its start page expects. */
 const AUTH_TYPES = { officialAccount: '1', miniProgram: '2', any: '3' } as const;
 
-export function platformSection({ appid, base, read, onRead }: PlatformSectionParts): PlatformSection {
+export function platformSection({ appid, publicUrl, read, onRead }: PlatformSectionParts): PlatformSection {
   const list = element('ul', '');
   const remark = element('p', 'remark');
   const more = element('button', 'plain more');
@@ -56,7 +56,7 @@ export function platformSection({ appid, base, read, onRead }: PlatformSectionPa
 
   function lineOf(authorizer: Authorizer, now: number, words: Words): HTMLElement {
     const { say } = words;
-    const account = authorizer.name ? `${authorizer.name} (${authorizer.appid})` : authorizer.appid;
+    const account = accountOf(authorizer);
     const { kind, permissions = [] } = authorizer;
     const facts = [
       account,
@@ -64,13 +64,19 @@ export function platformSection({ appid, base, read, onRead }: PlatformSectionPa
       say(STATES[authorizer.state], { instant: instant(authorizer.since, now, words) }),
       permissions.length === 0 ? '' : say('permissionSets', { ids: permissions.join(', ') }),
     ];
+    const text = facts.filter((fact) => fact !== '').join(' · ');
+    if (publicUrl === undefined) return element('li', '', text);
+    return element('li', '', `${text} · `, againLink(publicUrl, authorizer, words));
+  }
+
+  function againLink(url: string, authorizer: Authorizer, { say }: Words): HTMLElement {
     const link = element('a', '', say('authorizeAgain'));
-    const query = new URLSearchParams({ auth_type: AUTH_TYPES[kind ?? 'any'], biz_appid: authorizer.appid });
-    link.href = `${base}platform/${encodeURIComponent(appid)}/authorize?${query}`;
+    const query = new URLSearchParams({ auth_type: AUTH_TYPES[authorizer.kind ?? 'any'], biz_appid: authorizer.appid });
+    link.href = `${url}/platform/${encodeURIComponent(appid)}/authorize?${query}`;
     link.target = '_blank';
     link.rel = 'noopener';
-    setAttribute(link, 'aria-label', say('authorizeAgainName', { account }));
-    return element('li', '', `${facts.filter((fact) => fact !== '').join(' · ')} · `, link);
+    setAttribute(link, 'aria-label', say('authorizeAgainName', { account: accountOf(authorizer) }));
+    return link;
   }
 
   return {
@@ -94,4 +100,8 @@ export function platformSection({ appid, base, read, onRead }: PlatformSectionPa
       more.hidden = after === undefined;
     },
   };
+}
+
+function accountOf({ appid, name }: Authorizer): string {
+  return name ? `${name} (${appid})` : appid;
 }

@@ -12,8 +12,12 @@ export interface PlatformsView {
   draw(now: number, words: Words, tasks: readonly Task[] | undefined): void;
 }
 
-/** Shows the accounts that have authorized the platforms. They are read when the list is opened, and not again until then. */
-export function platformsView(api: Api, base: string, onRead: () => void): PlatformsView {
+/**
+ * Shows the accounts that have authorized the platforms. They are read when the list is opened, and not again until then.
+ *
+ * @param publicUrl - the URL under which merchants reach their pages; `undefined` if there are none.
+ */
+export function platformsView(api: Api, publicUrl: string | undefined, onRead: () => void): PlatformsView {
   const details = byId('platforms', HTMLDetailsElement);
   const list = byId('platforms-list', HTMLElement);
   const sections = new Map<string, PlatformSection>();
@@ -24,7 +28,7 @@ export function platformsView(api: Api, base: string, onRead: () => void): Platf
 
   function added(appid: string): PlatformSection {
     const read: Parameters<typeof platformSection>[0]['read'] = (after) => api.authorizers(appid, after);
-    const section = platformSection({ appid, base, read, onRead });
+    const section = platformSection({ appid, publicUrl, read, onRead });
     sections.set(appid, section);
     list.append(section.element);
     if (details.open) void section.readAnew();

@@ -53,6 +53,10 @@ export class MerchantVisits implements MerchantPages {
     this.#limits = new VisitLimits(parts.clock);
   }
 
+  get publicUrl(): string {
+    return this.#parts.publicUrl;
+  }
+
   /** Answers with the start page, which has a link to WeChat. */
   start(context: RequestContext): Promise<HttpAnswer> {
     return answered(context, () => this.#start(context, context.param('appid')));
@@ -135,7 +139,7 @@ export class MerchantVisits implements MerchantPages {
   }
 
   #urlOf(component: string, page: 'authorize' | 'authorized'): string {
-    return `${this.#parts.publicUrl}/platform/${component}/${page}`;
+    return `${this.publicUrl}/platform/${component}/${page}`;
   }
 
   #cookieOf(component: string, signer: VisitSigner, visit: Visit): { readonly 'Set-Cookie': string } {

@@ -53,6 +53,15 @@ describe('the status page', () => {
     );
   });
 
+  test.each([
+    ['has the URL', { contracts: ['native', 'push'] }, ' data-public-url="https://platform.example.com/a&amp;$&amp;b"'],
+    ['has no URL', NATIVE, ''],
+  ] as const)('the status page %s of pages for merchants with %o', async (_, options, attribute) => {
+    await using world = new HttpWorld({ ...options, publicUrl: 'https://platform.example.com/a&$&b/' });
+    const html = await (await pageOf(world)).text();
+    expect(html).toContain(`<html lang="en" data-access="open"${attribute}>`);
+  });
+
   test('the status page holds no appid, secret or token', async () => {
     await using world = new HttpWorld(NATIVE);
     await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
