@@ -1,7 +1,6 @@
 import type { Clock } from '../../core/concurrency/clock.js';
-import { isError } from '../../core/primitives/foreign-objects.js';
-import { describeKind } from '../../core/primitives/redact.js';
 import { DampedReports } from '../failures/damped-reports.js';
+import { failureReason } from '../failures/failure-reason.js';
 import type { AuthorizationKey } from './authorization-documents.js';
 
 /** Reports failures of authorizations. Thousands of a platform may fail for one reason, each again and again. */
@@ -13,10 +12,8 @@ export class FailureReports {
   }
 
   note({ component, authorizer }: AuthorizationKey, error: unknown): void {
-    const describe = (): string => {
-      const reason = isError(error) ? error.message : `${describeKind(error)} was thrown`;
-      return `the authorization of ${authorizer} for ${component} is not complete yet, and is retried: ${reason}`;
-    };
+    const describe = (): string =>
+      `the authorization of ${authorizer} for ${component} is not complete yet, and is retried: ${failureReason(error)}`;
     this.#reports.note(component, describe, 'attempts');
   }
 }

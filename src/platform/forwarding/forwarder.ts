@@ -6,9 +6,8 @@ import type { Clock } from '../../core/concurrency/clock.js';
 import type { Closing } from '../../core/model/closing.js';
 import type { Deadline } from '../../core/model/deadline.js';
 import { TokenError } from '../../core/model/errors.js';
-import { isError } from '../../core/primitives/foreign-objects.js';
-import { describeKind } from '../../core/primitives/redact.js';
 import { DampedReports } from '../failures/damped-reports.js';
+import { failureReason } from '../failures/failure-reason.js';
 import { replyIn } from './forward-answer.js';
 import { type CheckedRule, matches } from './forward-rule.js';
 import type { ForwardedPush } from './forwarded-push.js';
@@ -108,10 +107,8 @@ export class Forwarder {
   }
 
   #note({ number, url }: CheckedRule, push: ForwardedPush, error: unknown): void {
-    const describe = (): string => {
-      const reason = isError(error) ? error.message : `${describeKind(error)} was thrown`;
-      return `rule ${number} of forward could not forward a push of ${push.appid} to ${url.host}, and it was answered with success: ${reason}`;
-    };
+    const describe = (): string =>
+      `rule ${number} of forward could not forward a push of ${push.appid} to ${url.host}, and it was answered with success: ${failureReason(error)}`;
     this.#reports.note(`${number} ${signerOf(push)}`, describe, 'pushes');
   }
 }

@@ -1,8 +1,7 @@
 import type { Engine } from '../../core/engine/engine.js';
 import { boundedCache } from '../../core/primitives/bounded-cache.js';
-import { isError } from '../../core/primitives/foreign-objects.js';
-import { describeKind } from '../../core/primitives/redact.js';
 import type { PlatformApi } from '../authorizations/platform-api.js';
+import { failureReason } from '../failures/failure-reason.js';
 import { StoredWork } from '../work/stored-work.js';
 import { AnswerSender } from './answer-sender.js';
 import { type CheckCodeKey, CheckDocuments } from './check-documents.js';
@@ -37,9 +36,8 @@ function workOf(
   const failed = (key: CheckCodeKey, error: unknown): void => {
     if (reported.get(nameOf(key)) === true) return;
     reported.set(nameOf(key), true);
-    const reason = isError(error) ? error.message : `${describeKind(error)} was thrown`;
-    const message = `${messageOf(key)} before its release is not sent yet, and is retried: ${reason}`;
-    onError(new Error(message));
+    const reason = failureReason(error);
+    onError(new Error(`${messageOf(key)} before its release is not sent yet, and is retried: ${reason}`));
   };
   const givenUp = (key: CheckCodeKey, reason: string): void => {
     onError(new Error(`${messageOf(key)} before its release was not sent: ${reason}`));
