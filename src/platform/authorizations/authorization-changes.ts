@@ -1,9 +1,8 @@
 import type { Clock } from '../../core/concurrency/clock.js';
-import { isTokenError, TokenError } from '../../core/model/errors.js';
 import type { Grant } from '../../core/model/refresher.js';
 import type { TokenKey } from '../../core/model/token-key.js';
 import { secretHash } from '../../core/primitives/secret-hash.js';
-import { underLease } from '../work/leased-work.js';
+import { leaseOver, underLease } from '../work/leased-work.js';
 import {
   type AuthorizationDocuments,
   type AuthorizationKey,
@@ -15,6 +14,7 @@ import {
 } from './authorization-documents.js';
 import type { ExchangedCodes } from './exchanged-codes.js';
 import type { PlatformApi } from './platform-api.js';
+import { isCodeRefused, isNotAuthorized } from './refusals.js';
 
 /** The tokens and tasks of authorizers, as the manager has them. */
 export interface AuthorizerTokens {
@@ -44,9 +44,6 @@ export interface AuthorizationChangesParts {
 }
 
 const MAX_ROUNDS = 10;
-const USED_CODE = 61_009;
-const EXPIRED_CODE = 61_010;
-const NOT_AUTHORIZED = 61_003;
 
 /** A grant, or `'stored'` if the store has its refresh token already. */
 type Found = { readonly grant: Grant | undefined | 'stored'; readonly permissions: readonly number[] };
@@ -124,7 +121,7 @@ export class AuthorizationChanges {
     // A push that arrived meanwhile is newer, and may have ended this authorization.
     if (now.owedVersion !== stored.owedVersion) return;
     // After the lease another process may have ended the authorization, so the tokens are asked for again.
-    if (!isHeld()) throw leaseOver(key);
+    if (!isHeld()) throw leaseOver(key.component);
     const { grant, permissions } = found;
     if (grant !== undefined && grant !== 'stored') await tokens.put(authorizerTokenKey(key), grant);
     await tokens.registerTasks(key);
@@ -147,7 +144,7 @@ export class AuthorizationChanges {
     try {
       return { grant: await api.refresh(key, grant.refreshToken), permissions };
     } catch (error) {
-      if (hasCode(error, NOT_AUTHORIZED)) return 'none';
+      if (isNotAuthorized(error)) return 'none';
       throw error;
     }
   }
@@ -164,7 +161,7 @@ export class AuthorizationChanges {
       const granted = await api.queryAuth(key.component, code);
       if (granted.authorizer === key.authorizer) return granted;
     } catch (error) {
-      if (!hasCode(error, USED_CODE, EXPIRED_CODE)) throw error;
+      if (!isCodeRefused(error)) throw error;
     }
     return this.#healed(key);
   }
@@ -178,7 +175,7 @@ export class AuthorizationChanges {
       if (await tokens.hasRefreshToken(authorizerTokenKey(key), refreshToken)) return { grant: 'stored', permissions };
       return { grant: await api.refresh(key, refreshToken), permissions };
     } catch (error) {
-      if (hasCode(error, NOT_AUTHORIZED)) return 'none';
+      if (isNotAuthorized(error)) return 'none';
       throw error;
     }
   }
@@ -195,12 +192,4 @@ export class AuthorizationChanges {
     if ((await documents.saveState(key, state, stored.version)) === undefined) return;
     await documents.deleteOwed(key, stored.owedVersion);
   }
-}
-
-function leaseOver({ component: appid }: AuthorizationKey): TokenError {
-  return new TokenError('TIMEOUT', 'the exchange has outlasted its lease', { appid, retryable: true });
-}
-
-function hasCode(error: unknown, ...codes: readonly number[]): boolean {
-  return isTokenError(error) && error.errcode !== undefined && codes.includes(error.errcode);
 }

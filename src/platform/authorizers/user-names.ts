@@ -1,12 +1,12 @@
 import type { Clock } from '../../core/concurrency/clock.js';
 import { RateLimiter } from '../../core/concurrency/rate-limit.js';
-import { isTokenError } from '../../core/model/errors.js';
 import { isAppid } from '../../core/model/token-key.js';
 import { boundedCache } from '../../core/primitives/bounded-cache.js';
 import type { JsonObject } from '../../core/primitives/json.js';
 import type { AuthorizationDocuments, AuthorizationKey } from '../authorizations/authorization-documents.js';
 import { userNameOf } from '../authorizations/authorizer-profile.js';
 import type { PlatformApi } from '../authorizations/platform-api.js';
+import { isNotAuthorized } from '../authorizations/refusals.js';
 import { isNamedTestAccount } from '../authorizations/test-accounts.js';
 import type { AuthorizerProfiles } from './authorizer-profiles.js';
 
@@ -20,7 +20,6 @@ const MAX_NAMES = 10_000;
 /** The time for which WeChat is not asked again about an account whose name does not fit. */
 const ASK_AGAIN_AFTER_MS = 60_000;
 const ASKED_PER_SECOND = 20;
-const NOT_AUTHORIZED = 61_003;
 
 /** Knows the original ids of authorizers: from the store, or from WeChat the first time. */
 export class UserNames {
@@ -74,7 +73,7 @@ export class UserNames {
     try {
       return await this.#api.authorizerInfo(key);
     } catch (error) {
-      if (isTokenError(error) && error.errcode === NOT_AUTHORIZED) return undefined;
+      if (isNotAuthorized(error)) return undefined;
       throw error;
     }
   }

@@ -11,6 +11,7 @@ import type {
 } from '../authorizations/authorization-documents.js';
 import type { ExchangedCodes, ExchangeResult } from '../authorizations/exchanged-codes.js';
 import type { ExchangedCode, PlatformApi } from '../authorizations/platform-api.js';
+import { isCodeRefused } from '../authorizations/refusals.js';
 import type { LostAuthorizations } from './lost-authorizations.js';
 import { owedAfterExchange } from './redirected-exchange.js';
 
@@ -26,8 +27,6 @@ export interface CodeExchangeParts {
   readonly refreshes: boolean;
 }
 
-const USED_CODE = 61_009;
-const EXPIRED_CODE = 61_010;
 /** The time between two looks at what another process does with a code. */
 const LOOK_EVERY_MS = 200;
 /** A time that is farther ahead was not set by WeChat, and would make each later push count as an old one. */
@@ -115,7 +114,7 @@ export class CodeExchange {
     try {
       return await this.#save(component, code, await api.queryAuth(component, code));
     } catch (error) {
-      if (!isTokenError(error) || (error.errcode !== USED_CODE && error.errcode !== EXPIRED_CODE)) throw error;
+      if (!isCodeRefused(error)) throw error;
       return await this.#refused(component, code, state, error);
     }
   }

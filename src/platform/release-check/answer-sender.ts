@@ -1,7 +1,8 @@
 import type { Clock } from '../../core/concurrency/clock.js';
-import { isTokenError, TokenError } from '../../core/model/errors.js';
+import { isTokenError } from '../../core/model/errors.js';
 import type { PlatformApi } from '../authorizations/platform-api.js';
-import { underLease } from '../work/leased-work.js';
+import { isCodeRefused, isNotAuthorized } from '../authorizations/refusals.js';
+import { leaseOver, underLease } from '../work/leased-work.js';
 import type { CheckCodeKey, CheckDocuments, OwedAnswer } from './check-documents.js';
 
 export interface AnswerSenderParts {
@@ -22,10 +23,7 @@ interface Owed {
   readonly version: number;
 }
 
-const USED_CODE = 61_009;
-const EXPIRED_CODE = 61_010;
-const NOT_AUTHORIZED = 61_003;
-const TOKEN_REFUSED = [40_001, 40_014, 42_001];
+const TOKEN_REFUSED: ReadonlySet<unknown> = new Set([40_001, 40_014, 42_001]);
 
 /**
  * Sends the messages that WeChat's check expects: exchanges the code, and sends the message with its token. The token is
@@ -102,7 +100,7 @@ export class AnswerSender {
       if (authorizer !== key.authorizer) return { lack: 'the code is that of another account' };
       return grant === undefined ? { lack: 'WeChat grants no token for the code' } : { token: grant.value };
     } catch (error) {
-      if (!hasCode(error, [USED_CODE, EXPIRED_CODE])) throw error;
+      if (!isCodeRefused(error)) throw error;
     }
     return this.#healed(key, isHeld);
   }
@@ -117,7 +115,7 @@ export class AnswerSender {
       const grant = named && (await api.refresh(key, named.refreshToken));
       return grant === undefined ? { lack } : { token: grant.value };
     } catch (error) {
-      if (hasCode(error, [NOT_AUTHORIZED])) return { lack };
+      if (isNotAuthorized(error)) return { lack };
       throw error;
     }
   }
@@ -130,7 +128,8 @@ export class AnswerSender {
       await api.sendText(key, token, user, `${code}_from_api`);
     } catch (error) {
       // Another authorization has ended the token. The next attempt requests another one.
-      if (hasCode(error, TOKEN_REFUSED)) await documents.save(key, { owed: { user, code }, endsAt }, version);
+      const isRefused = isTokenError(error) && TOKEN_REFUSED.has(error.errcode);
+      if (isRefused) await documents.save(key, { owed: { user, code }, endsAt }, version);
       throw error;
     }
   }
@@ -142,10 +141,6 @@ export class AnswerSender {
   }
 }
 
-function assertHeld({ component: appid }: CheckCodeKey, isHeld: () => boolean): void {
-  if (!isHeld()) throw new TokenError('TIMEOUT', 'the work has outlasted its lease', { appid, retryable: true });
-}
-
-function hasCode(error: unknown, codes: readonly number[]): boolean {
-  return isTokenError(error) && error.errcode !== undefined && codes.includes(error.errcode);
+function assertHeld({ component }: CheckCodeKey, isHeld: () => boolean): void {
+  if (!isHeld()) throw leaseOver(component);
 }

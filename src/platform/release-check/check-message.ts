@@ -1,3 +1,4 @@
+import { isAuthorizationCode } from '../authorizations/authorization-push.js';
 import { isNamedTestAccount } from '../authorizations/test-accounts.js';
 import type { PushReply } from '../messages/push-reply.js';
 import type { PushedMessage } from '../messages/pushed-message.js';
@@ -7,7 +8,6 @@ export type CheckAnswer = { readonly reply: PushReply } | { readonly code: strin
 
 const TEXT = 'TESTCOMPONENT_MSG_TYPE_TEXT';
 const QUERY = 'QUERY_AUTH_CODE:';
-const CODE = /^[\x21-\x7e]{1,1024}$/;
 
 /** Returns the answer to a message of WeChat's check; `undefined` for any other message. */
 export function checkAnswerTo({ appid, component, to, type, event, content }: PushedMessage): CheckAnswer | undefined {
@@ -16,7 +16,7 @@ export function checkAnswerTo({ appid, component, to, type, event, content }: Pu
   const text = type === 'text' ? (content.textOf('Content') ?? '') : '';
   if (text === TEXT) return { reply: textReply(`${TEXT}_callback`) };
   const code = text.startsWith(QUERY) ? text.slice(QUERY.length) : '';
-  return CODE.test(code) ? { code } : undefined;
+  return isAuthorizationCode(code) ? { code } : undefined;
 }
 
 function textReply(content: string): PushReply {

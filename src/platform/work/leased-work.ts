@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/concurrency/clock.js';
+import { TokenError } from '../../core/model/errors.js';
 
 /** The documents that say what is to be done. */
 export interface LeasedDocuments<Key> {
@@ -26,4 +27,9 @@ export function underLease<Key, Result>(
   const askedAt = clock.monotonic();
   const isHeld = (): boolean => clock.monotonic() - askedAt < HELD_MS;
   return documents.exclusively(key, LEASE_MS, () => work(isHeld));
+}
+
+/** Returns the error of work that another process can do by now. */
+export function leaseOver(appid: string): TokenError {
+  return new TokenError('TIMEOUT', 'the work has outlasted its lease', { appid, retryable: true });
 }

@@ -5,6 +5,7 @@ import { isAppid } from '../../../core/model/token-key.js';
 import type { Registry } from '../../../core/registry/registry.js';
 import { isAuthorizationCode } from '../../../platform/authorizations/authorization-push.js';
 import type { PlatformApi } from '../../../platform/authorizations/platform-api.js';
+import { isCodeRefused } from '../../../platform/authorizations/refusals.js';
 import { authorizationLink, isAuthType } from '../../../platform/authorizers/authorization-url.js';
 import { PushRefused } from '../../../platform/content/push-refused.js';
 import type { CodeExchange } from '../../../platform/exchanges/code-exchange.js';
@@ -41,7 +42,6 @@ const LEAST_LEFT_MS = 60_000;
 const MAX_LIFE_SECONDS = 3_600;
 const STARTING_MS = 10_000;
 const EXCHANGING_MS = 20_000;
-const REFUSED_CODES: ReadonlySet<number | undefined> = new Set([61_009, 61_010]);
 
 /** Answers the two pages of an authorization: the one from which a merchant goes to WeChat, and the one to come back to. */
 export class MerchantVisits implements MerchantPages {
@@ -115,7 +115,7 @@ export class MerchantVisits implements MerchantPages {
       await exchange.exchange(component, code, deadline(EXCHANGING_MS));
     } catch (error) {
       if (!isTokenError(error)) throw error;
-      const isRefused = error.code === 'UPSTREAM_REJECTED' && REFUSED_CODES.has(error.errcode);
+      const isRefused = error.code === 'UPSTREAM_REJECTED' && isCodeRefused(error);
       if (!isRefused && error.code !== 'REAUTHORIZATION_REQUIRED') return this.#failed('pending', error);
       return { ...this.#failed('refused', error), status: 400, link, headers: over };
     }
