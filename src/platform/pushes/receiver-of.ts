@@ -11,12 +11,14 @@ import { Forwarder } from '../forwarding/forwarder.js';
 import type { Forwarding } from '../forwarding/forwarding-options.js';
 import { MessageAnswers } from '../messages/message-answers.js';
 import { releaseCheckOf } from '../release-check/release-check-of.js';
+import { PlatformEvents } from './platform-events.js';
 import type { PushHandlers } from './push-handlers.js';
 import { PushReceiver } from './push-receiver.js';
 import type { PushReceiving } from './push-request.js';
 import { PushWindows } from './push-windows.js';
 import { PushedApps } from './pushed-apps.js';
-import type { TicketStore } from './verify-tickets.js';
+import { Recipients } from './recipients.js';
+import type { TicketStore } from './store-ticket.js';
 
 /** The methods of a manager that pushes need. */
 export type ReceivingManager = PlatformTokens & TicketStore;
@@ -44,17 +46,19 @@ export function receiverOf(engine: Engine, manager: ReceivingManager, options: R
   };
   const work = refreshes ? new AuthorizationWork({ ...parts, clock, closing: engine.closing, failed }) : undefined;
   work?.startAfter(engine.opened());
+  const windows = new PushWindows(clock, (message) => onError(new Error(message)));
+  const recipients = new Recipients({
+    releaseCheck: releaseCheck ? releaseCheckOf(engine, api, onError) : undefined,
+    forwarder: forwarderOf(engine, options),
+    handlers: options,
+    answers: new MessageAnswers(clock),
+  });
   return new PushReceiver({
     apps: new PushedApps({ registry, clock, opened: () => engine.opened() }),
-    windows: new PushWindows(clock, (message) => onError(new Error(message))),
-    tickets: manager,
-    documents,
-    work,
+    windows,
     userNames: new UserNames(documents, api, profiles, clock),
-    releaseCheck: releaseCheck ? releaseCheckOf(engine, api, onError) : undefined,
-    answers: new MessageAnswers(clock),
-    handlers: options,
-    forwarder: forwarderOf(engine, options),
+    recipients,
+    events: new PlatformEvents({ windows, tickets: manager, documents, work, recipients, clock }),
     clock,
     lastPushes: engine.lastPushes,
     onError,
