@@ -1,14 +1,14 @@
-import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
+import type { JsonObject } from '../../core/primitives/json.js';
 import type { CommandCall } from '../args/command.js';
 import { keyOperands } from '../args/key-operands.js';
 import { DESCRIBE, JSON_OUTPUT } from '../args/options.js';
+import { listedPages } from '../client/listed-pages.js';
 import { ServerClient } from '../client/server-client.js';
 import { failureText } from '../failures/failure-text.js';
 import type { CommandIo } from '../io/command-io.js';
 import { paintFor } from '../output/paint.js';
 import { textTable } from '../output/text-table.js';
 
-const PAGE = '500';
 const TITLES = ['ACCOUNT', 'KIND', 'STATE', 'SINCE', 'PERMISSIONS', 'NAME'];
 const NONE = '-';
 /** The number of failures after which no further account is asked about. */
@@ -19,26 +19,13 @@ export async function authorizers({ operands, options, io }: CommandCall): Promi
   const server = new ServerClient(options, io);
   const names = options.isSet(DESCRIBE) ? new Descriptions(server, appid, io) : undefined;
   const found: JsonObject[] = [];
-  for await (const page of pages(server, appid)) {
-    for (const one of page) found.push(names === undefined ? one : await names.of(one));
+  for await (const { members } of listedPages(server, { path: ['platform', appid, 'authorizers'] }, 'authorizers')) {
+    for (const one of members) found.push(names === undefined ? one : await names.of(one));
   }
   if (options.isSet(JSON_OUTPUT)) for (const one of found) io.stdout.write(`${JSON.stringify(one)}\n`);
   else if (found.length === 0) io.stderr.write(`no account has authorized ${appid}\n`);
   else writeTable(found, io);
   return 0;
-}
-
-async function* pages(server: ServerClient, appid: string): AsyncGenerator<readonly JsonObject[]> {
-  let after: string | undefined;
-  do {
-    const { body } = await server.ask({ path: ['platform', appid, 'authorizers'], query: { limit: PAGE, after } });
-    const page = body['authorizers'];
-    if (!Array.isArray(page)) throw new Error('the server answered without authorizers');
-    yield page.filter(isJsonObject);
-    const next = body['after'];
-    // An empty page is the last one, even if the server names a next one.
-    after = typeof next === 'string' && next !== after && page.length > 0 ? next : undefined;
-  } while (after !== undefined);
 }
 
 /** Asks for the names of the accounts that authorize the platform and have none yet. */

@@ -1,11 +1,12 @@
 import { TypeNumbers } from '../../callbacks/contract-type-numbers.js';
-import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
+import type { JsonObject } from '../../core/primitives/json.js';
 import { describeWord } from '../../core/primitives/redact.js';
 import type { CommandCall } from '../args/command.js';
 import { type KeyOperands, keyOperands } from '../args/key-operands.js';
 import type { OptionValues } from '../args/option-values.js';
 import { APPS, JSON_OUTPUT, STATE } from '../args/options.js';
-import { ServerClient, type ServerQuestion } from '../client/server-client.js';
+import { listedPages } from '../client/listed-pages.js';
+import { ServerClient } from '../client/server-client.js';
 import { UsageError } from '../failures/usage-error.js';
 import type { CommandIo } from '../io/command-io.js';
 import { paintFor } from '../output/paint.js';
@@ -20,7 +21,6 @@ interface ListedTask {
   readonly place: string;
 }
 
-const PAGE = '500';
 const COLUMNS = 80;
 const NO_OPERANDS: Partial<KeyOperands> = {};
 const STATES: readonly string[] = ['fresh', 'due', 'expired', 'missing', 'waiting'];
@@ -38,8 +38,13 @@ export async function list({ operands, options, io }: CommandCall): Promise<numb
     return 0;
   }
   const tasks: ListedTask[] = [];
-  for await (const page of pages(server, { appid, type, limit: PAGE })) {
-    tasks.push(...page.filter(({ task }) => states.length === 0 || states.includes(String(task['state']))));
+  for await (const { members, answeredAt } of listedPages(
+    server,
+    { path: ['tokens'], query: { appid, type } },
+    'tasks',
+  )) {
+    const shown = members.filter(({ state }) => states.length === 0 || states.includes(String(state)));
+    tasks.push(...shown.map((task) => ({ task, answeredAt, place: placeOf(task) })));
   }
   tasks.sort((one, other) => (one.place < other.place ? -1 : 1));
   if (options.isSet(JSON_OUTPUT)) writeJson(tasks, io);
@@ -64,19 +69,6 @@ function statesIn(options: OptionValues): readonly string[] {
     if (STATES.includes(text)) return text;
     throw new UsageError(`${source} must be ${STATES.join(', ')}, got ${describeWord(text)}`);
   });
-}
-
-async function* pages(server: ServerClient, query: ServerQuestion['query']): AsyncGenerator<readonly ListedTask[]> {
-  let after: string | undefined;
-  do {
-    const { body, answeredAt } = await server.ask({ path: ['tokens'], query: { ...query, after } });
-    const { tasks } = body;
-    if (!Array.isArray(tasks)) throw new Error('the server answered without tasks');
-    yield tasks.filter(isJsonObject).map((task) => ({ task, answeredAt, place: placeOf(task) }));
-    const next = body['after'];
-    // An empty page is the last one, even if the server names a next one.
-    after = typeof next === 'string' && next !== after && tasks.length > 0 ? next : undefined;
-  } while (after !== undefined);
 }
 
 function placeOf({ appid, type, subject }: JsonObject): string {

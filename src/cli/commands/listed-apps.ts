@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
+import { listedPages } from '../client/listed-pages.js';
 import type { ServerClient } from '../client/server-client.js';
 import type { CommandIo } from '../io/command-io.js';
 import { appLines } from '../output/app-table.js';
@@ -10,8 +11,6 @@ export interface ListedApps {
   readonly answeredAt: number;
 }
 
-const PAGE = '500';
-
 /**
  * Reads the apps of a server; none if it is of an earlier release, which does not list them.
  *
@@ -19,16 +18,11 @@ const PAGE = '500';
  */
 export async function readApps(server: ServerClient, appid: string | undefined): Promise<ListedApps> {
   const apps: JsonObject[] = [];
-  let after: string | undefined;
   let answeredAt = Date.now();
-  do {
-    const answer = await server.ask({ path: ['apps'], query: { appid, limit: PAGE, after }, isNew: true });
-    const page = Array.isArray(answer.body['apps']) ? answer.body['apps'].filter(isJsonObject) : [];
-    apps.push(...page);
-    answeredAt = answer.answeredAt;
-    const next = answer.body['after'];
-    after = typeof next === 'string' && next !== after && page.length > 0 ? next : undefined;
-  } while (after !== undefined);
+  for await (const page of listedPages(server, { path: ['apps'], query: { appid }, isNew: true }, 'apps')) {
+    apps.push(...page.members);
+    answeredAt = page.answeredAt;
+  }
   return { apps, answeredAt };
 }
 
