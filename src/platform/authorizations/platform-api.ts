@@ -51,7 +51,7 @@ export interface AuthorizerPage {
 
 const PATH = '/cgi-bin/component';
 /** The largest page that WeChat returns. */
-export const PAGE_SIZE = 500;
+const PAGE_SIZE = 500;
 /** The life of a pre-authorization code if the answer names none, the shortest that WeChat documents. */
 const PRE_AUTH_CODE_SECONDS = 600;
 
@@ -108,8 +108,17 @@ export class PlatformApi {
     return this.#post(component, 'api_get_authorizer_info', { authorizer_appid: authorizer });
   }
 
-  /** Returns a page of the list of authorizers: those from `offset` on, at most {@link PAGE_SIZE}. */
-  async authorizerPage(component: string, offset: number): Promise<AuthorizerPage> {
+  /** Yields the pages of the list of authorizers. Each is requested when the caller is done with the one before. */
+  async *authorizerPages(component: string, signal?: AbortSignal): AsyncGenerator<AuthorizerPage, void, undefined> {
+    for (let offset = 0, total = 1; offset < total; offset += PAGE_SIZE) {
+      signal?.throwIfAborted();
+      const page = await this.#authorizerPage(component, offset);
+      total = page.total;
+      yield page;
+    }
+  }
+
+  async #authorizerPage(component: string, offset: number): Promise<AuthorizerPage> {
     const answer = await this.#post(component, 'api_get_authorizer_list', { offset, count: PAGE_SIZE });
     const authorizers = objectsIn(answer, 'list').flatMap((one) => {
       const appid = textIn(one, 'authorizer_appid');
@@ -144,11 +153,9 @@ export class PlatformApi {
   }
 
   async #listedRefreshToken({ component, authorizer }: AuthorizationKey): Promise<string | undefined> {
-    for (let offset = 0, total = 1; offset < total; offset += PAGE_SIZE) {
-      const page = await this.authorizerPage(component, offset);
-      const found = page.authorizers.find(({ appid }) => appid === authorizer);
+    for await (const { authorizers } of this.authorizerPages(component)) {
+      const found = authorizers.find(({ appid }) => appid === authorizer);
       if (found !== undefined) return found.refreshToken;
-      total = page.total;
     }
     return undefined;
   }

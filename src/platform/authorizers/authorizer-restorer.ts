@@ -1,7 +1,7 @@
 import { Semaphore } from '../../core/concurrency/semaphore.js';
 import type { Grant } from '../../core/model/refresher.js';
 import type { Registration, TaskRegistration } from '../../core/model/registration.js';
-import { documentId, type TokenKey } from '../../core/model/token-key.js';
+import { documentId, isAppid, type TokenKey } from '../../core/model/token-key.js';
 import { allOf } from '../../core/primitives/all-of.js';
 import { isJsonObject } from '../../core/primitives/json.js';
 import type { KeyDocuments } from '../../core/store/key-documents.js';
@@ -12,6 +12,7 @@ import {
   type StoredAuthorization,
 } from '../authorizations/authorization-documents.js';
 import type { ListedAuthorizer, PlatformApi } from '../authorizations/platform-api.js';
+import { isTestAccount } from '../authorizations/test-accounts.js';
 
 /**
  * The numbers of authorizers of a platform, by what became of them.
@@ -70,10 +71,10 @@ export class AuthorizerRestorer {
     return counts;
   }
 
-  /** Restores those of a page that are missing. Authorizers of earlier pages are passed over. */
+  /** Restores those of a page that are missing. Test accounts and authorizers of earlier pages are passed over. */
   async restore(page: readonly ListedAuthorizer[]): Promise<void> {
     const { register, component } = this.#parts;
-    const listed = page.filter(({ appid }) => !this.#fates.has(appid));
+    const listed = page.filter(({ appid }) => isAppid(appid) && !isTestAccount(appid) && !this.#fates.has(appid));
     const found = await this.#find(listed);
     const offers = found.filter(({ fate, hasTask }) => fate === undefined && !hasTask);
     const tasks = offers.map(({ authorizer: { appid, refreshToken } }): TaskRegistration => {

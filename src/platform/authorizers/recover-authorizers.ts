@@ -1,9 +1,7 @@
 import { engineOf } from '../../core/engine/engine-of.js';
-import { isAppid } from '../../core/model/token-key.js';
 import { assertFunction, readFields } from '../../core/primitives/assert-options.js';
 import { isAbortSignal } from '../../core/primitives/foreign-objects.js';
 import { describeKind } from '../../core/primitives/redact.js';
-import { PAGE_SIZE } from '../authorizations/platform-api.js';
 import { isTestAccount } from '../authorizations/test-accounts.js';
 import type { AuthorizerCounts } from './authorizer-restorer.js';
 import { type PlatformManager, platformApiOf } from './platform-calls.js';
@@ -67,13 +65,11 @@ export async function recoverAuthorizers(
   const recovery = (): AuthorizerRecovery => ({ total: total - testAccounts.size, ...restorer.counts });
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     const totals = new Set<number>();
-    for (let offset = 0; offset === 0 || offset < total; offset += PAGE_SIZE) {
-      signal?.throwIfAborted();
-      const page = await api.authorizerPage(component, offset);
+    for await (const page of api.authorizerPages(component, signal)) {
       total = page.total;
       totals.add(total);
       for (const { appid } of page.authorizers) if (isTestAccount(appid)) testAccounts.add(appid);
-      await restorer.restore(page.authorizers.filter(({ appid }) => isAppid(appid) && !isTestAccount(appid)));
+      await restorer.restore(page.authorizers);
       onProgress?.(recovery());
     }
     // If the number has changed, pages have shifted, and an authorizer may have been on none of them.

@@ -1,11 +1,9 @@
 import type { Clock } from '../../core/concurrency/clock.js';
-import { isAppid } from '../../core/model/token-key.js';
-import { PAGE_SIZE, type PlatformApi } from '../authorizations/platform-api.js';
-import { isTestAccount } from '../authorizations/test-accounts.js';
+import type { PlatformApi } from '../authorizations/platform-api.js';
 import type { AuthorizerRestorer } from '../authorizers/authorizer-restorer.js';
 
 export interface LostAuthorizationsParts {
-  readonly api: Pick<PlatformApi, 'authorizerPage'>;
+  readonly api: Pick<PlatformApi, 'authorizerPages'>;
   readonly clock: Pick<Clock, 'now'>;
   restorerOf(component: string): Pick<AuthorizerRestorer, 'restore'>;
 }
@@ -27,14 +25,11 @@ export class LostAuthorizations {
     const { api, clock, restorerOf } = this.#parts;
     const restorer = restorerOf(component);
     const since = clock.now() - RECENT_MS;
-    let total = 1;
-    for (let page = 0; page < MAX_PAGES && page * PAGE_SIZE < total; page++) {
-      const listed = await api.authorizerPage(component, page * PAGE_SIZE);
-      total = listed.total;
-      const recent = listed.authorizers.filter(
-        ({ appid, authorizedAt }) => isAppid(appid) && !isTestAccount(appid) && authorizedAt >= since,
-      );
-      await restorer.restore(recent);
+    let pages = 0;
+    for await (const { authorizers } of api.authorizerPages(component)) {
+      await restorer.restore(authorizers.filter(({ authorizedAt }) => authorizedAt >= since));
+      pages += 1;
+      if (pages === MAX_PAGES) return;
     }
   }
 }
