@@ -1,14 +1,14 @@
 import type { Clock } from '../concurrency/clock.js';
 import type { PushMode } from '../model/push/push-settings.js';
 import type { StoredDocument } from '../model/store.js';
-import { appDocumentId, appidOf, documentId, tokenKey } from '../model/token-key.js';
+import { appDocumentId, appidOf, documentId } from '../model/token-key.js';
 import { TICKETS_STOPPED } from '../model/waiting-texts.js';
 import { batches } from '../primitives/batches.js';
 import { appFrom, type RegisteredApp } from '../registry/registration-document.js';
 import { unseal } from '../store/document-codec.js';
 import type { Storage } from '../store/storage.js';
 import type { LastPushes } from './last-pushes.js';
-import { VERIFY_TICKET } from './platform-tasks.js';
+import { ticketKey } from './platform-tasks.js';
 import { TICKET_MISSING_AFTER_MS } from './ticket-silence.js';
 import type { VerifyTickets } from './verify-tickets.js';
 
@@ -100,7 +100,7 @@ async function ticketsOf(
 ): Promise<(number | undefined)[]> {
   const found: (number | undefined)[] = [];
   for (const batch of batches(appids)) {
-    const keys = batch.map((appid) => tokenKey(appid, VERIFY_TICKET, undefined));
+    const keys = batch.map(ticketKey);
     const stored = await store.get(keys.map((key) => documentId('key', key)));
     const read = keys.map((key, index) => documents.decode(key, stored[index]).catch(() => undefined));
     for (const document of await Promise.all(read)) found.push(document?.grant?.obtainedAt);

@@ -1,10 +1,15 @@
-import { keyId, type TokenKey } from '../model/token-key.js';
+import { keyId, type TokenKey, tokenKey } from '../model/token-key.js';
 import type { PushedTokens } from '../registry/pushed-tokens.js';
 
 /** The type of the ticket that WeChat pushes to a third-party platform. */
 export const VERIFY_TICKET = 'component_verify_ticket';
 /** The number of keys after which dependencies are no longer followed. Those of a foreign refresher may be endless. */
 const MAX_KEYS = 256;
+
+/** Returns the key of the ticket of a platform. */
+export function ticketKey(appid: string): TokenKey {
+  return tokenKey(appid, VERIFY_TICKET, undefined);
+}
 
 /** Returns whether a token of an app, or a token that it depends on, needs the verify ticket of that app. */
 export function isOfPlatform(key: TokenKey, pushed: Pick<PushedTokens, 'dependenciesOf'>): boolean {

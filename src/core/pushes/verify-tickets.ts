@@ -1,14 +1,14 @@
-import type { Clock, ClockTimer } from '../concurrency/clock.js';
+import type { Clock } from '../concurrency/clock.js';
 import type { Closing } from '../model/closing.js';
 import type { Events } from '../model/events.js';
-import { type TokenKey, tokenKey } from '../model/token-key.js';
-import { batches } from '../primitives/batches.js';
+import type { TokenKey } from '../model/token-key.js';
 import type { RecordReader } from '../records/record-reader.js';
 import type { Records } from '../records/records.js';
 import type { PushedTokens } from '../registry/pushed-tokens.js';
 import type { Registry } from '../registry/registry.js';
 import type { StoreClock } from '../store/store-clock.js';
-import { isOfPlatform, VERIFY_TICKET } from './platform-tasks.js';
+import { isOfPlatform, ticketKey, VERIFY_TICKET } from './platform-tasks.js';
+import { SilenceChecks } from './silence-checks.js';
 import { type Reading, TicketSilence } from './ticket-silence.js';
 
 export interface VerifyTicketsParts {
@@ -40,9 +40,6 @@ export interface SilenceListener {
   silenceEnded(appid: string, why: 'recovered' | 'gone'): void;
 }
 
-/** The time after which a check that the store has failed is repeated. */
-const RETRY_MS = 10_000;
-
 /**
  * Reports platforms that have had no new verify ticket for half an hour. It watches the platforms that this process
  * knows: apps with a task that needs a ticket, and apps with settings of pushes once they have a ticket, since such
@@ -51,15 +48,18 @@ const RETRY_MS = 10_000;
 export class VerifyTickets {
   readonly #parts: VerifyTicketsParts;
   readonly #silences = new Map<string, TicketSilence>();
-  #timer: ClockTimer | undefined;
-  /** The instant for which the timer is set, by the monotonic clock. */
-  #timerAt = Number.POSITIVE_INFINITY;
-  #isRunning = false;
-  #isChecking = false;
+  readonly #checks: SilenceChecks;
   #listener: SilenceListener | undefined;
 
   constructor(parts: VerifyTicketsParts) {
+    const { events } = parts;
     this.#parts = parts;
+    this.#checks = new SilenceChecks({
+      ...parts,
+      silences: this.#silences,
+      appGone: (appid) => this.appRemoved(appid),
+      missing: ({ appid, since }) => events.emit('verifyTicketMissing', { component: appid, since }),
+    });
     parts.records.listen(({ key, obtainedAt }) => {
       if (key.type === VERIFY_TICKET) this.#note(key.appid, obtainedAt);
     });
@@ -72,14 +72,11 @@ export class VerifyTickets {
 
   /** Begins to look at what is known. */
   start(): void {
-    if (this.#parts.closing.hasBegun) return;
-    this.#isRunning = true;
-    this.#arm();
+    this.#checks.start();
   }
 
   stop(): void {
-    this.#isRunning = false;
-    this.#cancelTimer();
+    this.#checks.stop();
   }
 
   /** Returns the state of every platform that this process knows. */
@@ -134,7 +131,7 @@ export class VerifyTickets {
     this.#silences.set(appid, silence);
     const held = this.#parts.records.cache.get(ticketKey(appid));
     if (held !== undefined) this.#note(appid, held.obtainedAt);
-    this.#armFor(silence);
+    this.#checks.plan(silence);
   }
 
   #note(appid: string, obtainedAt: number): void {
@@ -142,7 +139,7 @@ export class VerifyTickets {
     if (silence === undefined) return;
     const wasTold = silence.isTold;
     silence.note(obtainedAt, this.#read());
-    this.#armFor(silence);
+    this.#checks.plan(silence);
     if (wasTold && !silence.isTold) this.#listener?.silenceEnded(appid, 'recovered');
   }
 
@@ -158,80 +155,8 @@ export class VerifyTickets {
     return false;
   }
 
-  /** Checks the silences that have lasted for long enough by what this process knows. */
-  async #check(): Promise<void> {
-    const { clock, closing, events } = this.#parts;
-    const started = clock.monotonic();
-    const due = [...this.#silences.values()].filter(({ checkAt }) => checkAt <= started);
-    // Timers may fire a little early.
-    if (due.length === 0) return;
-    try {
-      await this.#readTickets(due);
-    } catch {
-      // The store reports its own failures. Without it nothing is known about what other processes have received.
-      for (const silence of due) silence.checkAt = clock.monotonic() + RETRY_MS;
-      return;
-    }
-    for (const silence of due) {
-      if (closing.hasBegun) return;
-      const isWatched = this.#silences.get(silence.appid) === silence;
-      const isMissing = isWatched && silence.checkAt <= started && silence.judge(this.#read());
-      if (!isMissing || silence.isTold || !silence.isOfPlatform) continue;
-      silence.isTold = true;
-      events.emit('verifyTicketMissing', { component: silence.appid, since: silence.since });
-    }
-  }
-
-  /** Reads the tickets of apps, and forgets those apps that have been unregistered elsewhere. */
-  async #readTickets(silences: readonly TicketSilence[]): Promise<void> {
-    const { clock, registry, recordReader, closing } = this.#parts;
-    await clock.sync();
-    closing.assertOpen();
-    for (const batch of batches(silences)) {
-      // A process of a fleet may have dropped an app that it has not used for long.
-      await Promise.all(batch.map(({ appid }) => registry.loadApp(appid)));
-      for (const { appid } of batch) if (!registry.hasApp(appid)) this.appRemoved(appid);
-      closing.assertOpen();
-      const watched = batch.filter((silence) => this.#silences.get(silence.appid) === silence);
-      await recordReader.loadAll(watched.map(({ appid }) => ticketKey(appid)));
-    }
-  }
-
-  #armFor({ checkAt }: TicketSilence): void {
-    if (checkAt < this.#timerAt && !this.#isChecking) this.#arm();
-  }
-
-  #arm(): void {
-    this.#cancelTimer();
-    if (!this.#isRunning) return;
-    for (const { checkAt } of this.#silences.values()) this.#timerAt = Math.min(this.#timerAt, checkAt);
-    if (this.#timerAt === Number.POSITIVE_INFINITY) return;
-    const { clock } = this.#parts;
-    const delayMs = Math.ceil(Math.max(0, this.#timerAt - clock.monotonic()));
-    this.#timer = clock.setTimer(() => this.#due(), delayMs);
-  }
-
-  #due(): void {
-    this.#cancelTimer();
-    this.#isChecking = true;
-    void this.#check().finally(() => {
-      this.#isChecking = false;
-      this.#arm();
-    });
-  }
-
-  #cancelTimer(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#timerAt = Number.POSITIVE_INFINITY;
-  }
-
   #read(): Reading {
     const { clock } = this.#parts;
     return { now: clock.now(), monotonic: clock.monotonic() };
   }
-}
-
-function ticketKey(appid: string): TokenKey {
-  return tokenKey(appid, VERIFY_TICKET, undefined);
 }

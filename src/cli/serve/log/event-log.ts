@@ -5,7 +5,7 @@ import type { TokenEvent, TokenManagerEvents } from '../../../core/model/events.
 import { keyId, type TokenKey, tokenKey } from '../../../core/model/token-key.js';
 import { TICKETS_STOPPED } from '../../../core/model/waiting-texts.js';
 import { isError } from '../../../core/primitives/foreign-objects.js';
-import { VERIFY_TICKET } from '../../../core/pushes/platform-tasks.js';
+import { ticketKey, VERIFY_TICKET } from '../../../core/pushes/platform-tasks.js';
 import type { Peers } from '../../../http/access/peers.js';
 import type { TokenManager } from '../../../token-manager.js';
 import { LineLimit } from './line-limit.js';
@@ -51,7 +51,7 @@ export function logEvents(manager: TokenManager, log: Log): void {
   manager.on('verifyTicketMissing', (event) => groups.failed(silenceOf(event)));
   tickets.listen({
     silenceEnded(appid, why) {
-      const key = keyId(tokenKey(appid, VERIFY_TICKET, undefined));
+      const key = keyId(ticketKey(appid));
       if (why === 'recovered') groups.recovered('verifyTicketMissing', key);
       else groups.gone('verifyTicketMissing', key);
     },
@@ -97,7 +97,7 @@ export function logRefused({ refused }: Peers, log: Log): void {
 
 /** Returns the missing ticket of a platform as a failure, which lasts until a ticket has come. */
 function silenceOf({ component, since }: TokenManagerEvents['verifyTicketMissing']): Failure {
-  const key = keyId(tokenKey(component, VERIFY_TICKET, undefined));
+  const key = keyId(ticketKey(component));
   const { reason, remedy } = TICKETS_STOPPED;
   return {
     message: 'verifyTicketMissing',
