@@ -1,8 +1,9 @@
 import { engineOf } from '../../core/engine/engine-of.js';
-import { assertAppid, tokenKey } from '../../core/model/token-key.js';
+import { assertAppid } from '../../core/model/token-key.js';
 import { isAuthorizationCode } from '../authorizations/authorization-push.js';
 import type { PlatformTokens } from '../authorizations/platform-api.js';
 import type { PlatformManager } from '../authorizers/platform-calls.js';
+import { assertRegistered } from '../authorizers/registered-platform.js';
 import { codeExchangeOf } from './code-exchange-of.js';
 
 /**
@@ -49,9 +50,8 @@ export async function exchangeAuthorizationCode(
     throw new TypeError('code must be 1 to 1024 printable ASCII characters without spaces');
   }
   const engine = engineOf(manager);
-  await engine.opened();
   const deadline = engine.deadline();
-  await engine.source.assertRegistered(tokenKey(component, 'component_access_token', undefined), deadline);
+  await assertRegistered(engine, component, deadline);
   const exchange = codeExchangeOf(engine, manager as PlatformManager & PlatformTokens);
   const { authorizer, permissions, since } = await exchange.exchange(component, code, deadline);
   return { appid: authorizer, permissions, since };
