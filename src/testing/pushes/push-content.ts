@@ -1,6 +1,6 @@
-import { randomInt } from 'node:crypto';
 import type { FakeAccountBook } from '../accounts/account-book.js';
 import type { FakePlatformBook } from '../fake/platform-book.js';
+import { longNumber } from './long-number.js';
 import type { FakePushFields } from './push-fields.js';
 
 /** The state from which missing fields are filled in. */
@@ -42,7 +42,7 @@ export function completed(
     FromUserName: OPENID,
     CreateTime: createTime,
     ...content,
-    ...(content['MsgType'] !== 'event' && !Object.hasOwn(content, 'MsgId') && { MsgId: messageId() }),
+    ...(content['MsgType'] !== 'event' && !Object.hasOwn(content, 'MsgId') && { MsgId: longNumber() }),
   };
 }
 
@@ -61,9 +61,4 @@ function platformFields(content: FakePushFields, component: string, platforms: F
     AuthorizationCodeExpiredTime: end === undefined ? undefined : Math.floor(end / 1_000),
     PreAuthCode: platforms.preAuthCodes.create(component),
   };
-}
-
-/** Returns a number of 19 digits, as WeChat's ids of messages have them. */
-function messageId(): string {
-  return `${randomInt(100_000_000, 999_999_999)}${randomInt(1_000_000_000, 9_999_999_999)}`;
 }

@@ -1,6 +1,6 @@
-import { randomInt } from 'node:crypto';
 import type { Clock } from '../../core/concurrency/clock.js';
 import { describeName } from '../../core/primitives/redact.js';
+import { longNumber } from './long-number.js';
 import { type FakePushAnswer, isMessageAnswer, isSuccess } from './push-answer.js';
 import { completed, isPlatformPush, type PushBooks } from './push-content.js';
 import type { FakePushFault } from './push-fault.js';
@@ -110,7 +110,7 @@ export class FakePushes {
 
   /** Checks the URL with a text in clear, and returns what came of it, without a judgement. */
   async attemptCheck(appid: string): Promise<PushAttempt> {
-    const echostr = echo();
+    const echostr = longNumber();
     const outcome = await this.#outcome(this.#signer.check(echostr, false, this.#parts(appid, {})));
     return { pushed: { echostr }, outcome, reply: undefined };
   }
@@ -131,7 +131,7 @@ export class FakePushes {
     const parts = this.#parts(appid, options);
     if (encrypted && parts.target.cipher === undefined)
       throw new TypeError('an encrypted check requires encodingAesKey');
-    const echostr = echo();
+    const echostr = longNumber();
     const request = this.#signer.check(echostr, encrypted, parts);
     return this.#answer(request, { echostr }, ({ status, body }) => {
       return { reply: undefined, isAccepted: status === 200 && body === echostr };
@@ -176,11 +176,6 @@ export class FakePushes {
     }
     return { target, url: urlOf(target, authorizer), receiverId: appid, sentAt, fault };
   }
-}
-
-/** Returns a text of digits, as WeChat sends it to check a URL. */
-function echo(): string {
-  return `${randomInt(100_000_000, 999_999_999)}${randomInt(1_000_000_000, 9_999_999_999)}`;
 }
 
 function urlOf({ url, authorizerUrl }: PushTarget, authorizer: string | undefined): string {

@@ -36,6 +36,15 @@ export interface PushOptions {
   readonly nonce?: string;
 }
 
+/** Makes a promise that is resolved by a call. */
+export function pausing(): { readonly paused: Promise<void>; readonly goOn: () => void } {
+  let goOn = (): void => {};
+  const paused = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  return { paused, goOn: () => goOn() };
+}
+
 const PERMISSIONS = [1, 15].map((id) => ({ funcscope_category: { id } }));
 
 /** Plays WeChat's API for one platform, and its merchants. */

@@ -7,6 +7,7 @@ import {
   COMPONENT,
   MERCHANT,
   PlatformWorld,
+  pausing,
   type ReceivingProcess,
   rejected,
 } from '../../../support/worlds/platform-world.js';
@@ -17,15 +18,6 @@ const OF_MERCHANT = { subject: MERCHANT };
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-/** Makes a promise that is resolved by a call. */
-function pausing(): { readonly paused: Promise<void>; readonly goOn: () => void } {
-  let goOn = (): void => {};
-  const paused = new Promise<void>((resolve) => {
-    goOn = resolve;
-  });
-  return { paused, goOn: () => goOn() };
-}
 
 async function token({ tokens }: { tokens: TokenManager }): Promise<string> {
   return tokens.get(COMPONENT, TYPE, OF_MERCHANT);

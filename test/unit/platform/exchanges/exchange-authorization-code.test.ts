@@ -6,7 +6,14 @@ import {
   exchangeAuthorizationCode,
   type KnownAuthorizer,
 } from '../../../../src/push-server/index.js';
-import { COMPONENT, MERCHANT, PlatformWorld, rejected, SECRET } from '../../../support/worlds/platform-world.js';
+import {
+  COMPONENT,
+  MERCHANT,
+  PlatformWorld,
+  pausing,
+  rejected,
+  SECRET,
+} from '../../../support/worlds/platform-world.js';
 import { failure } from '../../wechat/failure.js';
 
 const TYPE = 'authorizer_access_token';
@@ -16,15 +23,6 @@ const QUERY = 'api_query_auth';
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-/** Makes a promise that is resolved by a call. */
-function pausing(): { readonly paused: Promise<void>; readonly goOn: () => void } {
-  let goOn = (): void => {};
-  const paused = new Promise<void>((resolve) => {
-    goOn = resolve;
-  });
-  return { paused, goOn: () => goOn() };
-}
 
 async function known(world: PlatformWorld): Promise<KnownAuthorizer[]> {
   const found: KnownAuthorizer[] = [];
