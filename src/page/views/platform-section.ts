@@ -27,6 +27,7 @@ const STATES: Readonly<Record<Authorizer['state'], TextName>> = {
 /** The kinds of accounts that WeChat lets authorize, by the number that its start page expects. */
 const AUTH_TYPES = { officialAccount: '1', miniProgram: '2', any: '3' } as const;
 
+/** Shows the accounts that have authorized one platform, a page of them at a time. */
 export function platformSection({ appid, publicUrl, read, onRead }: PlatformSectionParts): PlatformSection {
   const list = element('ul', '');
   const remark = element('p', 'remark');

@@ -38,6 +38,7 @@ export const SUCCESS: PushAnswer = { status: 200, contentType: TEXT, body: 'succ
 /** The answer that WeChat's check expects to a code. */
 export const EMPTY: PushAnswer = { status: 200, contentType: TEXT, body: '' };
 
+/** Returns an answer with status 200 and a bare text. */
 export function textAnswer(body: string): PushAnswer {
   return { status: 200, contentType: TEXT, body };
 }

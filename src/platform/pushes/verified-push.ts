@@ -30,6 +30,7 @@ export interface VerifiedPush {
 
 const SECOND_MS = 1_000;
 
+/** Returns the parameters of a push's query. */
 export function pushQueryOf(query: string): PushQuery {
   const fields = new URLSearchParams(query);
   const field = (name: string): string => fields.get(name) ?? '';

@@ -30,6 +30,7 @@ const OK = 200;
 /** The body with which a server says that it has taken a push. */
 export const SUCCESS = 'success';
 
+/** Returns whether a response says that the server has taken a push to a platform. */
 export function isSuccess({ status, body }: PushResponse): boolean {
   return status === OK && body === SUCCESS;
 }

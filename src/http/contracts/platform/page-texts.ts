@@ -94,12 +94,14 @@ const LINKS: Readonly<Record<LinkName, readonly [en: string, zh: string]>> = {
   toStart: ['Begin again', '重新授权'],
 };
 
+/** Returns the texts of a page in a language. */
 export function pageTexts(name: PageName, language: Language, values: PageValues): { title: string; note: string } {
   const column = columnOf(language);
   const { title, note } = PAGES[name];
   return { title: title[column], note: note[column].replace(/\{(\w+)\}/g, (_, key: string) => String(values[key])) };
 }
 
+/** Returns the text of a link in a language. */
 export function linkText(name: LinkName, language: Language): string {
   return LINKS[name][columnOf(language)];
 }

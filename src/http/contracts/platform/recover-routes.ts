@@ -29,7 +29,7 @@ export function recoverRoutes({ manager, refreshes }: Pick<RouteServices, 'manag
   ];
 }
 
-/** Begins a recovery or joins the one that is under way, and answers with its outcome or, if that takes longer, with its progress. */
+/** Begins a recovery, or joins the one that is under way, and answers with its outcome; with its progress if that takes longer. */
 async function recover(context: RequestContext, recoveries: Recoveries, refreshes: boolean): Promise<HttpAnswer> {
   const component = context.param('appid');
   if (!refreshes) {

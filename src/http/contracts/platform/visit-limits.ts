@@ -53,6 +53,7 @@ function assertFree(waitMs: number): void {
   if (waitMs > 0) throw tooMany(Math.ceil(waitMs / 1_000));
 }
 
+/** Returns the page that asks a visitor to come again. */
 export function tooMany(seconds: number): PageInstead {
   const headers = { 'Retry-After': String(seconds) };
   return new PageInstead({ status: 429, name: 'tooMany', values: { seconds }, headers });

@@ -19,6 +19,7 @@ const MAX_COOKIE = 4_096;
 /** The purpose of the key, so that it is none of the other keys that are derived from the same secret. */
 const PURPOSE = 'wechat-token-manager: visits of ';
 
+/** Creates the visit of a new pre-authorization code. */
 export function newVisit(preAuthCode: string, endsAt: number): Visit {
   return { id: randomBytes(ID_BYTES).toString('base64url'), preAuthCode, endsAt, isOver: false };
 }

@@ -9,9 +9,9 @@ export type Language = 'en' | 'zh';
 const INNER_RANGES: ReadonlySet<string> = new Set(['loopback', 'private', 'uniqueLocal', 'linkLocal']);
 
 /**
- * Returns the network that counts as one visitor; `''` if it is unknown. Behind a proxy the connection is the proxy's, and the last address in
- * `X-Forwarded-For` is the one that the proxy has seen. It is believed for nothing but a limit, and only from an address of the
- * own network, which no visitor from the internet has.
+ * Returns the network that counts as one visitor; `''` if it is unknown. Behind a proxy the connection is the proxy's, and the
+ * last address in `X-Forwarded-For` is the one that the proxy has seen. It is believed for nothing but a limit, and only from an
+ * address of the own network, which no visitor from the internet has.
  */
 export function networkOf(request: HttpRequest): string {
   const peer = peerNetwork(request.peer);
