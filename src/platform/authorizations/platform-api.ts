@@ -3,8 +3,16 @@ import { TokenError } from '../../core/model/errors.js';
 import type { Grant, Upstream, WeChatRequest } from '../../core/model/refresher.js';
 import type { JsonObject, JsonValue } from '../../core/primitives/json.js';
 import { AttemptTime } from '../../core/refresh/attempt-time.js';
-import { numberIn, objectIn, objectsIn, permissionsIn, textIn } from './answer-fields.js';
-import type { AuthorizationKey, Granted } from './authorization-documents.js';
+import { numberIn, objectIn, permissionsIn, textIn } from './answer-fields.js';
+import type { AuthorizationKey } from './authorization-documents.js';
+import {
+  type AuthorizerPage,
+  authorizerPageIn,
+  type ExchangedCode,
+  grantIn,
+  type NamedAuthorization,
+  type PreAuthCode,
+} from './platform-answers.js';
 
 /** The part of a manager by which the API of platforms is called. */
 export interface PlatformTokens {
@@ -14,39 +22,6 @@ export interface PlatformTokens {
     run: (token: string) => Promise<Result>,
     options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
   ): Promise<Result>;
-}
-
-/** The result of the exchange of an authorization code. */
-export interface ExchangedCode extends Granted {
-  readonly authorizer: string;
-  /** The time of WeChat's answer, in epoch milliseconds; `undefined` if the answer names none. */
-  readonly at: number | undefined;
-}
-
-/** The parts of an authorization that WeChat names again. */
-export interface NamedAuthorization {
-  readonly refreshToken: string;
-  readonly permissions: readonly number[];
-}
-
-/** A code with which one visitor can authorize a platform. */
-export interface PreAuthCode {
-  readonly value: string;
-  readonly expiresInSeconds: number;
-}
-
-/** An authorizer in WeChat's list. */
-export interface ListedAuthorizer {
-  readonly appid: string;
-  readonly refreshToken: string | undefined;
-  /** The instant of the authorization, in epoch milliseconds. */
-  readonly authorizedAt: number;
-}
-
-export interface AuthorizerPage {
-  /** The number of all authorizers. */
-  readonly total: number;
-  readonly authorizers: readonly ListedAuthorizer[];
 }
 
 const PATH = '/cgi-bin/component';
@@ -119,15 +94,7 @@ export class PlatformApi {
   }
 
   async #authorizerPage(component: string, offset: number): Promise<AuthorizerPage> {
-    const answer = await this.#post(component, 'api_get_authorizer_list', { offset, count: PAGE_SIZE });
-    const authorizers = objectsIn(answer, 'list').flatMap((one) => {
-      const appid = textIn(one, 'authorizer_appid');
-      if (appid === undefined) return [];
-      return [
-        { appid, refreshToken: textIn(one, 'refresh_token'), authorizedAt: (numberIn(one, 'auth_time') ?? 0) * 1_000 },
-      ];
-    });
-    return { total: numberIn(answer, 'total_count') ?? 0, authorizers };
+    return authorizerPageIn(await this.#post(component, 'api_get_authorizer_list', { offset, count: PAGE_SIZE }));
   }
 
   /** Requests a code with which one visitor can authorize the platform. */
@@ -193,12 +160,4 @@ export class PlatformApi {
       time.end();
     }
   }
-}
-
-function grantIn(info: JsonObject): Grant | undefined {
-  const value = textIn(info, 'authorizer_access_token');
-  const expiresInSeconds = numberIn(info, 'expires_in');
-  if (value === undefined || expiresInSeconds === undefined) return undefined;
-  const refreshToken = textIn(info, 'authorizer_refresh_token');
-  return { value, expiresInSeconds, ...(refreshToken !== undefined && { refreshToken }) };
 }

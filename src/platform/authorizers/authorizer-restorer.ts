@@ -11,7 +11,8 @@ import {
   authorizerTokenKey,
   type StoredAuthorization,
 } from '../authorizations/authorization-documents.js';
-import type { ListedAuthorizer, PlatformApi } from '../authorizations/platform-api.js';
+import type { ListedAuthorizer } from '../authorizations/platform-answers.js';
+import type { PlatformApi } from '../authorizations/platform-api.js';
 import { isTestAccount } from '../authorizations/test-accounts.js';
 
 /**

@@ -10,7 +10,8 @@ import type {
   StoredAuthorization,
 } from '../authorizations/authorization-documents.js';
 import type { ExchangedCodes, ExchangeResult } from '../authorizations/exchanged-codes.js';
-import type { ExchangedCode, PlatformApi } from '../authorizations/platform-api.js';
+import type { ExchangedCode } from '../authorizations/platform-answers.js';
+import type { PlatformApi } from '../authorizations/platform-api.js';
 import { isCodeRefused } from '../authorizations/refusals.js';
 import type { LostAuthorizations } from './lost-authorizations.js';
 import { owedAfterExchange } from './redirected-exchange.js';
