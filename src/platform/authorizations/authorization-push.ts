@@ -1,7 +1,7 @@
 import { isAppid } from '../../core/model/token-key.js';
 import { secretHash } from '../../core/primitives/secret-hash.js';
 import type { PushContent } from '../content/push-content.js';
-import { createTimeOf, requiredText } from '../content/push-fields.js';
+import { AHEAD_MS, createTimeOf, requiredText } from '../content/push-fields.js';
 import { PushRefused } from '../content/push-refused.js';
 import type { Authorization, OwedWork, StoredAuthorization } from './authorization-documents.js';
 
@@ -14,7 +14,6 @@ export interface AuthorizationPush {
 }
 
 const CODE = /^[\x21-\x7e]{1,1024}$/;
-const AHEAD_MS = 10 * 60_000;
 const REGISTERED = '0';
 
 /**

@@ -2,6 +2,8 @@ import type { PushContent } from './push-content.js';
 import { PushRefused } from './push-refused.js';
 
 const SECOND_MS = 1_000;
+/** The time by which an instant that WeChat names may be ahead. One that is farther ahead would make all later pushes count as old. */
+export const AHEAD_MS: number = 10 * 60_000;
 const CREATE_TIME = /^\d{1,12}$/;
 
 /**

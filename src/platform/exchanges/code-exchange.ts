@@ -13,6 +13,7 @@ import type { ExchangedCodes, ExchangeResult } from '../authorizations/exchanged
 import type { ExchangedCode } from '../authorizations/platform-answers.js';
 import type { PlatformApi } from '../authorizations/platform-api.js';
 import { isCodeRefused } from '../authorizations/refusals.js';
+import { AHEAD_MS } from '../content/push-fields.js';
 import type { LostAuthorizations } from './lost-authorizations.js';
 import { owedAfterExchange } from './redirected-exchange.js';
 
@@ -30,8 +31,6 @@ export interface CodeExchangeParts {
 
 /** The time between two looks at what another process does with a code. */
 const LOOK_EVERY_MS = 200;
-/** A time that is farther ahead was not set by WeChat, and would make each later push count as an old one. */
-const AHEAD_MS = 10 * 60_000;
 const MAX_ROUNDS = 10;
 
 /**

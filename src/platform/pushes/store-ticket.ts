@@ -2,7 +2,7 @@ import type { Deadline } from '../../core/model/deadline.js';
 import type { Grant } from '../../core/model/refresher.js';
 import { isTypeError } from '../../core/primitives/foreign-objects.js';
 import type { PushContent } from '../content/push-content.js';
-import { createTimeOf, requiredText } from '../content/push-fields.js';
+import { AHEAD_MS, createTimeOf, requiredText } from '../content/push-fields.js';
 import { PushRefused } from '../content/push-refused.js';
 
 /** The part of a manager that stores tickets. */
@@ -11,7 +11,6 @@ export interface TicketStore {
 }
 
 const TICKET_SECONDS = 12 * 3_600;
-const AHEAD_MS = 10 * 60_000;
 
 /**
  * Stores a verify ticket, unless the stored one is newer.
