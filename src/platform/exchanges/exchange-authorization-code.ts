@@ -14,7 +14,7 @@ import { codeExchangeOf } from './code-exchange-of.js';
 export interface AuthorizerInfo {
   /** The appid of the account. */
   readonly appid: string;
-  /** The ids of the permission sets that the account has granted. */
+  /** The ids of the permission sets that it has granted with the code. */
   readonly permissions: readonly number[];
   /** The instant since which it is authorized, in epoch milliseconds. */
   readonly since: number;
