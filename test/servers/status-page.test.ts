@@ -390,6 +390,16 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
       expect(await page.getByText('could not be read').isVisible()).toBe(false);
     });
 
+    test('the page shows when a platform was pushed to last above the accounts that have authorized it', async () => {
+      await using world = await withPlatform();
+      const { instead } = world;
+      const push = { mode: 'encrypted', keys: 1, lastPushAt: world.clock.now() - 120_000 };
+      world.instead = (url) => (url.startsWith('/apps?') ? { apps: [{ appid: 'wxplatform', push }] } : instead?.(url));
+      const page = await world.open();
+      await page.getByText('Authorizers of platforms').click();
+      await page.locator('.platform').getByText('last push 2 min ago', { exact: true }).waitFor();
+    });
+
     test('the page has no link to authorize again where the server has no pages for merchants', async () => {
       await using world = await withPlatform({ contracts: ['native', 'push'] });
       const page = await world.open();

@@ -95,7 +95,7 @@ export function pageView(parts: ViewParts): () => void {
     if (list !== undefined) drawTasks(list.tasks, now);
     keys.draw(now, words, list === undefined);
     pushes.draw(now, words, list === undefined);
-    platforms.draw(now, words, list?.tasks);
+    platforms.draw(now, words, list?.tasks, pushes.appOf);
   };
 }
 

@@ -1,7 +1,8 @@
-import type { Answer, Authorizer, AuthorizerPage } from '../server/api.js';
+import type { Answer, Authorizer, AuthorizerPage, PushedApp } from '../server/api.js';
 import { instant } from '../words/durations.js';
 import type { TextName, Words } from '../words/language.js';
 import { element, setAttribute, setText } from './elements.js';
+import { lastPush } from './pushes-view.js';
 
 export interface PlatformSectionParts {
   readonly appid: string;
@@ -16,7 +17,8 @@ export interface PlatformSection {
   readonly element: HTMLElement;
   /** Discards what was read, and reads the first page. */
   readAnew(): Promise<void>;
-  draw(now: number, words: Words): void;
+  /** @param app - what is known of the pushes to the platform; `undefined` if WeChat does not push to it. */
+  draw(now: number, words: Words, app: PushedApp | undefined): void;
 }
 
 const STATES: Readonly<Record<Authorizer['state'], TextName>> = {
@@ -29,6 +31,7 @@ const AUTH_TYPES = { officialAccount: '1', miniProgram: '2', any: '3' } as const
 
 /** Shows the accounts that have authorized one platform, a page of them at a time. */
 export function platformSection({ appid, publicUrl, read, onRead }: PlatformSectionParts): PlatformSection {
+  const pushed = element('p', 'pushed');
   const list = element('ul', '');
   const remark = element('p', 'remark');
   const more = element('button', 'plain more');
@@ -81,14 +84,15 @@ export function platformSection({ appid, publicUrl, read, onRead }: PlatformSect
   }
 
   return {
-    element: element('section', 'platform', element('h3', '', appid), list, remark, more),
+    element: element('section', 'platform', element('h3', '', appid), pushed, list, remark, more),
     async readAnew() {
       found = undefined;
       after = undefined;
       await readPage(undefined);
     },
-    draw(now, words) {
+    draw(now, words, app) {
       const { say } = words;
+      setText(pushed, app?.push === undefined ? '' : lastPush(app.push, now, words));
       const next = JSON.stringify([words.language, found]);
       if (next !== drawn) list.replaceChildren(...(found ?? []).map((one) => lineOf(one, now, words)));
       drawn = next;

@@ -4,12 +4,18 @@ import type { Task } from '../tasks/task.js';
 import type { Words } from '../words/language.js';
 import { byId } from './elements.js';
 import { type PlatformSection, platformSection } from './platform-section.js';
+import type { PushesView } from './pushes-view.js';
 
 export interface PlatformsView {
   /** Discards the authorizers that were read with another key. */
   forget(): void;
-  /** @param tasks - the tasks among which the platforms are; `undefined` if none were read. */
-  draw(now: number, words: Words, tasks: readonly Task[] | undefined): void;
+  /**
+   * Draws the lists.
+   *
+   * @param tasks - the tasks among which the platforms are; `undefined` if none were read.
+   * @param appOf - returns what is known of the pushes to an app.
+   */
+  draw(now: number, words: Words, tasks: readonly Task[] | undefined, appOf: PushesView['appOf']): void;
 }
 
 /**
@@ -41,7 +47,7 @@ export function platformsView(api: Api, publicUrl: string | undefined, onRead: (
       sections.clear();
       list.replaceChildren();
     },
-    draw(now, words, tasks = []) {
+    draw(now, words, tasks = [], appOf) {
       const platforms = platformsIn(tasks);
       details.hidden = platforms.length === 0;
       for (const [appid, { element }] of sections) {
@@ -49,7 +55,7 @@ export function platformsView(api: Api, publicUrl: string | undefined, onRead: (
         element.remove();
         sections.delete(appid);
       }
-      for (const appid of platforms) (sections.get(appid) ?? added(appid)).draw(now, words);
+      for (const appid of platforms) (sections.get(appid) ?? added(appid)).draw(now, words, appOf(appid));
     },
   };
 }

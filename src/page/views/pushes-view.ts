@@ -9,6 +9,8 @@ export interface PushesView {
   poll(): Promise<void>;
   /** Discards the apps that were read with another key. */
   forget(): void;
+  /** Returns what was read of an app; `undefined` if WeChat does not push to it. */
+  appOf(appid: string): PushedApp | undefined;
   draw(now: number, words: Words, isHidden: boolean): void;
 }
 
@@ -47,6 +49,7 @@ export function pushesView(api: Api, onRead: () => void): PushesView {
       apps = [];
       details.open = false;
     },
+    appOf: (appid) => apps.find((app) => app.appid === appid),
     draw(now, words, isHidden) {
       const shown = isHidden ? [] : apps;
       details.hidden = shown.length === 0;
@@ -74,15 +77,22 @@ function silenceOf({ appid, verifyTicket }: PushedApp, now: number, words: Words
   };
 }
 
+/** Returns when an app was pushed to last. */
+export function lastPush({ lastPushAt }: NonNullable<PushedApp['push']>, now: number, words: Words): string {
+  return lastPushAt === undefined
+    ? words.say('notPushed')
+    : words.say('pushed', { ago: inWords(now - lastPushAt, words) });
+}
+
 function lineOf({ appid, push, verifyTicket }: PushedApp, now: number, words: Words): string {
   const { say } = words;
   const ago = (at: number): { readonly ago: string } => ({ ago: inWords(now - at, words) });
   const facts = [appid];
   if (push !== undefined) {
-    const { mode, keys, lastPushAt } = push;
+    const { mode, keys } = push;
     facts.push(say(mode === 'plain' ? 'pushesPlain' : 'pushesEncrypted'));
     facts.push(keys === 1 ? say('pushKeyOne') : say('pushKeys', { count: keys }));
-    facts.push(lastPushAt === undefined ? say('notPushed') : say('pushed', ago(lastPushAt)));
+    facts.push(lastPush(push, now, words));
   }
   if (verifyTicket !== undefined) {
     const { obtainedAt } = verifyTicket;
