@@ -1,4 +1,5 @@
-import type { Api, RequestFailure } from './server/api.js';
+import type { Api } from './server/api.js';
+import type { RequestFailure } from './server/request-failure.js';
 import type { ServerClock } from './server/server-clock.js';
 import type { Task } from './tasks/task.js';
 import { taskName } from './tasks/task-facts.js';

@@ -1,6 +1,5 @@
-import { situationOf } from '../tasks/advice.js';
 import type { Task } from '../tasks/task.js';
-import type { Situation } from '../words/advice-texts.js';
+import { failureIn, type RequestFailure, unreachable } from './request-failure.js';
 import type { ServerClock } from './server-clock.js';
 
 const PAGE_SIZE = 500;
@@ -10,14 +9,6 @@ const REFRESH_TIMEOUT_MS = 60_000;
 
 /** The limit of tasks and of apps that are read. More would be too many to look through, and a load for the server at every poll. */
 export const MAX_TASKS = 10_000;
-
-export interface RequestFailure {
-  readonly situation: Situation;
-  /** The message of the server. */
-  readonly detail: string;
-  readonly status?: number;
-  readonly retryAfterMs?: number;
-}
 
 export type Answer<Value> = { readonly value: Value } | { readonly failure: RequestFailure };
 
@@ -96,8 +87,7 @@ export function serverApi(base: string, clock: ServerClock): Api {
     const found: Task[] = [];
     let after: string | undefined;
     do {
-      const query = new URLSearchParams({ limit: String(PAGE_SIZE), ...(after === undefined ? {} : { after }) });
-      const response = await ask(`tokens?${query}`, LIST_TIMEOUT_MS);
+      const response = await ask(`tokens?${pageQuery(PAGE_SIZE, after)}`, LIST_TIMEOUT_MS);
       if (!response.ok) return { failure: await failureIn(response) };
       const page: { readonly tasks: readonly Task[]; readonly after?: string } = await response.json();
       found.push(...page.tasks);
@@ -118,8 +108,7 @@ export function serverApi(base: string, clock: ServerClock): Api {
     let after: string | undefined;
     let seen = 0;
     do {
-      const query = new URLSearchParams({ limit: String(PAGE_SIZE), ...(after === undefined ? {} : { after }) });
-      const response = await ask(`apps?${query}`, LIST_TIMEOUT_MS);
+      const response = await ask(`apps?${pageQuery(PAGE_SIZE, after)}`, LIST_TIMEOUT_MS);
       if (!response.ok) return { failure: await failureIn(response) };
       const page: { readonly apps: readonly PushedApp[]; readonly after?: string } = await response.json();
       found.push(...page.apps.filter(({ push, verifyTicket }) => push !== undefined || verifyTicket !== undefined));
@@ -130,11 +119,8 @@ export function serverApi(base: string, clock: ServerClock): Api {
   }
 
   async function authorizers(platform: string, after: string | undefined): Promise<Answer<AuthorizerPage>> {
-    const query = new URLSearchParams({
-      limit: String(AUTHORIZERS_AT_ONCE),
-      ...(after === undefined ? {} : { after }),
-    });
-    const response = await ask(`platform/${encodeURIComponent(platform)}/authorizers?${query}`, LIST_TIMEOUT_MS);
+    const path = `platform/${encodeURIComponent(platform)}/authorizers`;
+    const response = await ask(`${path}?${pageQuery(AUTHORIZERS_AT_ONCE, after)}`, LIST_TIMEOUT_MS);
     if (!response.ok) return { failure: await failureIn(response) };
     return { value: await response.json() };
   }
@@ -165,48 +151,6 @@ export function serverApi(base: string, clock: ServerClock): Api {
   };
 }
 
-function unreachable(): { failure: RequestFailure } {
-  return { failure: { situation: 'unreachable', detail: '' } };
-}
-
-interface Problem {
-  readonly detail?: unknown;
-  readonly code?: unknown;
-  readonly errcode?: unknown;
-}
-
-async function failureIn(response: Response, type = ''): Promise<RequestFailure> {
-  const { status, headers } = response;
-  const { detail, code, errcode } = await problemIn(response);
-  const seconds = Number(headers.get('Retry-After') ?? '');
-  const message = typeof detail === 'string' ? detail : `HTTP ${status}`;
-  const known = {
-    code: typeof code === 'string' ? code : undefined,
-    errcode: typeof errcode === 'number' ? errcode : undefined,
-    message,
-  };
-  return {
-    situation: known.code === undefined ? situationOfStatus(status) : situationOf(known, type),
-    detail: message,
-    status,
-    ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}),
-  };
-}
-
-/** Reads the problem document of an answer, if it is one. A proxy may have answered instead of the server, with any content. */
-async function problemIn(response: Response): Promise<Problem> {
-  try {
-    const body: unknown = await response.json();
-    return typeof body === 'object' && body !== null ? body : {};
-  } catch {
-    return {};
-  }
-}
-
-function situationOfStatus(status: number): Situation {
-  if (status === 401) return 'noKey';
-  if (status === 403) return 'scope';
-  if (status === 404) return 'gone';
-  if (status === 429) return 'tooMany';
-  return status === 502 || status === 503 || status === 504 ? 'unreachable' : 'unknown';
+function pageQuery(limit: number, after: string | undefined): URLSearchParams {
+  return new URLSearchParams({ limit: String(limit), ...(after === undefined ? {} : { after }) });
 }

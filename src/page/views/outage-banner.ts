@@ -1,4 +1,4 @@
-import type { RequestFailure } from '../server/api.js';
+import type { RequestFailure } from '../server/request-failure.js';
 import { inWords } from '../words/durations.js';
 import type { Words } from '../words/language.js';
 import { byId, setText } from './elements.js';

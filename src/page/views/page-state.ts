@@ -1,4 +1,5 @@
-import type { RequestFailure, TaskList } from '../server/api.js';
+import type { TaskList } from '../server/api.js';
+import type { RequestFailure } from '../server/request-failure.js';
 import type { TaskFilter } from '../tasks/task-filter.js';
 import type { Words } from '../words/language.js';
 
