@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/concurrency/clock.js';
+import { TokenError } from '../../core/model/errors.js';
 import type { Grant } from '../../core/model/refresher.js';
 import type { TokenKey } from '../../core/model/token-key.js';
 import { secretHash } from '../../core/primitives/secret-hash.js';
@@ -10,6 +11,7 @@ import {
   type Granted,
   type OwedExchange,
   type OwedRemoval,
+  type OwedWork,
   type StoredAuthorization,
 } from './authorization-documents.js';
 import type { ExchangedCodes } from './exchanged-codes.js';
@@ -28,6 +30,12 @@ export interface AuthorizerTokens {
   hasRefreshToken(key: TokenKey, refreshToken: string): Promise<boolean>;
 }
 
+/** The registrations of platforms. */
+export interface Platforms {
+  /** Returns whether a platform was unregistered, and not lost by a store that was replaced. */
+  isGone(component: string): Promise<boolean>;
+}
+
 /** Receives the changes of authorizations. */
 export interface AuthorizationListener {
   authorized(key: AuthorizationKey): void;
@@ -40,10 +48,13 @@ export interface AuthorizationChangesParts {
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly api: PlatformApi;
   readonly tokens: AuthorizerTokens;
+  readonly platforms: Platforms;
   readonly listener: AuthorizationListener;
 }
 
 const MAX_ROUNDS = 10;
+/** The time within which what a store has lost is put back by the processes that hold it. */
+const PUT_BACK_MS = 10 * 60_000;
 
 /** A grant, or `'stored'` if the store has its refresh token already. */
 type Found = { readonly grant: Grant | undefined | 'stored'; readonly permissions: readonly number[] };
@@ -68,15 +79,30 @@ export class AuthorizationChanges {
   }
 
   async #makeAll(key: AuthorizationKey, isHeld: () => boolean): Promise<boolean> {
+    const { documents, platforms } = this.#parts;
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const stored = await this.#parts.documents.read(key);
+      const stored = await documents.read(key);
       const { owed } = stored;
       if (owed === undefined) return true;
-      if (owed.kind === 'removal') await this.#remove(key, owed, stored, isHeld);
+      if (await platforms.isGone(key.component)) await this.#drop(key, owed, stored);
+      else if (owed.kind === 'removal') await this.#remove(key, owed, stored, isHeld);
       else if (owed.granted !== undefined) await this.#complete(key, owed, stored, isHeld);
       else if (!(await this.#exchange(key, owed, stored, isHeld))) return false;
     }
     return false;
+  }
+
+  /**
+   * Deletes what a push or an exchange has written after its platform was unregistered, of which it did not know yet. A
+   * platform that an emptied store lacks has been put back by then.
+   *
+   * @throws a `TokenError` with code `NOT_REGISTERED` if the platform may still be put back.
+   */
+  async #drop(key: AuthorizationKey, { createdAt }: OwedWork, { owedVersion }: StoredAuthorization): Promise<void> {
+    const { documents, clock } = this.#parts;
+    if (clock.now() - createdAt >= PUT_BACK_MS) return void (await documents.deleteOwed(key, owedVersion));
+    const { component: appid } = key;
+    throw new TokenError('NOT_REGISTERED', `${appid} is no longer registered`, { appid });
   }
 
   async #remove(

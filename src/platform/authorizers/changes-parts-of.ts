@@ -1,5 +1,7 @@
 import type { Engine } from '../../core/engine/engine.js';
-import type { AuthorizationChangesParts } from '../authorizations/authorization-changes.js';
+import { tokenKey } from '../../core/model/token-key.js';
+import { checkRegistration } from '../../core/store/registration-check.js';
+import type { AuthorizationChangesParts, Platforms } from '../authorizations/authorization-changes.js';
 import { AuthorizationDocuments, type AuthorizationKey } from '../authorizations/authorization-documents.js';
 import { ExchangedCodes } from '../authorizations/exchanged-codes.js';
 import { PlatformApi, type PlatformTokens } from '../authorizations/platform-api.js';
@@ -22,6 +24,12 @@ export function changesPartsOf(
   const documents = new AuthorizationDocuments(store, reader);
   const api = new PlatformApi(manager, engine.upstream, clock);
   const profiles = new AuthorizerProfiles(documents, api);
+  const platforms: Platforms = {
+    async isGone(component) {
+      const key = tokenKey(component, 'component_access_token', undefined);
+      return (await checkRegistration(store, key, { hadTask: false })) === 'gone';
+    },
+  };
   const listener = {
     authorized(key: AuthorizationKey) {
       if (isTestAccount(key.authorizer)) return;
@@ -32,5 +40,14 @@ export function changesPartsOf(
       if (!isTestAccount(key.authorizer)) events.emit('unauthorized', { ...key });
     },
   };
-  return { documents, codes: new ExchangedCodes(store, reader, clock), api, tokens, listener, clock, profiles };
+  return {
+    documents,
+    codes: new ExchangedCodes(store, reader, clock),
+    api,
+    tokens,
+    platforms,
+    listener,
+    clock,
+    profiles,
+  };
 }

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { engineOf } from '../../../../../src/core/engine/engine-of.js';
 import { createHandler } from '../../../../../src/http/index.js';
 import type { TokenManager } from '../../../../../src/index.js';
+import { AuthorizationDocuments } from '../../../../../src/platform/authorizations/authorization-documents.js';
 import { recoverAuthorizers } from '../../../../../src/push-server/index.js';
 import { type Answered, askHandler } from '../../../../support/worlds/http-world.js';
 import { COMPONENT, MERCHANT, PlatformWorld } from '../../../../support/worlds/platform-world.js';
@@ -124,6 +125,33 @@ test('An exchange brings nothing back of a platform that is unregistered while i
   expect(await world.store.get([`app/${COMPONENT}`, `owed/${COMPONENT}/${MERCHANT}`])).toEqual([undefined, undefined]);
   expect(world.events).toEqual([]);
 });
+
+test.each([
+  ['an authorization', (world: PlatformWorld) => world.authorized('code-1')],
+  ['the end of an authorization', (world: PlatformWorld) => world.unauthorized()],
+])(
+  'A push of %s that is written after its platform was unregistered leaves nothing, and fails no more',
+  async (_what, fieldsOf) => {
+    await using world = new PlatformWorld();
+    const { tokens, documents } = await serving(world);
+    const other = world.process();
+    const saveOwed = vi.spyOn(AuthorizationDocuments.prototype, 'saveOwed').mockImplementationOnce(async (...given) => {
+      await tokens.unregister(COMPONENT);
+      saveOwed.mockRestore();
+      return new AuthorizationDocuments(engineOf(tokens).store, engineOf(tokens).reader).saveOwed(...given);
+    });
+    onTestFinished(() => void vi.restoreAllMocks());
+    await world.push(other.receiver, fieldsOf(world));
+    await world.settle(61_000);
+    expect(await documents()).toEqual([`owed/${COMPONENT}/${MERCHANT}`]); // an emptied store might get its platform back
+    await world.settle(20 * 60_000);
+    expect(await documents()).toEqual([]);
+    expect(world.events).toEqual([]);
+    const failures = world.errors.length;
+    await world.settle(3_600_000);
+    expect(world.errors).toHaveLength(failures);
+  },
+);
 
 /** Unregisters the platform when its next registration is about to be written. */
 function unregisterBeforeTheNextRegistration(tokens: TokenManager): void {
