@@ -60,10 +60,11 @@ export class CodeExchange {
 
   async #exchange(component: string, code: string, deadline: Deadline): Promise<ExchangeResult> {
     const { clock, closing, refreshes } = this.#parts;
+    let pending: AuthorizationKey | undefined;
     while (deadline.leftMs() > 0) {
       const found = await this.#find(component, code);
       if (found !== undefined) return found;
-      if (refreshes) await closing.waitFor(() => this.#attempt(component, code));
+      if (refreshes) pending = await closing.waitFor(() => this.#attempt(component, code, pending));
       const result = await this.#find(component, code);
       if (result !== undefined) return result;
       await wait(clock, LOOK_EVERY_MS, { ref: true, signal: closing.signal });
@@ -92,12 +93,22 @@ export class CodeExchange {
     return state;
   }
 
-  /** Exchanges a code, and completes the authorization, unless another process does one of the two. */
-  async #attempt(component: string, code: string): Promise<void> {
+  /**
+   * Exchanges a code, and completes the authorization, unless another process does one of the two.
+   *
+   * @param pending - the authorization of the code, if it is known to be exchanged, so that WeChat is not asked again.
+   * @returns the authorization that another process completes; `undefined` if it is not known, or nothing is left to do.
+   */
+  async #attempt(
+    component: string,
+    code: string,
+    pending: AuthorizationKey | undefined,
+  ): Promise<AuthorizationKey | undefined> {
     const { codes, changes } = this.#parts;
-    const key = await codes.exclusively(component, code, () => this.#ask(component, code));
+    const key = pending ?? (await codes.exclusively(component, code, () => this.#ask(component, code)));
+    if (key === undefined) return undefined;
     // A push may have left the rest to be done for the same account, for which it needs the code as well.
-    if (key !== undefined) await changes.makeAll(key);
+    return (await changes.makeAll(key)) ? undefined : key;
   }
 
   /**

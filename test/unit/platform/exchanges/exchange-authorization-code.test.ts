@@ -190,6 +190,18 @@ describe('a code that comes back and is pushed', () => {
     expect(world.events).toHaveLength(1);
   });
 
+  test('is not asked about again while another process works on the authorization', async () => {
+    await using world = new PlatformWorld();
+    const { tokens } = await world.receiving();
+    world.authorized('code-1');
+    const lease = await world.store.lease(`owed/${COMPONENT}/${MERCHANT}`, 60_000);
+    const exchanging = exchangeAuthorizationCode(tokens, COMPONENT, 'code-1');
+    await world.settle(3_000);
+    await lease?.release();
+    expect(await later(world, exchanging)).toMatchObject({ appid: MERCHANT });
+    expect(world.platform.countOf(QUERY)).toBe(1);
+  });
+
   test.each(['the same process', 'another process'])(
     'is exchanged once when both come at once: to %s',
     async (where) => {
