@@ -85,15 +85,20 @@ export class PushVerifier {
 
   /**
    * Verifies WeChat's check of the URL, and returns the text that it expects. It is encrypted if `msg_signature` is there.
+   * The signature of a push fits its `Encrypt` here as well, so that a decrypted text is returned only if it can be none of a
+   * message: anyone who has recorded an encrypted push could otherwise have it decrypted.
    *
    * @throws PushRefused.
    */
   verifyUrl(query: PushQuery): string {
+    const text = this.#echoOf(query);
+    if (/^[\x21-\x7e]{1,128}$/.test(text)) return text;
+    throw new PushRefused(400, 'echostr must be 1 to 128 printable ASCII characters');
+  }
+
+  #echoOf(query: PushQuery): string {
     if (query.messageSignature !== '') return this.#decrypt(query, query.echo).message.toString();
     this.#assertSigned(query, query.signature);
-    if (!/^[\x21-\x7e]{1,128}$/.test(query.echo)) {
-      throw new PushRefused(400, 'echostr must be 1 to 128 printable ASCII characters');
-    }
     return query.echo;
   }
 

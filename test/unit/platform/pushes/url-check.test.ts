@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { EncodingAesKey } from '../../../../src/platform/envelope/encoding-aes-key.js';
+import { writeXml } from '../../../../src/platform/xml/write-xml.js';
 import { AES_KEY, COMPONENT, PlatformWorld } from '../../../support/worlds/platform-world.js';
 
 async function check(world: PlatformWorld, query: string) {
@@ -32,6 +33,14 @@ test.each([
   // Markup of printable characters is plain text, which no browser takes for a page.
   if (_case === 'markup') expect([status, body]).toEqual([200, '<script>']);
   else expect(status).toBe(400);
+});
+
+test('a recorded push is not decrypted for a sender who repeats it as a check of the URL', async () => {
+  await using world = new PlatformWorld();
+  const ticket = writeXml('xml', Object.entries(world.ticket('recorded')));
+  const recorded = new EncodingAesKey(AES_KEY, 'key').encrypt(ticket, COMPONENT, randomBytes(16));
+  const { status, body } = await check(world, `${world.query({}, recorded)}&echostr=${encodeURIComponent(recorded)}`);
+  expect([status, body]).toEqual([400, 'echostr must be 1 to 128 printable ASCII characters']);
 });
 
 test('a check of the URL with another signature is refused', async () => {
