@@ -32,6 +32,14 @@ describe('options of createHandler', () => {
     [{ anonymous: true, authorizerTasks: 'jsapi_ticket' }, 'authorizerTasks must be an array, got a string'],
     [{ anonymous: true, authorizerTasks: ['jsapi'] }, 'authorizerTasks must be types of the manager, got "jsapi"'],
     [
+      { anonymous: true, authorizerTasks: ['access_token'] },
+      'authorizerTasks must not name access_token: the token of an authorizer is authorizer_access_token',
+    ],
+    [
+      { anonymous: true, authorizerTasks: ['jsapi_ticket', 'component_verify_ticket'] },
+      'authorizerTasks must not name component_verify_ticket',
+    ],
+    [
       { anonymous: true, authorizerTasks: [], push: { receive: (): undefined => undefined } },
       'authorizerTasks is an option of the receiver given as push',
     ],
