@@ -11,6 +11,8 @@ export interface TicketStore {
 }
 
 const TICKET_SECONDS = 12 * 3_600;
+/** The form of a ticket, which is shorter by far. What is damaged must not replace a good one. */
+const TICKET = /^[\x21-\x7e]{1,1024}$/;
 
 /**
  * Stores a verify ticket, unless the stored one is newer.
@@ -30,6 +32,7 @@ export async function storeTicket(
     throw new PushRefused(400, 'CreateTime of the ticket is more than 12 hours ago, or ahead');
   }
   const value = requiredText(content, 'ComponentVerifyTicket');
+  if (!TICKET.test(value)) throw new PushRefused(400, 'the verify ticket is malformed');
   // The clock of the store may be behind WeChat's, and no grant comes from its future.
   const grant: Grant = { value, expiresInSeconds: TICKET_SECONDS, obtainedAt: Math.min(obtainedAt, storeTime) };
   try {

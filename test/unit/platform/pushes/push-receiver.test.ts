@@ -47,6 +47,9 @@ describe('a verify ticket', () => {
 
   test.each<[string, object]>([
     ['without a ticket', { ComponentVerifyTicket: '' }],
+    ['with a ticket of other characters than ASCII', { ComponentVerifyTicket: 'CANARY-票' }],
+    ['with a ticket of two lines', { ComponentVerifyTicket: 'CANARY\nCANARY' }],
+    ['with a ticket of 1,025 characters', { ComponentVerifyTicket: 'CANARY'.padEnd(1_025, 'x') }],
     ['with a ticket of invisible characters', { ComponentVerifyTicket: 'CANARY\u200b' }],
     ['without a time', { CreateTime: '' }],
     ['with a time that is no number', { CreateTime: 'CANARY' }],
