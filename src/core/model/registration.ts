@@ -155,13 +155,16 @@ export function planRegistration(
   return { appid, secret, accessToken, push, tasks: planned };
 }
 
-/** Rejects tasks of a third-party platform, to which WeChat always pushes encrypted. */
-function assertNoPlatform(tasks: readonly TaskPlan[]): void {
+/**
+ * Rejects tasks of a third-party platform, to which WeChat always pushes encrypted.
+ *
+ * @param required - what a platform needs instead, for the message.
+ * @throws TypeError.
+ */
+export function assertNoPlatform(tasks: readonly TaskPlan[], required = "push.mode must be 'encrypted'"): void {
   const task = tasks.find(({ key }) => PLATFORM_TYPES.has(key.type));
   if (task === undefined) return;
-  throw new TypeError(
-    `push.mode must be 'encrypted' for a third-party platform, to which a task of type ${task.key.type} belongs`,
-  );
+  throw new TypeError(`${required} for a third-party platform, to which a task of type ${task.key.type} belongs`);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { mergedPush, pushContent, pushFrom } from '../model/push/push-settings.js';
-import type { RegistrationPlan, TaskPlan } from '../model/registration.js';
+import { assertNoPlatform, type RegistrationPlan, type TaskPlan } from '../model/registration.js';
 import type { Due, StoredDocument } from '../model/store.js';
 import { DELIVERY_LANE, documentId } from '../model/token-key.js';
 import { isJsonObject, type JsonObject } from '../primitives/json.js';
@@ -27,9 +27,9 @@ export interface Content {
 /**
  * Returns the new content of an app's document.
  *
- * @throws TypeError if the settings of pushes do not go with those that are stored.
+ * @throws TypeError if the settings of pushes do not go with those that are stored, or with the tasks.
  */
-export function appContent({ secret, accessToken, push }: RegistrationPlan, before: JsonObject): JsonObject {
+export function appContent({ secret, accessToken, push, tasks }: RegistrationPlan, before: JsonObject): JsonObject {
   const content = {
     ...before,
     ...(secret === undefined ? {} : { secret }),
@@ -37,7 +37,10 @@ export function appContent({ secret, accessToken, push }: RegistrationPlan, befo
   };
   if (push === undefined) return content;
   const { push: _push, ...rest } = content as JsonObject;
-  return push === null ? rest : { ...rest, ...pushContent(mergedPush(push, pushFrom(before))) };
+  if (push === null) return rest;
+  const merged = mergedPush(push, pushFrom(before));
+  if (merged.mode === 'plain') assertNoPlatform(tasks, 'push.encodingAesKey is required');
+  return { ...rest, ...pushContent(merged) };
 }
 
 export function taskContent({ params, notify }: TaskPlan, before: JsonObject): JsonObject {

@@ -187,6 +187,17 @@ describe('register', () => {
     expect(await contents()).toEqual({});
   });
 
+  test('a third-party platform is registered for pushes only with a key, in the registration or in the store', async () => {
+    const withoutKey = { appid: 'wx1', push: { token: 'T1' }, tasks: ['component_access_token'] } as const;
+    await expect(register(withoutKey)).rejects.toThrow(
+      'push.encodingAesKey is required for a third-party platform, to which a task of type component_access_token belongs',
+    );
+    expect(await contents()).toEqual({});
+    await register({ appid: 'wx1', push: { token: 'T0', encodingAesKey: 'k'.repeat(43) } });
+    await register(withoutKey);
+    expect(registry.app('wx1')?.push).toEqual({ token: 'T1', keys: ['k'.repeat(43)], mode: 'encrypted' });
+  });
+
   test('a task without params loses those it had', async () => {
     await register({ appid: 'wx1', tasks: [{ type: 'access_token', params: { a: 1 } }] });
     await register({ appid: 'wx1', tasks: ['access_token'] });
