@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { GatewayFailure } from './gateway-failure.js';
 
 /** The headers of a request that reach WeChat. No other header does: it could hold a credential of the caller. */
 const TO_WECHAT = ['content-type', 'accept', 'accept-language', 'range', 'if-range'] as const;
@@ -33,11 +34,19 @@ const GATEWAY_GUARDS = {
   'Referrer-Policy': 'no-referrer',
 } as const;
 
+/**
+ * The values that HTTP allows. Objects of the Fetch standard may hold others, at which undici would throw. It would then never use
+ * that connection again, so that a few hundred of them would end all calls.
+ */
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
 const OWN_HEADERS = { 'user-agent': 'wechat-token-manager', 'accept-encoding': 'identity' } as const;
 
 /**
  * Returns the headers for WeChat. No object here is spread and then extended: V8 gives each of these a hidden class of its own,
  * which takes microseconds to create and is left for the garbage collector.
+ *
+ * @throws GatewayFailure for a value that HTTP does not allow.
  */
 export function headersToWeChat(
   header: (name: string) => string | undefined,
@@ -46,7 +55,10 @@ export function headersToWeChat(
   const headers: Record<string, string> = Object.assign({}, OWN_HEADERS);
   for (const name of TO_WECHAT) {
     const value = header(name);
-    if (value !== undefined) headers[name] = value;
+    if (value === undefined) continue;
+    if (!VALUE.test(value))
+      throw new GatewayFailure('header', `the header ${name} has characters that HTTP does not allow`);
+    headers[name] = value;
   }
   if (bodyLength !== undefined) headers['content-length'] = String(bodyLength);
   return headers;

@@ -1,15 +1,24 @@
 /**
  * The reasons for which the gateway has no answer of WeChat: a limit is reached, WeChat cannot be reached, the connection broke
- * or its answer may not be passed on, it did not answer in time, the caller's body is unusable, the caller has gone, or the
- * manager is closed.
+ * or its answer may not be passed on, it did not answer in time, a header or the body of the caller is unusable, the caller has
+ * gone, or the manager is closed.
  */
-export type GatewayFailureReason = 'limit' | 'unreachable' | 'answer' | 'timeout' | 'body' | 'gone' | 'closed';
+export type GatewayFailureReason =
+  | 'limit'
+  | 'unreachable'
+  | 'answer'
+  | 'timeout'
+  | 'header'
+  | 'body'
+  | 'gone'
+  | 'closed';
 
 const STATUSES: Readonly<Record<GatewayFailureReason, number>> = {
   limit: 429,
   unreachable: 502,
   answer: 502,
   timeout: 504,
+  header: 400,
   body: 400,
   gone: 400,
   closed: 503,

@@ -87,9 +87,10 @@ export class FetchHttpRequest implements HttpRequest {
     const { body, bodyUsed, headers } = this.#request;
     if (bodyUsed) throw new BodyRefused(500, 'the body of this Request has been read already');
     if (body === null) return undefined;
-    const length = headers.get('content-length') ?? '';
+    const stated = headers.get('content-length') ?? '';
+    const length = /^\d+$/.test(stated) ? Number(stated) : undefined;
     return {
-      length: /^\d+$/.test(length) ? Number(length) : undefined,
+      length: Number.isSafeInteger(length) ? length : undefined,
       chunks: body.values({ preventCancel: true }),
     };
   }

@@ -67,9 +67,15 @@ export class GatewayWorld {
   }
 
   /** Sends a call with the key to the fetch handler, without a socket of its own. */
-  callByFetch(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = { authorization: `Bearer ${this.key}` };
-    return this.#handler.fetch(new Request(`http://localhost/proxy/${APPID}${path}`, { ...init, headers }));
+  callByFetch(path: string, init: RequestInit & { duplex?: 'half' } = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    headers.set('authorization', `Bearer ${this.key}`);
+    return this.fetchHandler(new Request(`http://localhost/proxy/${APPID}${path}`, { ...init, headers }));
+  }
+
+  /** Sends a request to the fetch handler as it is. */
+  fetchHandler(request: Request): Promise<Response> {
+    return this.#handler.fetch(request);
   }
 
   /** Opens a connection to the server. */
