@@ -1,7 +1,7 @@
 import { CALLBACK_HEADER } from '../../callbacks/guarded-request.js';
 import { onAbort } from '../../core/concurrency/abort-listeners.js';
 import type { Clock } from '../../core/concurrency/clock.js';
-import { bytesIn } from '../../core/primitives/foreign-objects.js';
+import { bytesIn, hasMethods } from '../../core/primitives/foreign-objects.js';
 import type { AnswerStream } from '../../gateway/answer-stream.js';
 import type { ArrivingBody } from '../../gateway/request-body.js';
 import {
@@ -53,7 +53,9 @@ export class FetchHttpRequest implements HttpRequest {
   }
 
   whenGone(listener: () => void): () => void {
-    const { signal } = this.#request;
+    // The `Request` of another package may have no signal.
+    const signal = this.#request.signal as AbortSignal | null;
+    if (signal === null) return () => {};
     if (signal.aborted) listener();
     return onAbort(signal, listener);
   }
@@ -89,10 +91,7 @@ export class FetchHttpRequest implements HttpRequest {
     if (body === null) return undefined;
     const stated = headers.get('content-length') ?? '';
     const length = /^\d+$/.test(stated) ? Number(stated) : undefined;
-    return {
-      length: Number.isSafeInteger(length) ? length : undefined,
-      chunks: body.values({ preventCancel: true }),
-    };
+    return { length: Number.isSafeInteger(length) ? length : undefined, chunks: bytesOf(body) };
   }
 
   async body(): Promise<string> {
@@ -102,9 +101,8 @@ export class FetchHttpRequest implements HttpRequest {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     try {
-      // The `Request` of another package may have a Node stream as its body, whose chunks may be text.
       for await (const part of inTime(body as AsyncIterable<unknown>, this.#clock)) {
-        const chunk = bytesIn(part) ?? Buffer.from(part as string);
+        const chunk = asBytes(part);
         bytes += chunk.length;
         if (bytes > MAX_BODY_BYTES) throw bodyTooLarge();
         chunks.push(chunk);
@@ -118,6 +116,18 @@ export class FetchHttpRequest implements HttpRequest {
       contentEncoding: of('content-encoding'),
     });
   }
+}
+
+/** Yields the pieces of a body as bytes. It leaves the stream open, so that the request can still be answered. */
+async function* bytesOf(body: ReadableStream<unknown>): AsyncGenerator<Uint8Array> {
+  // The `Request` of another package may have a Node stream as its body.
+  const pieces = hasMethods(body, 'values') ? body.values({ preventCancel: true }) : (body as AsyncIterable<unknown>);
+  for await (const piece of pieces) yield asBytes(piece);
+}
+
+/** Returns a piece of a body as bytes. A stream that a program has created may have pieces of text. */
+function asBytes(piece: unknown): Uint8Array {
+  return bytesIn(piece) ?? Buffer.from(piece as string);
 }
 
 /**

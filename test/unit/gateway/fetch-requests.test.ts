@@ -1,9 +1,18 @@
+import { Readable } from 'node:stream';
+import { Request as NodeFetchRequest } from 'node-fetch';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { GatewayWorld } from '../../support/worlds/gateway-world.js';
+import { APPID } from '../../support/worlds/world.js';
 
 const CALL = '/cgi-bin/user/get';
+const URL = `http://tokens.test/proxy/${APPID}${CALL}`;
 /** The limit of connections to a host of WeChat. */
 const CONNECTIONS = 256;
+
+/** Returns a stream of text, which the types of `Request` do not allow but its body holds all the same. */
+function textStream(...pieces: string[]): ReadableStream<Uint8Array> {
+  return ReadableStream.from(pieces) as ReadableStream<unknown> as ReadableStream<Uint8Array>;
+}
 
 let world: GatewayWorld;
 beforeAll(async () => {
@@ -26,4 +35,17 @@ test('a header that HTTP does not allow is answered with 400 and its name', asyn
   const answer = await world.callByFetch(CALL, { headers: { accept: 'a\u007fb' } });
   expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('header accept')]);
   expect(world.wechat.calls).toEqual([]);
+});
+
+test.each([
+  ['of a web stream', () => new Request(URL, { method: 'POST', body: textStream('ab', 'c'), duplex: 'half' })],
+  ["of node-fetch's Request", () => new NodeFetchRequest(URL, { method: 'POST', body: Readable.from(['ab', 'c']) })],
+])('pieces of text %s reach WeChat as bytes, with and without a length', async (_name, requestTo) => {
+  for (const length of [undefined, '3']) {
+    const request = requestTo() as unknown as Request;
+    request.headers.set('authorization', `Bearer ${world.key}`);
+    if (length !== undefined) request.headers.set('content-length', length);
+    expect((await world.fetchHandler(request)).status).toBe(200);
+  }
+  expect(world.wechat.calls.map(({ body }) => body)).toEqual(['abc', 'abc']);
 });
