@@ -4,7 +4,7 @@ import type { WeChatHosts } from '../wechat/hosts-of.js';
 import type { TokenParameter } from '../wechat/token-parameter.js';
 import type { UpstreamAnswer } from './answer-receiver.js';
 import type { AnswerStream } from './answer-stream.js';
-import { CallLimits } from './call-limits.js';
+import { CallLimits, type LimitedCall } from './call-limits.js';
 import { type CallReport, codesIn, measure } from './call-report.js';
 import { comparablePath } from './canonical-path.js';
 import { DeafCalls } from './deaf-calls.js';
@@ -22,10 +22,8 @@ import { Upstream, type WhenGone } from './upstream.js';
 const NO_TOKEN = 503;
 const BROKEN = { failure: 'the answer ended before it was whole' };
 
-/** A call of WeChat's API. */
-export interface GatewayCall {
-  /** The app that the call counts for. */
-  readonly appid: string;
+/** A call of WeChat's API, and the app that it counts for. */
+export interface GatewayCall extends LimitedCall {
   /** The token that the gateway puts into the query; `undefined` for a query that has its own credential. */
   readonly token: { readonly of: CallToken; readonly parameter: TokenParameter } | undefined;
   /** Returns whether the caller may still call when its token was stale; absent if its credential is another one. */
@@ -37,10 +35,6 @@ export interface GatewayCall {
   readonly query: string;
   header(name: string): string | undefined;
   readonly body: ArrivingBody | undefined;
-  /** The id of the caller's key. */
-  readonly keyId: string | undefined;
-  /** Whether the caller needed no credential. Such calls have limits of their own, so that they use up none of the app's others. */
-  readonly isOpen?: boolean | undefined;
   readonly whenGone: WhenGone;
 }
 
@@ -122,8 +116,8 @@ export class Gateway {
   }
 
   async #callWithinLimits(call: GatewayCall): Promise<UpstreamAnswer> {
-    const { appid, keyId, body, isOpen } = call;
-    const release = this.#limits.acquire(isOpen ? `${appid} open` : appid, keyId);
+    const { appid, body } = call;
+    const release = this.#limits.acquire(call);
     const releaseBody = this.#heldBodies.reserve(appid, body?.length);
     try {
       const sent = body === undefined || releaseBody === undefined ? body : await this.#readBody(body);
