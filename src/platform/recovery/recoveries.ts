@@ -38,25 +38,19 @@ export class Recoveries {
   }
 
   /**
-   * Begins a recovery, unless one is under way.
+   * Begins a recovery or joins the one that is under way, and waits for its end. A recovery whose process has ended is begun anew.
    *
+   * @returns the recovery as it is at its end, when the time is over, or when the closing of the manager begins.
    * @throws a `TokenError` with code `NOT_REGISTERED`, `STORE_UNAVAILABLE` or `CLOSED`.
    */
-  async begin(component: string): Promise<void> {
-    const { clock } = this.#engine;
-    await assertRegistered(this.#engine, component);
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      const { recovery, version } = await this.#read(component);
-      if (recovery?.state === 'running') return;
-      const now = clock.now();
-      const counts = { total: 0, present: 0, restored: 0, needAuthorization: 0 };
-      const begun: Recovery = { id: randomUUID(), state: 'running', startedAt: now, seenAt: now, ...counts };
-      const saved = await this.#documents.save(component, begun, version);
-      if (saved === undefined) continue;
-      this.#run(component, begun, saved);
-      return;
+  async complete(component: string, timeoutMs: number): Promise<Recovery | undefined> {
+    const { clock, closing } = this.#engine;
+    const until = clock.monotonic() + timeoutMs;
+    for (;;) {
+      await this.#begin(component);
+      const recovery = await this.ended(component, until - clock.monotonic());
+      if (recovery?.state !== 'interrupted' || closing.hasBegun) return recovery;
     }
-    throw contended(`the recovery of ${component}`, { appid: component });
   }
 
   /**
@@ -76,6 +70,24 @@ export class Recoveries {
       // The caller asks again, and is answered by the process that takes the place of this one.
       if (closing.hasBegun) return recovery;
     }
+  }
+
+  /** Begins a recovery, unless one is under way. */
+  async #begin(component: string): Promise<void> {
+    const { clock } = this.#engine;
+    await assertRegistered(this.#engine, component);
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const { recovery, version } = await this.#read(component);
+      if (recovery?.state === 'running') return;
+      const now = clock.now();
+      const counts = { total: 0, present: 0, restored: 0, needAuthorization: 0 };
+      const begun: Recovery = { id: randomUUID(), state: 'running', startedAt: now, seenAt: now, ...counts };
+      const saved = await this.#documents.save(component, begun, version);
+      if (saved === undefined) continue;
+      this.#run(component, begun, saved);
+      return;
+    }
+    throw contended(`the recovery of ${component}`, { appid: component });
   }
 
   /** Resolves after this time, at the end of a recovery that this process makes, or when the closing begins. */

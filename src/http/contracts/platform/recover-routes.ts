@@ -35,8 +35,7 @@ async function recover(context: RequestContext, recoveries: Recoveries, refreshe
   if (!refreshes) {
     throw new TokenError('REFRESH_DISABLED', 'this process does not refresh: ask another one', { appid: component });
   }
-  await recoveries.begin(component);
-  const recovery = await recoveries.ended(component, ANSWER_WITHIN_MS);
+  const recovery = await recoveries.complete(component, ANSWER_WITHIN_MS);
   if (recovery?.failure !== undefined) throw errorOf(recovery.failure, component);
   if (recovery === undefined || recovery.state === 'interrupted') {
     throw new RouteFailure({ status: 503, message: 'the recovery was interrupted: begin it again' });

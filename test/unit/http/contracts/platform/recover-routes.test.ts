@@ -140,6 +140,23 @@ test('A recovery of a server that was killed is interrupted after 30 s, and is b
   vi.restoreAllMocks();
 });
 
+test('A request that joins the recovery of a killed server begins it anew once it is interrupted', async () => {
+  await using world = new PlatformWorld();
+  const killed = await withLostAuthorizers(world);
+  const list = holdList(world);
+  void post(killed);
+  await list.asked;
+  vi.spyOn(engineOf(killed.tokens).store, 'set').mockReturnValue(new Promise(() => {}));
+  const server = serving(world);
+  await world.clock.advance(10_000);
+  const answer = post(server);
+  await world.clock.advance(10_000);
+  world.platform.arriving = () => undefined;
+  await world.clock.advance(14_000);
+  expect(await answer).toMatchObject({ status: 200, body: { state: 'done', restored: 3 } });
+  vi.restoreAllMocks();
+});
+
 test('A recovery ends at its next page when another server has begun it anew', async () => {
   await using world = new PlatformWorld();
   const stuck = await withLostAuthorizers(world);
