@@ -2,6 +2,11 @@ import { isError } from '../../core/primitives/foreign-objects.js';
 import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 
 const MAX_SHOWN = 500;
+/** The codes of a connection that was made and then closed without an answer. */
+const CLOSED: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+
+/** The error for a server that has closed the connection without an answer, as one does whose process ends. */
+export class ConnectionClosed extends Error {}
 
 /**
  * Returns the error to show when a server cannot be reached. The original error is not shown because it may quote the
@@ -21,9 +26,8 @@ export function failureToReach(origin: string, error: unknown, waitedMs: number)
   if (isForbiddenPort(error as Error)) {
     return new Error(`${origin} has a port that is reserved for a protocol other than HTTP`);
   }
-  return new Error(
-    `${origin} cannot be reached (${code ?? 'no reason was given'}): give the server's address with --url`,
-  );
+  const message = `${origin} cannot be reached (${code ?? 'no reason was given'}): give the server's address with --url`;
+  return CLOSED.has(code) ? new ConnectionClosed(message) : new Error(message);
 }
 
 /**

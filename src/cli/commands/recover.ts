@@ -2,7 +2,8 @@ import type { JsonObject } from '../../core/primitives/json.js';
 import type { CommandCall } from '../args/command.js';
 import { keyOperands } from '../args/key-operands.js';
 import { JSON_OUTPUT } from '../args/options.js';
-import { ServerClient } from '../client/server-client.js';
+import { ServerClient, type ServerQuestion } from '../client/server-client.js';
+import { ConnectionClosed } from '../client/server-failure.js';
 
 /** The time for which the server lets a request for progress wait, in seconds. */
 const WAIT = '5';
@@ -13,16 +14,28 @@ export async function recover({ operands, options, io }: CommandCall): Promise<n
   const { appid } = keyOperands(operands, options);
   const server = new ServerClient(options, io);
   const path = ['platform', appid, 'recover'];
-  let { body } = await server.ask({ method: 'POST', path });
+  let closed: ConnectionClosed | undefined;
+  /** Asks the server. If its process ends meanwhile, the recovery counts as interrupted: the next request waits for the successor. */
+  const ask = async (question: Omit<ServerQuestion, 'path'>): Promise<JsonObject> => {
+    try {
+      return (await server.ask({ ...question, path })).body;
+    } catch (error) {
+      if (!(error instanceof ConnectionClosed)) throw error;
+      closed = error;
+      return { state: 'interrupted' };
+    }
+  };
+  let body = await ask({ method: 'POST' });
   for (let interruptions = 0; body['state'] === 'running' || body['state'] === 'interrupted'; ) {
     if (body['state'] === 'running') {
       io.stderr.write(`${progressIn(body)}\n`);
-      ({ body } = await server.ask({ path, query: { wait: WAIT } }));
+      closed = undefined;
+      body = await ask({ query: { wait: WAIT } });
       continue;
     }
     interruptions += 1;
-    if (interruptions > MAX_INTERRUPTIONS) throw new Error('the recovery was interrupted again and again');
-    ({ body } = await server.ask({ method: 'POST', path }));
+    if (interruptions > MAX_INTERRUPTIONS) throw closed ?? new Error('the recovery was interrupted again and again');
+    body = await ask({ method: 'POST' });
   }
   if (body['state'] !== 'done') throw new Error(failureIn(body));
   io.stdout.write(`${options.isSet(JSON_OUTPUT) ? JSON.stringify(body) : outcomeIn(body)}\n`);

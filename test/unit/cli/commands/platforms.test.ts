@@ -58,13 +58,19 @@ describe('recover of a server that takes long', () => {
   const interrupted = { ...running, state: 'interrupted' };
   const done = { ...running, state: 'done', restored: 898, needAuthorization: 2 };
 
-  /** Starts a server that gives these answers, one after another, and returns what it was asked. */
-  async function answering(answers: readonly object[]): Promise<{ readonly url: string; readonly asked: string[] }> {
+  /** Starts a server that gives these answers, or closes the connection, one after another, and returns what it was asked. */
+  async function answering(
+    answers: readonly (object | 'close')[],
+  ): Promise<{ readonly url: string; readonly asked: string[] }> {
     const asked: string[] = [];
     const left = [...answers];
     const listener: RequestListener = (request, response) => {
       asked.push(`${request.method} ${request.url}`);
       const answer = left.shift() ?? {};
+      if (answer === 'close') {
+        request.socket.destroy();
+        return;
+      }
       response.writeHead('state' in answer ? 200 : 503, { 'content-type': 'application/json' });
       response.end(JSON.stringify(answer));
     };
@@ -87,6 +93,21 @@ describe('recover of a server that takes long', () => {
       err: '0 of the accounts\n500 of 900 accounts\n500 of 900 accounts\n',
     });
     expect(asked).toEqual([POST, GET, GET, POST, GET]);
+  });
+
+  it('recover asks again when the process of the server ends while it answers', async () => {
+    const { url, asked } = await answering(['close', running, 'close', running, done]);
+    const { code, out } = await command(`recover ${COMPONENT}`, { env: { WECHAT_TOKENS_URL: url } });
+    expect([code, out]).toEqual([0, expect.stringMatching(/^restored 898 of 900 accounts/)]);
+    expect(asked).toEqual([POST, POST, GET, POST, GET]);
+  });
+
+  it('recover gives up on a server that closes every connection', async () => {
+    const { url, asked } = await answering(Array(30).fill('close'));
+    const { code, err } = await command(`recover ${COMPONENT}`, { env: { WECHAT_TOKENS_URL: url } });
+    expect(code).toBe(1);
+    expect(err).toContain(`${url} cannot be reached (UND_ERR_SOCKET)`);
+    expect(asked).toHaveLength(11);
   });
 
   it('recover fails as a long recovery does', async () => {
