@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, get } from 'node:http';
 import { request, Agent as UndiciAgent } from 'undici';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -132,6 +132,20 @@ describe('a reload', () => {
     await server.seen('reloaded');
     expect(server.workerPid).not.toBe(pid);
     expect(await server.task(APPID)).toMatchObject({ code: 200 });
+  });
+
+  test('a reload without a file that an option names is logged with the reason', async () => {
+    const keys = world.path('keys.json');
+    await writeFile(keys, '{"keys":[]}');
+    const server = await serve('--keys', keys);
+    await rm(keys);
+    server.signal('SIGHUP');
+    const { error } = await server.seen('reloadFailed');
+    expect(error).toMatch(/^--keys: .*keys\.json cannot be read: ENOENT, nothing is there$/);
+    await writeFile(keys, '{"keys":[]}');
+    server.signal('SIGHUP');
+    await server.seen('reloaded');
+    expect(server.errors).toBe('');
   });
 
   test('a reload of a broken file leaves the old process in place', async () => {

@@ -2,14 +2,12 @@ import type { Socket } from 'node:net';
 import { systemClock } from '../../../core/concurrency/clock.js';
 import { safeCause } from '../../../core/model/errors.js';
 import type { ServeOptions } from '../../args/serve-options.js';
-import { failureText } from '../../failures/failure-text.js';
-import { StartFailure } from '../../failures/start-failure.js';
-import { UsageError } from '../../failures/usage-error.js';
 import type { CommandIo } from '../../io/command-io.js';
 import { Log } from '../log/log.js';
 import { startBeating } from '../processes/heartbeat.js';
-import { type FromWorker, type IdleConnections, toWorker } from '../processes/messages.js';
+import { type IdleConnections, toWorker } from '../processes/messages.js';
 import { ignoreUserSignals } from '../processes/stop-signals.js';
+import { disconnect, say, sayWhyNot } from '../processes/to-primary.js';
 import { isReload } from '../processes/worker-environment.js';
 import { TokenServer } from './token-server.js';
 
@@ -43,8 +41,7 @@ export async function runWorker(options: ServeOptions, io: CommandIo): Promise<n
   try {
     server = await TokenServer.start(options, log, systemClock, isReload(io.env) ? 'read' : 'opened');
   } catch (error) {
-    await say({ kind: 'failed', ...reasonOf(error) });
-    disconnect();
+    await sayWhyNot(error);
     return 1;
   }
   await loadWhatIsLazy();
@@ -56,11 +53,6 @@ export async function runWorker(options: ServeOptions, io: CommandIo): Promise<n
   endBeating();
   disconnect();
   return 0;
-}
-
-/** Closes the channel, which would keep the process alive. No messages are left to send. */
-function disconnect(): void {
-  if (process.connected) process.disconnect();
 }
 
 /** Returns a function that returns whether Node's debugger is active. A Node built without the inspector has no debugger. */
@@ -84,18 +76,6 @@ function beat(isDebugged: boolean): void {
 /** Loads the modules that are otherwise loaded on demand, because the files on disk may later be those of another release. */
 async function loadWhatIsLazy(): Promise<void> {
   await Promise.all([import('../../../wechat/client.js'), import('undici')]);
-}
-
-function say(message: FromWorker): Promise<void> {
-  return new Promise((resolve) => {
-    if (process.send === undefined || !process.connected) resolve();
-    else process.send(message, () => resolve());
-  });
-}
-
-function reasonOf(error: unknown): { message: string; isUsage: boolean } {
-  const isUsage = error instanceof UsageError;
-  return { message: failureText(isUsage || error instanceof StartFailure ? error : safeCause(error)), isUsage };
 }
 
 function crash(log: Log, error: unknown): void {
