@@ -45,9 +45,8 @@ export function logEvents(manager: TokenManager, log: Log): void {
     groups.failed(failureOf('warn', 'deliveryFailed', key, error, { attempt, retryAt }));
   });
   manager.on('delivered', (event) => groups.recovered('deliveryFailed', keyId(keyOf(event))));
-  for (const name of ['authorized', 'unauthorized'] as const) {
-    manager.on(name, ({ component, authorizer }) => log.info(name, { component, authorizer }));
-  }
+  manager.on('authorized', ({ component, authorizer }) => log.info('authorized', { component, authorizer }));
+  manager.on('unauthorized', ({ component, authorizer }) => log.info('unauthorized', { component, authorizer }));
   manager.on('verifyTicketMissing', (event) => groups.failed(silenceOf(event)));
   tickets.listen({
     silenceEnded(appid, why) {
