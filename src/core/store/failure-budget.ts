@@ -21,10 +21,16 @@ const MAX_DEBT_MS = 24 * 3_600_000;
 const MAX_ROUNDS = 5;
 const MAX_APPS = 10_000;
 
-interface Bucket {
-  readonly version: number;
-  /** The instant at which the bucket will be full again, in epoch milliseconds. */
+/** The result of a draw, in epoch milliseconds. */
+interface Drawn {
+  /** The instant at which the bucket will be full again. */
   readonly fullAt: number;
+  /** The instant of the draw; `undefined` if it is not known. */
+  readonly drawnAt: number | undefined;
+}
+
+interface Bucket extends Drawn {
+  readonly version: number;
   /** The retry state after the last failure; absent if an earlier release made the last draw. */
   readonly failed: RetryState | undefined;
   /** The fields of another release, which are preserved when the document is rewritten. */
@@ -39,8 +45,8 @@ export class FailureBudget {
   readonly #store: SupervisedStore;
   readonly #reader: DocumentReader;
   readonly #clock: StoreClock;
-  /** The instants at which the buckets of apps will be full again, as far as this process knows. */
-  readonly #known = boundedCache<string, number>(MAX_APPS);
+  /** The last draws for apps, as far as this process knows. */
+  readonly #known = boundedCache<string, Drawn>(MAX_APPS);
 
   constructor(store: SupervisedStore, reader: DocumentReader, clock: StoreClock) {
     this.#store = store;
@@ -58,9 +64,9 @@ export class FailureBudget {
    */
   async draw(appid: string, lives: boolean, failed: RetryState): Promise<number> {
     const fullAt = await this.#drawStored(appid, failed).catch(() => undefined);
-    const drawnAt = fullAt ?? this.#drawn(this.#known.get(appid) ?? 0);
-    this.#known.set(appid, drawnAt);
-    return notBefore(drawnAt, lives);
+    const known = fullAt ?? this.#drawn(this.#knownFullAt(appid));
+    this.#known.set(appid, { fullAt: known, drawnAt: this.#clock.now() });
+    return notBefore(known, lives);
   }
 
   /**
@@ -71,10 +77,10 @@ export class FailureBudget {
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
   async lastFailure(appid: string, leftMs: number): Promise<RetryState | undefined> {
-    const { fullAt, failed } = await this.#read(idOf(appid));
+    const { failed, ...drawn } = await this.#read(idOf(appid));
     if (failed === undefined) return undefined;
     const now = this.#clock.now();
-    const bounded = Math.min(fullAt, this.#farthest(now));
+    const bounded = Math.min(fullAgainAt(drawn, now), this.#farthest(now));
     const whileItLives = notBefore(bounded, true);
     const retryAt = now + leftMs > Math.max(now, whileItLives) ? whileItLives : notBefore(bounded, false);
     return { ...failed, retryAt, backingOff: false };
@@ -87,9 +93,10 @@ export class FailureBudget {
   async #drawStored(appid: string, failed: RetryState): Promise<number | undefined> {
     const id = idOf(appid);
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const { version, fullAt: before, unknown } = await this.#read(id);
+      const { version, unknown, ...drawn } = await this.#read(id);
+      const before = fullAgainAt(drawn, this.#clock.now());
       // Failures that this process counted while the store was unavailable are included.
-      const fullAt = this.#drawn(Math.max(before, this.#known.get(appid) ?? 0));
+      const fullAt = this.#drawn(Math.max(before, this.#knownFullAt(appid)));
       const data = seal(id, { ...unknown, fullAt, failed: { ...failed } });
       if ((await this.#store.set(id, data, version)) !== undefined) return fullAt;
     }
@@ -99,6 +106,11 @@ export class FailureBudget {
   async #read(id: string): Promise<Bucket> {
     const [document] = await this.#store.get([id]);
     return this.#reader.read(document, readBucket);
+  }
+
+  #knownFullAt(appid: string): number {
+    const known = this.#known.get(appid);
+    return known === undefined ? 0 : fullAgainAt(known, this.#clock.now());
   }
 
   #drawn(fullAt: number): number {
@@ -124,13 +136,24 @@ function notBefore(fullAt: number, lives: boolean): number {
   return Math.round(fullAt - (SIZE - needed) * REFILL_MS);
 }
 
+/**
+ * Returns when the bucket will be full again. That takes no longer than after the last draw, even if the clock has been
+ * set back since.
+ */
+function fullAgainAt({ fullAt, drawnAt }: Drawn, now: number): number {
+  return drawnAt === undefined ? fullAt : Math.min(fullAt, now + Math.max(0, fullAt - drawnAt));
+}
+
 function readBucket(document: StoredDocument | undefined): Bucket {
-  if (document === undefined) return { version: 0, fullAt: 0, failed: undefined, unknown: {} };
+  if (document === undefined) return { version: 0, fullAt: 0, drawnAt: undefined, failed: undefined, unknown: {} };
   const { fullAt, failed, ...unknown } = unseal(document);
+  const last = isJsonObject(failed) ? (failed as unknown as RetryState) : undefined;
   return {
     version: document.version,
     fullAt: typeof fullAt === 'number' ? fullAt : 0,
-    failed: isJsonObject(failed) ? (failed as unknown as RetryState) : undefined,
+    // A draw is stored together with its failure.
+    drawnAt: typeof last?.failedAt === 'number' ? last.failedAt : undefined,
+    failed: last,
     unknown,
   };
 }

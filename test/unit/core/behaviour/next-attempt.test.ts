@@ -305,6 +305,20 @@ describe('plain mode', () => {
     expect(await world.store.get([`limit/${APPID}/~failures`])).toEqual([undefined]);
   });
 
+  test('a failure in plain mode is retried in time, also if an earlier one was counted before the clock was set back', async () => {
+    await using world = new World();
+    world.wechat.always = busy(0);
+    world.clock.jump(24 * LIFE_MS);
+    const tokens = await inPlainMode(world);
+    await world.clock.advance(20_000);
+    world.clock.jump(-24 * LIFE_MS);
+    world.wechat.always = undefined;
+    await world.clock.advance(120_000);
+    world.wechat.next(busy(0));
+    await world.clock.advance(7_200_000);
+    expect(tokens.peek(APPID, TYPE)?.value).toBe('token-2');
+  });
+
   test('a fetched token ends the waiting in plain mode, and earlier failures stay counted', async () => {
     await using world = new World();
     world.wechat.always = busy(0);

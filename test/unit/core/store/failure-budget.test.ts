@@ -167,6 +167,41 @@ describe('FailureBudget: the failed requests of an app in plain mode', () => {
     },
   );
 
+  describe.each([DAY_MS, 365 * DAY_MS])('after the clock was set back by %i ms', (stepMs) => {
+    /** Draws until the next request has to wait, and sets the clock back. Returns how long it has to wait. */
+    async function drainedBefore(drawn: FailureBudget): Promise<number> {
+      let waitMs = 0;
+      while (waitMs <= 0) waitMs = (await drawn.draw('wx1', true, failedNow())) - clock.now();
+      clock.jump(-stepMs);
+      return waitMs;
+    }
+
+    const failedNow = (): RetryState => ({ ...FAILED, failedAt: clock.now() });
+
+    test('one failure before it and one after it block nothing', async () => {
+      await budget().draw('wx1', true, failedNow());
+      clock.jump(-stepMs);
+      expect(await budget().draw('wx1', false, failedNow())).toBeLessThanOrEqual(clock.now());
+    });
+
+    test('a process that begins is blocked for as long as before', async () => {
+      const waitMs = await drainedBefore(budget());
+      expect((await budget().lastFailure('wx1', DAY_MS))?.retryAt).toBe(clock.now() + waitMs);
+    });
+
+    test('the failures before it stay counted', async () => {
+      const waitMs = await drainedBefore(budget());
+      expect(await budget().draw('wx1', true, failedNow())).toBe(clock.now() + waitMs + REFILL_MS);
+    });
+
+    test('the failures that a process has counted by itself stay counted too', async () => {
+      store.set = async () => undefined;
+      const drawn = budget();
+      const waitMs = await drainedBefore(drawn);
+      expect(await drawn.draw('wx1', true, failedNow())).toBe(clock.now() + waitMs + REFILL_MS);
+    });
+  });
+
   test('a failure is written beside what another release has stored', async () => {
     await store.set(ID, seal(ID, { fullAt: 1, later: 'kept' }), 0);
     await budget().draw('wx1', true, FAILED);
