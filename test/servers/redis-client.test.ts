@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createClientPool, createSentinel } from 'redis';
+import { createClient, createClientPool, createCluster, createSentinel, RESP_TYPES } from 'redis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { driverOf } from '../../src/stores/redis/driver-of.js';
 import { type RedisClient, RedisStore } from '../../src/stores/redis/index.js';
@@ -162,5 +162,25 @@ describe.skipIf(!hasRedis()).each(CLIENTS)('RedisStore with a client of %s', (_,
     await vi.waitFor(() => expect(warnings).toHaveLength(1), WAIT);
     expect(warnings[0]).toMatchObject({ name: 'RedisStoreWarning', message: expect.stringContaining('allkeys-lfu') });
     expect(warnings[0]?.message).toContain('noeviction');
+  });
+});
+
+describe.skipIf(!hasRedis())('RedisStore with a client of redis whose owner reads buffers', () => {
+  const commandOptions = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
+
+  test.each([
+    ['one server', false, (url: string) => createClient({ url, commandOptions })],
+    ['a cluster', true, (url: string) => createCluster({ rootNodes: [{ url }], commandOptions })],
+  ] as const)('documents on %s are read as text all the same', async (_, cluster, open) => {
+    await using server = await startRedis({ cluster });
+    const client = open(server.url).on('error', () => undefined);
+    const store = new RedisStore(client as unknown as RedisClient);
+    onTestFinished(() => store.close());
+    await store.set(ID, { value: '微信' }, 0);
+    expect((await store.get([ID]))[0]?.data).toEqual({ value: '微信' });
+    expect((await store.lease(ID, 1_000))?.document?.data).toEqual({ value: '微信' });
+    const listed: string[] = [];
+    for await (const { id } of store.list('key')) listed.push(id);
+    expect(listed).toEqual([ID]);
   });
 });

@@ -12,14 +12,22 @@ interface NodeRedis {
   subscribe(channel: string, listener: (message: string) => void): Promise<unknown>;
 }
 
+/** The options of a command as far as they are used here, which take the place of those of the client. */
+interface CommandOptions {
+  readonly typeMapping: object;
+}
+
 interface NodeRedisClient extends NodeRedis {
-  sendCommand(args: readonly string[]): Promise<unknown>;
+  sendCommand(args: readonly string[], options: CommandOptions): Promise<unknown>;
 }
 
 interface NodeRedisCluster extends NodeRedis {
   readonly slots: unknown;
-  sendCommand(key: string, isReadonly: boolean, args: readonly string[]): Promise<unknown>;
+  sendCommand(key: string, isReadonly: boolean, args: readonly string[], options: CommandOptions): Promise<unknown>;
 }
+
+/** The owner of the client may have chosen that it answers with buffers, for example. */
+const PLAIN_ANSWERS: CommandOptions = { typeMapping: {} };
 
 const FUNCTIONS = ['sendCommand', 'connect', 'destroy', 'duplicate', 'on', 'off', 'subscribe'];
 
@@ -57,7 +65,8 @@ export class NodeRedisDriver implements RedisDriver {
 
   send(args: readonly string[], key: string): Promise<unknown> {
     const client = this.#client;
-    return 'slots' in client ? client.sendCommand(key, false, args) : client.sendCommand(args);
+    if ('slots' in client) return client.sendCommand(key, false, args, PLAIN_ANSWERS);
+    return client.sendCommand(args, PLAIN_ANSWERS);
   }
 
   open(): Promise<unknown> {
