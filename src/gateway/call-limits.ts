@@ -9,7 +9,7 @@ const MAX_OF_KEY = 128;
 const MAX_OPEN = 128;
 const MAX_RATED_APPS = 10_000;
 
-/** What limits a call. */
+/** The parts of a call by which it is limited. */
 export interface LimitedCall {
   readonly appid: string;
   /** The id of the caller's key. */
