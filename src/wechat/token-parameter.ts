@@ -7,7 +7,12 @@ const PLAIN_NAME = /^\w*$/;
 /** The characters that some programs ignore within the name of a parameter. */
 export const IGNORED_IN_NAME: RegExp = /[\s\p{Cc}]/gu;
 /** The beginnings of the paths whose documents call the platform's token `component_access_token`. */
-const COMPONENT_PATHS: readonly string[] = ['/cgi-bin/component/', '/sns/oauth2/component/'];
+const COMPONENT_PATHS: readonly string[] = [
+  '/cgi-bin/component/',
+  '/sns/component/',
+  '/sns/oauth2/component/',
+  '/wxa/component/fastregisterpersonalweapp',
+];
 
 export type TokenParameter = 'access_token' | 'component_access_token' | 'authorizer_access_token';
 
