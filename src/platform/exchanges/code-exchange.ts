@@ -166,6 +166,8 @@ export class CodeExchange {
       const { owed } = await documents.read(key);
       if (owed?.kind === 'exchange' && owed.code === code) return key;
     }
+    // Another process may have completed it while WeChat was asked.
+    if (typeof (await codes.find(component, code)) === 'object') return undefined;
     if (state === undefined) {
       await codes.note(component, code, undefined);
       throw refusal;

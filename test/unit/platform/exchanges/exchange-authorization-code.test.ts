@@ -202,6 +202,23 @@ describe('a code that comes back and is pushed', () => {
     expect(world.platform.countOf(QUERY)).toBe(1);
   });
 
+  test('is the same account for a call that asks WeChat while an earlier one is being completed', async () => {
+    await using world = new PlatformWorld();
+    const { tokens } = await world.receiving();
+    world.authorized('code-1');
+    const lease = await world.store.lease(`owed/${COMPONENT}/${MERCHANT}`, 60_000);
+    const first = exchangeAuthorizationCode(tokens, COMPONENT, 'code-1');
+    await world.settle(1_000);
+    world.platform.arriving = async (name) => {
+      if (name !== QUERY) return;
+      await lease?.release();
+      await first;
+    };
+    const second = exchangeAuthorizationCode(world.process().tokens, COMPONENT, 'code-1');
+    expect(await later(world, second)).toEqual(await first);
+    expect(world.platform.countOf('api_get_authorizer_list')).toBe(0);
+  });
+
   test.each(['the same process', 'another process'])(
     'is exchanged once when both come at once: to %s',
     async (where) => {
