@@ -161,10 +161,13 @@ export function planRegistration(
  * @param required - what a platform needs instead, for the message.
  * @throws TypeError.
  */
-export function assertNoPlatform(tasks: readonly TaskPlan[], required = "push.mode must be 'encrypted'"): void {
+export function assertNoPlatform(
+  tasks: readonly TaskPlan[],
+  required = "push.mode must be 'encrypted' for a third-party platform",
+): void {
   const task = tasks.find(({ key }) => PLATFORM_TYPES.has(key.type));
   if (task === undefined) return;
-  throw new TypeError(`${required} for a third-party platform, to which a task of type ${task.key.type} belongs`);
+  throw new TypeError(`${required}, to which a task of type ${task.key.type} belongs`);
 }
 
 /**

@@ -39,7 +39,7 @@ export function appContent({ secret, accessToken, push, tasks }: RegistrationPla
   const { push: _push, ...rest } = content as JsonObject;
   if (push === null) return rest;
   const merged = mergedPush(push, pushFrom(before));
-  if (merged.mode === 'plain') assertNoPlatform(tasks, 'push.encodingAesKey is required');
+  if (merged.mode === 'plain') assertNoPlatform(tasks, 'push.encodingAesKey is required for a third-party platform');
   return { ...rest, ...pushContent(merged) };
 }
 
