@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, get, type IncomingMessage, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +26,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  nginx?.kill('SIGKILL');
+  // Workers outlive a killed nginx.
+  if (nginx?.exitCode === null && nginx.kill('SIGTERM')) await once(nginx, 'exit');
   nginx = undefined;
   await world[Symbol.asyncDispose]();
   await wechat[Symbol.asyncDispose]();
@@ -47,14 +49,15 @@ interface Fronts {
   readonly pushOrigin: string;
 }
 
-/** Starts nginx with both blocks of the operations page, without TLS, in front of the server. */
+/** Starts nginx with the blocks of the operations page, without TLS, in front of the server. */
 async function front(server: ServeProcess): Promise<Fronts> {
   const [port, pushPort] = [await freePort(), await freePort()];
   const blocks = [...(await readFile(PAGE, 'utf8')).matchAll(/```nginx\n([\s\S]*?)```/g)].map(([, block]) => block);
-  expect(blocks).toHaveLength(2);
+  const [calls = '', pushes = '', pages = '', ...others] = blocks;
+  expect([pages.trim().startsWith('location'), others]).toEqual([true, []]);
   const directory = world.path('nginx');
   await mkdir(directory);
-  const site = blocks
+  const site = [calls, pushes.replace('    location / {', `${pages}    location / {`)]
     .join('\n')
     .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
     .replace('listen 443 ssl;', `listen 127.0.0.1:${pushPort};`)
@@ -143,12 +146,13 @@ test('calls pass nginx as the operations page sets it up: streamed, with their p
   for (const secret of ['CANARY', '?', 'access_token=']) expect(log).not.toContain(secret);
 });
 
-test('pushes pass nginx as the operations page sets it up, where nothing else does', async (context) => {
+test('pushes and merchants pass nginx as the operations page sets it up, where nothing else does', async (context) => {
   requireTools(context, { programs: ['nginx'] });
   const { entry, key } = createApiKey({ scopes: ['register'] });
   const keys = world.path('keys.json');
   await writeFile(keys, JSON.stringify({ keys: [entry] }), { mode: 0o600 });
-  const server = await world.start(['--wechat-origin', wechat.origin, '--keys', keys]);
+  const publicUrl = ['--public-url', 'http://platform.test'];
+  const server = await world.start(['--wechat-origin', wechat.origin, '--keys', keys, ...publicUrl]);
   const { origin, pushOrigin } = await front(server);
   const app = { appid: APPID, token: 'CANARY-push-token', key: 'CANARYkey'.padEnd(43, 'k') };
   const registered = await fetch(`${origin}/apps/${APPID}`, {
@@ -162,10 +166,17 @@ test('pushes pass nginx as the operations page sets it up, where nothing else do
   const push = await fetch(`${pushOrigin}/push/${APPID}?${query}`, { method: 'POST', body });
   expect([push.status, await push.text()]).toEqual([200, 'success']);
   expect((await fetch(`${pushOrigin}/push/${APPID}?${query}`)).status).toBe(401);
-  for (const path of ['/', '/healthz', `/tokens/${APPID}/access_token`]) {
+  // The server answers a merchant who has not begun here. `fetch` would say that it does not open the page itself.
+  const back = `${pushOrigin}/platform/${APPID}/authorized?auth_code=CANARY-code&state=other`;
+  const [answer] = (await once(get(back), 'response')) as [IncomingMessage];
+  answer.resume();
+  expect([answer.statusCode, answer.headers['content-type']]).toEqual([400, 'text/html; charset=utf-8']);
+  const ofKeys = [`/platform/${APPID}/authorizers`, `/platform/${APPID}/recover`, `/tokens/${APPID}/access_token`];
+  for (const path of ['/', '/healthz', ...ofKeys]) {
     expect([path, (await fetch(`${pushOrigin}${path}`)).status]).toEqual([path, 404]);
   }
   const log = await readFile(join(world.path('nginx'), 'wechat-pushes.log'), 'utf8');
   expect(log).toContain(`"POST /push/${APPID}" 200`);
-  expect(log).not.toContain('signature');
+  expect(log).toContain(`"GET /platform/${APPID}/authorized" 400`);
+  for (const part of ['signature', 'auth_code']) expect(log).not.toContain(part);
 });
