@@ -69,7 +69,8 @@ export class MerchantVisits implements MerchantPages {
 
   async #start(context: RequestContext, component: string): Promise<PageContent> {
     const { request } = context;
-    const authType = Number(context.query('auth_type') ?? DEFAULT_AUTH_TYPE);
+    const named = context.query('auth_type') ?? DEFAULT_AUTH_TYPE;
+    const authType = /^\d$/.test(named) ? Number(named) : undefined;
     const bizAppid = context.query('biz_appid');
     if (!isAuthType(authType) || (bizAppid !== undefined && !isAppid(bizAppid)))
       return { status: 400, name: 'badLink' };

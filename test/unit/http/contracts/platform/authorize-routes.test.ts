@@ -66,19 +66,25 @@ describe('the start page', () => {
     expect(link.searchParams.get('biz_appid')).toBe(MERCHANT);
   });
 
-  test.each(['auth_type=7', 'auth_type=x', 'auth_type=03x', 'biz_appid=%3Cb%3E', 'biz_appid=a%20b'])(
-    'is refused with %s, at no cost',
-    async (query) => {
-      await using world = new MerchantWorld();
-      const { handler } = await world.serving();
-      const before = world.platform.asked.length;
-      const page = await new PlainBrowser(handler).open(`${START}?${query}`);
-      expect(page.status).toBe(400);
-      expect(page.html).not.toContain('<b>');
-      expect(page.cookie).toBeUndefined();
-      expect(world.platform.asked).toHaveLength(before);
-    },
-  );
+  test.each([
+    'auth_type=7',
+    'auth_type=x',
+    'auth_type=03x',
+    'auth_type=0x3',
+    'auth_type=1e0',
+    'auth_type=%203',
+    'biz_appid=%3Cb%3E',
+    'biz_appid=a%20b',
+  ])('is refused with %s, at no cost', async (query) => {
+    await using world = new MerchantWorld();
+    const { handler } = await world.serving();
+    const before = world.platform.asked.length;
+    const page = await new PlainBrowser(handler).open(`${START}?${query}`);
+    expect(page.status).toBe(400);
+    expect(page.html).not.toContain('<b>');
+    expect(page.cookie).toBeUndefined();
+    expect(world.platform.asked).toHaveLength(before);
+  });
 
   test.each([
     ['zh-CN,zh;q=0.9,en;q=0.8', '前往微信授权', 'zh-CN'],
