@@ -7,7 +7,7 @@ import { setTimeout as rest } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { FakeWeChat } from 'wechat-token-manager/testing';
 import { importTypeScript } from '../scripts/import-typescript.mjs';
-import { at, median } from './measure.mjs';
+import { at, median, percentile, took } from './measure.mjs';
 import { inMs, printTable, printTarget } from './report.mjs';
 
 const AUTHORIZERS = Number(process.env['BENCH_AUTHORIZERS'] ?? 10_000);
@@ -209,19 +209,6 @@ function launch(wechat, store) {
 async function accepted(pushing) {
   const { isAccepted, status, body } = await pushing;
   if (!isAccepted) throw new Error(`the push was answered with ${status}: ${body}`);
-}
-
-/** @param {() => Promise<unknown>} work */
-async function took(work) {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
-}
-
-/** @param {readonly number[]} numbers @param {number} part */
-function percentile(numbers, part) {
-  const sorted = [...numbers].sort((left, right) => left - right);
-  return at(sorted, Math.min(sorted.length - 1, Math.floor(sorted.length * part)));
 }
 
 /** @param {number} ms */

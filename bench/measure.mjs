@@ -79,3 +79,23 @@ export function at(list, index) {
   if (index >= list.length) throw new RangeError(`${index} of ${list.length}`);
   return /** @type {T} */ (list[index]);
 }
+
+/**
+ * Returns the milliseconds that work takes.
+ *
+ * @param {() => Promise<unknown>} work
+ */
+export async function took(work) {
+  const startedAt = performance.now();
+  await work();
+  return performance.now() - startedAt;
+}
+
+/**
+ * @param {readonly number[]} numbers
+ * @param {number} part - 0.99 for the number that 99 of 100 do not exceed.
+ */
+export function percentile(numbers, part) {
+  const sorted = [...numbers].sort((left, right) => left - right);
+  return at(sorted, Math.min(sorted.length - 1, Math.floor(sorted.length * part)));
+}

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as rest } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { FakeWeChat } from 'wechat-token-manager/testing';
-import { at, median } from './measure.mjs';
+import { at, median, percentile, took } from './measure.mjs';
 import { inMs, printTable, printTarget } from './report.mjs';
 
 const TICKETS = 40;
@@ -170,22 +170,6 @@ function timed(push) {
       notAnswered += 1;
     }),
   );
-}
-
-/** @param {() => Promise<unknown>} work */
-async function took(work) {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
-}
-
-/**
- * @param {readonly number[]} numbers
- * @param {number} part
- */
-function percentile(numbers, part) {
-  const sorted = [...numbers].sort((left, right) => left - right);
-  return at(sorted, Math.min(sorted.length - 1, Math.floor(sorted.length * part)));
 }
 
 /**
