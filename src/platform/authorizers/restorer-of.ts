@@ -7,6 +7,7 @@ import { authorizerStoreOf } from './authorizer-store-of.js';
 
 /** Creates the restorer of the authorizers of a platform. */
 export function restorerOf(engine: Engine, component: string, api: Pick<PlatformApi, 'refresh'>): AuthorizerRestorer {
+  const tokens = authorizerStoreOf(engine);
   return new AuthorizerRestorer({
     component,
     api,
@@ -15,6 +16,6 @@ export function restorerOf(engine: Engine, component: string, api: Pick<Platform
     authorizations: new AuthorizationDocuments(engine.store, engine.reader),
     register: (registration) => addTasks(engine, registration),
     put: (key, grant) => engine.put(key, grant),
-    registerTasks: (authorizers) => authorizerStoreOf(engine).registerTasksOf(component, authorizers),
+    registerTasks: (authorizers) => tokens.registerTasksOf(component, authorizers),
   });
 }
