@@ -4,7 +4,7 @@ import type { TokenManager } from 'wechat-token-manager';
 import { exchangeAuthorizationCode } from 'wechat-token-manager/platform';
 
 export interface Sessions {
-  /** Whether the `state` of the request is the one that this browser was given with its link. */
+  /** Returns whether the `state` of the request is the one that this browser was given with its link. */
   hasState(request: Request): boolean;
   /** Keeps that the account belongs to the user of this browser. */
   connect(request: Request, appid: string): Promise<void>;

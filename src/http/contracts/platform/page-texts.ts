@@ -25,7 +25,7 @@ const PAGES: Readonly<Record<PageName, PageTexts>> = {
   start: {
     title: ['Authorize this platform', '授权给本平台'],
     note: [
-      'Have the administrator of the account at hand, who scans a code with WeChat on the next page.',
+      'The administrator of the account has to scan a code with WeChat on the next page.',
       '请由账号管理员操作：在下一页用管理员的微信扫码，将公众号或小程序授权给本平台。',
     ],
   },
