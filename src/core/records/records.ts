@@ -268,6 +268,10 @@ export class Records {
   /** Extends, for a caller that uses the record, the time in which it is served without being checked. */
   trust(cached: CachedRecord): void {
     this.cache.renew(cached);
+    this.#planCheck(cached);
+  }
+
+  #planCheck(cached: CachedRecord): void {
     if (!this.#registered.hasApp(cached.key.appid)) {
       cached.checkAt = Number.NEGATIVE_INFINITY;
       return;
@@ -340,7 +344,7 @@ export class Records {
       dueAt,
       isFromTheFuture: isFromTheFuture(grant, now),
     });
-    this.trust(cached);
+    this.#planCheck(cached);
     return cached;
   }
 
