@@ -4,7 +4,9 @@ import { AnswerStream } from './answer-stream.js';
 
 /** The limit of an answer that is held until it is whole. */
 export const MAX_HELD_ANSWER_BYTES = 65_536;
-const OPENING_BRACE = 0x7b;
+/** The first bytes of JSON and of a page. */
+const TEXT_BEGINNINGS: ReadonlySet<number | undefined> = new Set([0x7b, 0x3c]);
+const FIRST_ERROR_STATUS = 400;
 
 /** An answer of WeChat: whole, or a stream whose beginning has arrived. */
 export interface UpstreamAnswer {
@@ -27,8 +29,9 @@ export interface ReceiverEvents {
 }
 
 /**
- * Receives an answer from undici. One that begins with `{` or is encoded is held until it is whole, because it may be an
- * error of WeChat whatever its type says; any other is passed on from its first byte.
+ * Receives an answer from undici. One that begins with `{` or `<`, is encoded or has the status of an error is held until it is
+ * whole, because it may be an error of WeChat whatever its type says, or a page that repeats the token; any other is passed on
+ * from its first byte.
  */
 export class AnswerReceiver implements Dispatcher.DispatchHandler {
   readonly #events: ReceiverEvents;
@@ -36,7 +39,7 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
   #abortReason: Error | undefined;
   #status = 0;
   #headers: IncomingHttpHeaders = {};
-  #isEncoded = false;
+  #mayBeText = false;
   readonly #held: Buffer[] = [];
   #heldBytes = 0;
   #stream: AnswerStream | undefined;
@@ -64,7 +67,7 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
     this.#status = status;
     const encoding = encodingOf(headers);
     this.#headers = encoding === undefined ? headers : { ...headers, 'content-encoding': encoding };
-    this.#isEncoded = !['', 'identity'].includes(encoding ?? '');
+    this.#mayBeText = status >= FIRST_ERROR_STATUS || !['', 'identity'].includes(encoding ?? '');
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -78,7 +81,7 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
     }
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
-    const isHeld = this.#isEncoded || this.#held[0]?.[0] === OPENING_BRACE;
+    const isHeld = this.#mayBeText || TEXT_BEGINNINGS.has(this.#held[0]?.[0]);
     if (isHeld && this.#heldBytes <= MAX_HELD_ANSWER_BYTES) return;
     controller.pause();
     this.#stream = new AnswerStream(controller, this.#held);

@@ -17,6 +17,7 @@ import { isStaleAnswer } from './stale-answer-code.js';
 import { BETWEEN_BYTES_MS, StallGuard } from './stall-guard.js';
 import type { CallToken, CallTokens } from './tokens/call-tokens.js';
 import { Upstream, type WhenGone } from './upstream.js';
+import { assertRepeatsNone, assertUsable } from './usable-answer.js';
 
 /** The HTTP status that stands for a call without a token in reports. */
 const NO_TOKEN = 503;
@@ -26,6 +27,8 @@ const BROKEN = { failure: 'the answer ended before it was whole' };
 export interface GatewayCall extends LimitedCall {
   /** The token that the gateway puts into the query; `undefined` for a query that has its own credential. */
   readonly token: { readonly of: CallToken; readonly parameter: TokenParameter } | undefined;
+  /** Whether the caller shall not see the token, so that no answer may repeat it. */
+  readonly isTokenHidden?: boolean | undefined;
   /** Returns whether the caller may still call when its token was stale; absent if its credential is another one. */
   readonly mayRepeat?: (() => Promise<boolean>) | undefined;
   readonly method: 'GET' | 'POST';
@@ -152,8 +155,18 @@ export class Gateway {
     const { token, query } = call;
     if (token === undefined) return this.#send(call, query, body);
     const { of, parameter } = token;
-    const send = (value: string): Promise<UpstreamAnswer> =>
-      this.#send(call, withToken(query, parameter, value), body, of.type);
+    const sent: string[] = [];
+    const send: Send = (value) => {
+      sent.push(value);
+      return this.#send(call, withToken(query, parameter, value), body, of.type);
+    };
+    const answer = await this.#answerToOwn(call, of, body, send);
+    if (call.isTokenHidden === true) assertRepeatsNone(answer, sent);
+    return answer;
+  }
+
+  /** Returns the answer to a call with the token of the app: that to its repeat if the first one was stale. */
+  async #answerToOwn(call: GatewayCall, of: CallToken, body: CallBody, send: Send): Promise<UpstreamAnswer> {
     const value = await this.#tokens.current(of);
     const answer = await send(value);
     if (!isStaleAnswer(answer)) return answer;
@@ -178,15 +191,7 @@ function forCaller({ status, headers, body }: UpstreamAnswer): GatewayAnswer {
   return { status, headers: headersFromWeChat(headers, Buffer.isBuffer(body)), body };
 }
 
-/** Refuses a redirect, whose `Location` could repeat the token, and a status that HTTP does not have. */
-function assertUsable({ status, body }: UpstreamAnswer): void {
-  const isRedirect = status >= 300 && status < 400 && status !== 304;
-  if (!isRedirect && status <= 599) return;
-  if (!Buffer.isBuffer(body)) body.cancel();
-  const what = isRedirect ? 'a redirect' : 'an unknown status';
-  throw new GatewayFailure('answer', `WeChat answered with ${what} (HTTP status ${status})`);
-}
-
+type Send = (token: string) => Promise<UpstreamAnswer>;
 type CallOutcome = Pick<CallReport, 'status' | 'errcode' | 'rid' | 'failure' | 'bytes'>;
 
 function reportOf({ appid, keyId, method, path }: GatewayCall, outcome: CallOutcome, durationMs: number): CallReport {

@@ -6,7 +6,10 @@ import type { RequestContext } from './request-context.js';
 import { badRequest, RouteFailure } from './route-failure.js';
 
 /** The parts of a call that do not follow from the request. */
-export type ForwardedCall = Pick<GatewayCall, 'appid' | 'token' | 'mayRepeat' | 'path' | 'keyId' | 'isOpen'>;
+export type ForwardedCall = Pick<
+  GatewayCall,
+  'appid' | 'token' | 'isTokenHidden' | 'mayRepeat' | 'path' | 'keyId' | 'isOpen'
+>;
 
 /**
  * Asserts that a request can be forwarded as a call.
@@ -35,12 +38,13 @@ export async function forward(
   body?: ArrivingBody,
 ): Promise<GatewayAnswer> {
   const { request } = context;
-  const { appid, token, mayRepeat, path, keyId, isOpen } = call;
+  const { appid, token, isTokenHidden, mayRepeat, path, keyId, isOpen } = call;
   try {
     // The fields are listed, because an object that is spread and then extended takes microseconds to create.
     return await gateway.call({
       appid,
       token,
+      isTokenHidden,
       mayRepeat,
       path,
       keyId,

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { CallReport } from '../../../src/http/index.js';
 import { GatewayWorld } from '../../support/worlds/gateway-world.js';
@@ -80,6 +81,33 @@ test('a redirect of WeChat is a 502, because its location could repeat the token
   expect(answer.status).toBe(502);
   expect(answer.headers.get('location')).toBeNull();
   expect(await answer.text()).not.toContain('TOKEN');
+});
+
+test.each([
+  ['an error page', 504, {}, (url: string) => `could not reach http://relay.test${url}`],
+  ['a page', 200, { 'content-type': 'text/html' }, (url: string) => `<html><a href="${url}">${url}</a></html>`],
+  ['an error of WeChat', 200, {}, (url: string) => JSON.stringify({ errcode: 40066, errmsg: `invalid url ${url}` })],
+  ['a compressed answer', 200, { 'content-encoding': 'gzip' }, (url: string) => gzipSync(`not found: ${url}`)],
+] as const)('%s that repeats the token is a 502, because the caller holds none', async (_, status, headers, body) => {
+  await using world = await GatewayWorld.start();
+  world.wechat.answering = ({ url }, response) => response.writeHead(status, headers).end(body(url));
+  const answer = await world.call('/cgi-bin/user/get?openid=o1');
+  expect(answer.status).toBe(502);
+  expect(await answer.text()).not.toContain('TOKEN');
+});
+
+test('a stale answer that repeats the token is replaced by that to the new token', async () => {
+  await using world = await GatewayWorld.start();
+  world.wechat.answering = ({ url }, response) =>
+    response.end(url.includes('TOKEN-1') ? '{"errcode":40001,"errmsg":"invalid credential TOKEN-1"}' : '{"errcode":0}');
+  expect(await (await world.call('/cgi-bin/user/get')).text()).toBe('{"errcode":0}');
+});
+
+test('an error page without the token reaches the caller as it is', async () => {
+  await using world = await GatewayWorld.start();
+  world.wechat.answering = (_, response) => response.writeHead(503).end('try again later');
+  const answer = await world.call('/cgi-bin/user/get');
+  expect([answer.status, await answer.text()]).toEqual([503, 'try again later']);
 });
 
 test.each([

@@ -51,7 +51,7 @@ async function call(context: RequestContext, services: RouteServices): Promise<H
   if (!CALL_TYPES.has(type)) throw badRequest(`X-Token-Type must be one of ${[...CALL_TYPES].join(', ')}`);
   if (subject !== undefined) await assertKnownSubject({ appid, type, subject }, services);
   const token = { of: { appid, type, subject }, parameter: tokenParameterOf(comparablePath(path), type) };
-  return forward(context, services.gateway, { appid, token, path, keyId });
+  return forward(context, services.gateway, { appid, token, isTokenHidden: true, path, keyId });
 }
 
 /** Returns what follows the appid. */
