@@ -1,7 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -130,4 +133,30 @@ test.runIf(PYTHON)('a terminal that is paused holds up no caller', async () => {
   await logs(140);
   child.stdin?.end();
   expect(await result).toBe('signal 0, code 0\n');
+});
+
+test('no argument that others can see contains the password of the proxy, which stays in use', async () => {
+  const requests: string[] = [];
+  const proxy = createHttpServer().on('connect', ({ headers }, socket: Duplex) => {
+    requests.push(headers['proxy-authorization'] ?? '');
+    socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  const password = 'CANARY-password';
+  const url = `http://user:${password}@127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const server = await world.start(['--trust', '127.0.0.1', '--wechat-origin', wechat.origin, '--proxy', url]);
+  expect(server.errors).toBe(
+    'wechat-token-manager: the password in --proxy is visible to every user of this machine: give the URL in WECHAT_TOKENS_PROXY\n',
+  );
+  const commandLines = (): Promise<string[]> =>
+    Promise.all([server.child.pid, server.workerPid].map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8')));
+  expect((await commandLines()).join()).not.toContain(password);
+  server.signal('SIGHUP');
+  await server.seen('reloaded');
+  expect((await commandLines()).join()).not.toContain(password);
+  await server.register('wx0123456789abcdef', 'a-secret');
+  await fetch(`${server.url}/tokens/wx0123456789abcdef/access_token`);
+  expect(requests[0]).toBe(`Basic ${Buffer.from(`user:${password}`).toString('base64')}`);
+  expect(await server.stop()).toBe(0);
+  proxy.close();
 });

@@ -1,10 +1,9 @@
 import type { CommandCall } from '../args/command.js';
 import { readServeOptions } from '../args/read-serve-options.js';
-import { STORE } from '../args/serve-flags.js';
 import type { ServeOptions } from '../args/serve-options.js';
 import { sayWhyNot } from '../serve/processes/to-primary.js';
 import { isWorker } from '../serve/processes/worker-environment.js';
-import { hideStoreArgument } from '../serve/secret-argument.js';
+import { hideSecretArguments } from '../serve/secret-argument.js';
 import { serve } from '../serve/serve.js';
 
 export async function serveCommand({ options, io }: CommandCall): Promise<number> {
@@ -17,6 +16,6 @@ export async function serveCommand({ options, io }: CommandCall): Promise<number
     await sayWhyNot(error);
     return 1;
   }
-  hideStoreArgument(options.given(STORE), read.store, io);
+  hideSecretArguments(options, read, io);
   return serve(read, io);
 }
