@@ -1,4 +1,4 @@
-import { describeKind } from '../../core/primitives/redact.js';
+import { describeKind, INSPECT } from '../../core/primitives/redact.js';
 
 /**
  * Makes a response show its URL without the token, in `url` and when it is logged, and the same of its clones.
@@ -12,6 +12,11 @@ export function showWithoutToken(response: Response, url: string): Response {
   }
   const clone: unknown = response.clone;
   Reflect.defineProperty(response, 'url', { value: url, configurable: true });
+  if (!(INSPECT in response)) {
+    // A response without a form of its own is shown with its inner fields, and that of node-fetch has the URL in one of them.
+    const shown = (): object => ({ status: response.status, url, headers: response.headers });
+    Reflect.defineProperty(response, INSPECT, { value: shown, configurable: true });
+  }
   if (typeof clone === 'function') {
     const shownClone = (): Response => showWithoutToken(clone.call(response) as Response, url);
     Reflect.defineProperty(response, 'clone', { value: shownClone, configurable: true });
