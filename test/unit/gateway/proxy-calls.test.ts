@@ -120,7 +120,8 @@ test.each([
   ['/cgi-bin/openapi/rid/get', 403],
   ['/cgi-bin/openapi/quota/clear', 403],
   ['/sns/oauth2/refresh_token', 403],
-  ['/sns/userinfo', 200],
+  ['/sns/userinfo', 400],
+  ['/SNS/auth', 400],
   ['/cgi-bin/component/api_query_auth', 403],
   ['/cgi-bin/component/fastregisterweapp', 403],
   ['/cgi-bin/user%2Finfo', 400],
@@ -178,6 +179,14 @@ test('a call may carry the token of a user that is stored', async () => {
   const headers = { 'x-token-type': 'oauth2_access_token', 'x-token-subject': 'o1' };
   await world.call('/sns/userinfo?openid=o1', { headers });
   expect(world.wechat.calls.map(({ url }) => url)).toEqual(['/sns/userinfo?access_token=USER&openid=o1']);
+});
+
+test("a user's token calls no path but those of users", async () => {
+  await using world = await GatewayWorld.start();
+  await world.tokens.put(APPID, 'oauth2_access_token', { value: 'USER', expiresInSeconds: 7_200 }, { subject: 'o1' });
+  const headers = { 'x-token-type': 'oauth2_access_token', 'x-token-subject': 'o1' };
+  expect((await world.call('/cgi-bin/user/get', { headers })).status).toBe(400);
+  expect(world.wechat.calls).toEqual([]);
 });
 
 test.each(['wx%2F..%2Fapp', '%00', 'a'.repeat(65)])('a call for the appid %s is answered with 400', async (appid) => {

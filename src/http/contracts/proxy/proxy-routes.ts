@@ -9,6 +9,8 @@ import type { RequestContext } from '../../routing/request-context.js';
 import { badRequest, RouteFailure } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import type { Route } from '../../routing/router.js';
+import { USER_TYPE } from '../wechat/token-types.js';
+import { isUserCall } from '../wechat/wechat-paths.js';
 import { mayCall } from './callable-paths.js';
 
 const ROUTE = '/proxy/:appid/*';
@@ -17,7 +19,7 @@ const CALL_TYPES: ReadonlySet<string> = new Set([
   'access_token',
   'component_access_token',
   'authorizer_access_token',
-  'oauth2_access_token',
+  USER_TYPE,
 ]);
 
 /** Creates the route that calls WeChat's API for programs that have an API key instead of a token. */
@@ -49,9 +51,24 @@ async function call(context: RequestContext, services: RouteServices): Promise<H
   const found = request.header('x-token-type') || defaultType(appid, services);
   const type = typeof found === 'string' ? found : await found;
   if (!CALL_TYPES.has(type)) throw badRequest(`X-Token-Type must be one of ${[...CALL_TYPES].join(', ')}`);
+  const comparable = comparablePath(path);
+  assertKindOf(type, comparable);
   if (subject !== undefined) await assertKnownSubject({ appid, type, subject }, services);
-  const token = { of: { appid, type, subject }, parameter: tokenParameterOf(comparablePath(path), type) };
+  const token = { of: { appid, type, subject }, parameter: tokenParameterOf(comparable, type) };
   return forward(context, services.gateway, { appid, token, isTokenHidden: true, path, keyId });
+}
+
+/**
+ * Refuses a token of an app where WeChat takes one of a user, and the other way round. WeChat would refuse it as stale, and a valid
+ * token would be replaced, for which the app has few reports a day.
+ */
+function assertKindOf(type: string, path: string): void {
+  if (isUserCall(path) === (type === USER_TYPE)) return;
+  throw badRequest(
+    type === USER_TYPE
+      ? "a user's token may not call this path"
+      : `this path needs a user's token: X-Token-Type: ${USER_TYPE}, and X-Token-Subject`,
+  );
 }
 
 /** Returns what follows the appid. */
