@@ -13,6 +13,7 @@ declare module 'co-wechat-api' {
     snsPrefix: string;
     wxaPrefix: string;
     customservicePrefix: string;
+    setOpts(options: { beforeRequest: (request: object) => object }): void;
     registerTicketHandle(
       getTicket: (type: string) => Promise<{ ticket: string; expireTime: number }>,
       saveTicket: (type: string, ticket: { ticket: string; expireTime: number }) => Promise<void>,

@@ -11,3 +11,10 @@ export function createCoWechatApi(server: string, appid: string, secret: string)
   return api;
 }
 // #endregion
+
+// #region gateway-co-wechat-api-key
+/** Sends an API key with each request, because this SDK drops one that is in its address. */
+export function sendKey(api: WechatAPI, key: string): void {
+  api.setOpts({ beforeRequest: (request) => ({ ...request, auth: `any:${key}` }) });
+}
+// #endregion

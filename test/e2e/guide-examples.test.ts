@@ -4,12 +4,12 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { TokenManager } from 'wechat-token-manager';
-import { createHandler } from 'wechat-token-manager/http';
+import { createApiKey, createHandler } from 'wechat-token-manager/http';
 import { FakeWeChat } from 'wechat-token-manager/testing';
 import { cardScript, createCardServer } from '../../examples/card-page.js';
 import { fetchThroughProxy } from '../../examples/fetch-through-proxy.js';
 import { sendText } from '../../examples/fetch-with-token.js';
-import { createCoWechatApi } from '../../examples/gateway-co-wechat-api.js';
+import { createCoWechatApi, sendKey } from '../../examples/gateway-co-wechat-api.js';
 import { createEasyWechat } from '../../examples/gateway-node-easywechat.js';
 import { createWechatApi } from '../../examples/gateway-wechat-api.js';
 import { callApi, tokenSources } from '../../examples/migrate-wechat-api.js';
@@ -151,4 +151,16 @@ test('the SDKs of the guide to the gateway call WeChat with the token of the man
   // node-easywechat keeps its token in a file of the working directory.
   onTestFinished(() => rm(`official_account.access_token.${APPID}.${SECRET}.1.cache`, { force: true }));
   expect((await client.get('/cgi-bin/getcallbackip', { params: {} })).toObject()).toMatchObject({ ip_list: ips });
+});
+
+test('co-wechat-api has an app registered with the key that the guide to the gateway makes it send', async () => {
+  await tokens.unregister(APPID);
+  const { key, entry } = createApiKey({ scopes: ['register'] });
+  const handler = createHandler(tokens, { contracts: ['wechat'], keys: [entry], autoRegister: true });
+  const server = createServer(handler.node).listen(0, '127.0.0.1');
+  servers.push(server);
+  await once(server, 'listening');
+  const api = createCoWechatApi(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, APPID, SECRET);
+  sendKey(api, key);
+  expect(await api.getIp()).toMatchObject({ ip_list: ['127.0.0.1'] });
 });

@@ -44,17 +44,23 @@ export class PairCheck {
     const isWrong = refusal.reason === 'secret';
     const mayRegister = isWrong && autoRegisters && context.may('register', appid);
     const outcome = mayRegister ? await this.#trials.try(appid, secret) : undefined;
-    if (outcome === undefined) throw this.#failureFor(appid, refusal);
+    if (outcome === undefined) throw this.#failureFor(appid, refusal, autoRegisters && !mayRegister);
     if (outcome !== 'accepted') throw refusedWith(outcome.errcode, outcome.errmsg);
     await manager.register({ appid, secret });
   }
 
-  #failureFor(appid: string, { reason, status, message, retryAfterSeconds }: Refusal): RouteFailure {
+  /** @param lacksRight - whether the app could be registered by a caller with the right to. */
+  #failureFor(
+    appid: string,
+    { reason, status, message, retryAfterSeconds }: Refusal,
+    lacksRight: boolean,
+  ): RouteFailure {
     if (reason !== 'secret') {
       return new RouteFailure({ status, message, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) });
     }
-    return this.#services.coldLookups.holdsApp(appid)
-      ? refusedWith(ERRCODES.invalidSecret, 'invalid appsecret')
-      : refusedWith(ERRCODES.invalidAppid, 'invalid appid: it is not registered at this server');
+    if (this.#services.coldLookups.holdsApp(appid)) return refusedWith(ERRCODES.invalidSecret, 'invalid appsecret');
+    // Some HTTP clients drop a key that is in the address of the server.
+    const why = lacksRight ? ', and the request came without a key that may register it' : '';
+    return refusedWith(ERRCODES.invalidAppid, `invalid appid: it is not registered at this server${why}`);
   }
 }

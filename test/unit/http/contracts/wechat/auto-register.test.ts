@@ -47,6 +47,15 @@ test.each([
   expect(world.wechat.calls).toEqual([]);
 });
 
+test.each([
+  ['says that a key was missing', true, ', and the request came without a key that may register it'],
+  ['asks for no key where apps are not registered by their pairs', false, ''],
+])('the answer for an unknown app %s', async (_, autoRegister, why) => {
+  await using world = await start({ handler: { autoRegister } });
+  const errmsg = `invalid appid: it is not registered at this server${why}`;
+  expect(await world.server.ask(tokenPath())).toEqual({ errcode: 40013, errmsg });
+});
+
 test('a pair that WeChat refuses is not tried again for ten minutes', async () => {
   await using world = await start();
   const wrong = tokenPath(APPID, 'wrong');
