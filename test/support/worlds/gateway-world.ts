@@ -7,7 +7,7 @@ import {
   type Handler,
   type HandlerOptions,
 } from '../../../src/http/index.js';
-import { type Clock, TokenManager } from '../../../src/index.js';
+import { type Clock, TokenManager, type TokenStore } from '../../../src/index.js';
 import { sendBytes } from './raw-bytes.js';
 import { listening, portOf, RecordingWeChat } from './recording-wechat.js';
 import { APPID } from './world.js';
@@ -16,6 +16,7 @@ export const SECRET = 'secret-of-the-app';
 
 export interface GatewayOptions {
   readonly clock?: Clock;
+  readonly store?: TokenStore;
   readonly handler?: Partial<HandlerOptions>;
   readonly key?: Partial<ApiKeyOptions>;
 }
@@ -36,11 +37,12 @@ export class GatewayWorld {
     this.#server = server;
   }
 
-  static async start({ clock, handler = {}, key: given = {} }: GatewayOptions = {}): Promise<GatewayWorld> {
+  static async start({ clock, store, handler = {}, key: given = {} }: GatewayOptions = {}): Promise<GatewayWorld> {
     const wechat = await RecordingWeChat.start();
     const tokens = new TokenManager({
       wechat: { origins: [wechat.origin] },
       ...(clock !== undefined && { clock }),
+      ...(store !== undefined && { store }),
     });
     const { key, entry } = createApiKey({ scopes: ['call'], ...given });
     const mounted = createHandler(tokens, { contracts: ['proxy'], keys: [entry], ...handler });

@@ -1,6 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { CallReport } from '../../../src/http/index.js';
+import { MemoryStore } from '../../../src/index.js';
+import { ClaimingStore } from '../../support/stores/claiming-store.js';
+import { FaultyStore } from '../../support/stores/shared-store.js';
 import { GatewayWorld } from '../../support/worlds/gateway-world.js';
 import { APPID } from '../../support/worlds/world.js';
 
@@ -179,6 +182,32 @@ test('a call may carry the token of a user that is stored', async () => {
   const headers = { 'x-token-type': 'oauth2_access_token', 'x-token-subject': 'o1' };
   await world.call('/sns/userinfo?openid=o1', { headers });
   expect(world.wechat.calls.map(({ url }) => url)).toEqual(['/sns/userinfo?access_token=USER&openid=o1']);
+});
+
+/** Returns a store of a fleet, of which a process holds only what it has needed. */
+function fleetStore(): FaultyStore {
+  return new FaultyStore(new ClaimingStore(new MemoryStore()));
+}
+
+function failReads(method: string): void {
+  if (method === 'get') throw new Error('the connection is lost');
+}
+
+test('the first call for an app carries the token in memory while the store fails', async () => {
+  const store = fleetStore();
+  await using world = await GatewayWorld.start({ store });
+  const token = await world.tokens.get(APPID, 'access_token');
+  store.before = failReads;
+  expect((await world.call('/cgi-bin/user/get')).status).toBe(200);
+  expect(world.wechat.calls.map(({ url }) => url)).toEqual([`/cgi-bin/user/get?access_token=${token}`]);
+});
+
+test('a call for an app of which nothing is in memory is answered with 503 while the store fails', async () => {
+  const store = fleetStore();
+  await using world = await GatewayWorld.start({ store });
+  store.before = failReads;
+  const headers = { authorization: `Bearer ${world.key}` };
+  expect((await world.fetch('/proxy/wxunknown/cgi-bin/user/get', { headers })).status).toBe(503);
 });
 
 test("a user's token calls no path but those of users", async () => {

@@ -1,3 +1,4 @@
+import { isTokenError } from '../../../core/model/errors.js';
 import { assertAppid, type TokenKey, tokenKey } from '../../../core/model/token-key.js';
 import { comparablePath, isCanonicalPath } from '../../../gateway/canonical-path.js';
 import { tokenParameterOf } from '../../../wechat/token-parameter.js';
@@ -9,18 +10,14 @@ import type { RequestContext } from '../../routing/request-context.js';
 import { badRequest, RouteFailure } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
 import type { Route } from '../../routing/router.js';
-import { USER_TYPE } from '../wechat/token-types.js';
+import { AUTHORIZER_TYPE, COMPONENT_TYPE, USER_TYPE } from '../wechat/token-types.js';
 import { isUserCall } from '../wechat/wechat-paths.js';
 import { mayCall } from './callable-paths.js';
 
 const ROUTE = '/proxy/:appid/*';
+const APP_TYPE = 'access_token';
 /** The types of tokens that calls may carry. Tickets are no credentials of calls. */
-const CALL_TYPES: ReadonlySet<string> = new Set([
-  'access_token',
-  'component_access_token',
-  'authorizer_access_token',
-  USER_TYPE,
-]);
+const CALL_TYPES: ReadonlySet<string> = new Set([APP_TYPE, COMPONENT_TYPE, AUTHORIZER_TYPE, USER_TYPE]);
 
 /** Creates the route that calls WeChat's API for programs that have an API key instead of a token. */
 export function proxyRoutes(services: RouteServices): readonly Route[] {
@@ -79,11 +76,26 @@ function pathIn(path: string): string {
 
 /** Returns the type of the tokens of an app or a platform: at once if its tasks are in memory, as for most calls. */
 function defaultType(appid: string, services: RouteServices): string | Promise<string> {
-  const { registry } = services;
-  const key = tokenKey(appid, 'component_access_token', undefined);
-  return registry.isCached(key) ? typeOf(key, services) : registry.load([key]).then(() => typeOf(key, services));
+  const key = tokenKey(appid, COMPONENT_TYPE, undefined);
+  return services.registry.isCached(key) ? typeOf(key, services) : loadedType(key, services);
+}
+
+/**
+ * Returns the type by the store. While that fails, an app whose access token is in memory is no platform, which WeChat gives none, so
+ * that the token can be used.
+ */
+async function loadedType(platform: TokenKey, services: RouteServices): Promise<string> {
+  const { registry, records } = services;
+  try {
+    await registry.load([platform]);
+  } catch (error) {
+    const isAway = isTokenError(error) && error.code === 'STORE_UNAVAILABLE';
+    if (isAway && records.hit(platform.appid, APP_TYPE) !== undefined) return APP_TYPE;
+    throw error;
+  }
+  return typeOf(platform, services);
 }
 
 function typeOf(platform: TokenKey, { registry }: RouteServices): string {
-  return registry.task(platform) === undefined ? 'access_token' : 'component_access_token';
+  return registry.task(platform) === undefined ? APP_TYPE : COMPONENT_TYPE;
 }
