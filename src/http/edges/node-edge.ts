@@ -162,7 +162,7 @@ export function sendNodeAnswer(request: NodeRequest, response: ServerResponse, a
   response.writeHead(status, headers);
   // A caller whose body did not arrive in time is not waited for any longer.
   const end = isLast && status !== TOO_SLOW ? () => endAfterRest(request, response, clock) : undefined;
-  if (isStream(body)) pipe(body, response, end ?? (() => response.end()));
+  if (isStream(body)) pipe(body, request, response, end ?? (() => response.end()));
   else if (end !== undefined) {
     // The caller gets the whole answer before its end.
     response.flushHeaders();
@@ -188,14 +188,15 @@ function endInOnePiece(response: ServerResponse, body: string, encoding: 'utf8' 
 }
 
 /** Passes a streamed answer on as fast as the caller takes it. */
-function pipe(stream: AnswerStream, response: ServerResponse, end: () => void): void {
+function pipe(stream: AnswerStream, request: NodeRequest, response: ServerResponse, end: () => void): void {
   response.on('drain', () => stream.resume());
   response.once('close', () => stream.cancel());
   stream.pipeTo({
     write: (chunk) => response.write(chunk),
     end,
-    // Closing the connection is the only way to show that the answer is not whole.
-    fail: () => response.destroy(),
+    // Closing the connection is the only way to show that the answer is not whole. Over HTTP/2 only the stream is closed, which
+    // the caller takes for the end of a whole answer unless there is an error.
+    fail: (error) => response.destroy(isHttp2(request) ? error : undefined),
   });
 }
 

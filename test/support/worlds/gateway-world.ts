@@ -56,6 +56,11 @@ export class GatewayWorld {
     return portOf(this.#server);
   }
 
+  /** Returns the handler, for a server of another kind. */
+  get handler(): Handler {
+    return this.#handler;
+  }
+
   /** Sends a call with the key. */
   call(path: string, init: RequestInit & { duplex?: 'half' } = {}): Promise<Response> {
     const headers = new Headers(init.headers);

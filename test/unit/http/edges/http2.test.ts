@@ -3,6 +3,7 @@ import { type ClientHttp2Session, connect, createServer, type Http2Server, type 
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import type { HandlerOptions } from '../../../../src/http/index.js';
+import { GatewayWorld } from '../../../support/worlds/gateway-world.js';
 import { HttpWorld, TASK } from '../../../support/worlds/http-world.js';
 import { APPID, SECRET } from '../../../support/worlds/world.js';
 
@@ -67,4 +68,20 @@ test('a body that is refused unread leads to no header that HTTP/2 forbids', asy
   expect(await world.send('/healthz', {}, { 'content-length': '2' })).toMatchObject({ status: 405 });
   process.off('warning', note);
   expect(warnings).toEqual([]);
+});
+
+test('an answer of WeChat that breaks in the middle is not taken for whole over HTTP/2', async () => {
+  await using world = await GatewayWorld.start();
+  world.wechat.answering = (_request, response) => response.write('first', () => response.destroy());
+  const server = createServer(world.handler.node as unknown as (request: Http2ServerRequest) => void);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const stream = session.request({
+    ':path': `/proxy/${APPID}/cgi-bin/media/get`,
+    authorization: `Bearer ${world.key}`,
+  });
+  await expect(stream.toArray()).rejects.toThrow('NGHTTP2_INTERNAL_ERROR');
+  session.destroy();
+  server.close();
 });
