@@ -82,7 +82,12 @@ export class HttpFront {
     // total size is limited anyway.
     this.#server.maxHeadersCount = 0;
     this.#server.timeout = this.#rules.unreadMs;
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket as Socket));
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, client) => {
+      const socket = client as Socket;
+      // A refusal would be taken for the next bytes of the answer.
+      if (socket.writable && this.#answers.isBegunOn(socket)) socket.destroySoon();
+      else refuse(error, socket);
+    });
     // The server never listens itself, but its check for slow requests starts with this event.
     this.#server.emit('listening');
   }

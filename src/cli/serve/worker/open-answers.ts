@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
 /** Knows the answers that are not sent yet, and ends their connections. */
 export class OpenAnswers {
@@ -17,6 +18,12 @@ export class OpenAnswers {
   /** Returns the number of answers that are next on their connections. */
   get size(): number {
     return this.#answers.size;
+  }
+
+  /** Returns whether a part of an answer has been written to a connection, and its end has not. */
+  isBegunOn(socket: Socket): boolean {
+    for (const answer of this.#answers) if (answer.socket === socket && answer.headersSent) return true;
+    return false;
   }
 
   /**

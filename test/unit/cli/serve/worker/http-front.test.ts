@@ -198,6 +198,16 @@ describe('input that is not HTTP', () => {
     expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ status });
   });
 
+  it('input that is not HTTP ends an answer that has begun, and adds nothing to it', async () => {
+    const socket = open();
+    socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    await nextRequest();
+    waiting[0]?.response.writeHead(200, { 'content-length': 100 }).write('begun');
+    expect(await piece(socket)).toMatch(/begun$/);
+    socket.write('NONSENSE\r\n\r\n');
+    expect(await text(socket)).toBe('');
+  });
+
   it('input that is not HTTP does no harm when its client has disconnected', async () => {
     const socket = open();
     await once(socket, 'connect');
