@@ -12,6 +12,8 @@ import { describeEnding, type Ending, type WorkerProcess } from './worker-proces
 const START_MS = 60_000;
 /** The time limit for the end of a worker: more than requests (8 s) and the close of a manager (21 s) take. */
 const LEAVE_MS = 35_000;
+/** The time limit for the end of a worker that another has replaced, whose requests may take a minute more. */
+const LEAVE_REPLACED_MS = 95_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 /** The time after which a worker counts as healthy, so that the pauses between restarts begin with the shortest again. */
@@ -138,8 +140,8 @@ export class Supervisor {
       return;
     }
     this.#log.info('reloaded', { pid: this.pid });
-    old.stop('wait');
-    this.#leaving = this.#gone(old).then(() => {
+    old.stop('wait', true);
+    this.#leaving = this.#gone(old, LEAVE_REPLACED_MS).then(() => {
       this.#leaving = undefined;
     });
   }
@@ -221,11 +223,11 @@ export class Supervisor {
     await wait(this.#clock, pauseMs, { ref: true, signal }).catch(() => {});
   }
 
-  async #gone(worker: WorkerProcess): Promise<Ending> {
+  async #gone(worker: WorkerProcess, withinMs = LEAVE_MS): Promise<Ending> {
     const timer = this.#clock.setTimer(() => {
-      this.#log.warn('workerKilled', { pid: worker.pid, error: `it had not finished after ${LEAVE_MS / 1_000} s` });
+      this.#log.warn('workerKilled', { pid: worker.pid, error: `it had not finished after ${withinMs / 1_000} s` });
       worker.kill();
-    }, LEAVE_MS);
+    }, withinMs);
     const ending = await worker.ended;
     timer.cancel();
     return ending;

@@ -33,7 +33,8 @@ export interface WorkerProcess {
   hand(socket: Socket): void;
   /** Returns the connections that were passed to the worker but not sent yet. */
   unsent(): readonly Socket[];
-  stop(idle: IdleConnections): void;
+  /** @param isReplaced - whether another worker has taken its place, so that it may take longer. */
+  stop(idle: IdleConnections, isReplaced?: boolean): void;
   kill(): void;
 }
 
@@ -93,8 +94,8 @@ export function forkWorker(
       handOver.hand(socket);
     },
     unsent: () => handOver.unsent,
-    stop(idle) {
-      handOver.whenEmpty(() => tell(child, { kind: 'stop', idle }));
+    stop(idle, isReplaced = false) {
+      handOver.whenEmpty(() => tell(child, { kind: 'stop', idle, isReplaced }));
     },
     kill() {
       child.kill('SIGKILL');

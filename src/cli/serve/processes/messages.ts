@@ -4,7 +4,15 @@ import { isJsonObject } from '../../../core/primitives/json.js';
 export type IdleConnections = 'close' | 'wait';
 
 /** A message from the primary process to a worker. A connection comes with its socket. */
-export type ToWorker = { readonly kind: 'connection' } | { readonly kind: 'stop'; readonly idle: IdleConnections };
+export type ToWorker = { readonly kind: 'connection' } | StopOrder;
+
+/** The order to finish and end. */
+export interface StopOrder {
+  readonly kind: 'stop';
+  readonly idle: IdleConnections;
+  /** Whether another worker has taken the place of this one, so that no client waits for its end. */
+  readonly isReplaced?: boolean;
+}
 
 /** A message from a worker to the primary process: it can answer, cannot start, or is alive. */
 export type FromWorker =
@@ -19,9 +27,10 @@ export type FromWorker =
  */
 export function toWorker(message: unknown): ToWorker | undefined {
   if (!isJsonObject(message)) return undefined;
-  const { kind, idle } = message;
+  const { kind, idle, isReplaced } = message;
   if (kind === 'connection') return { kind };
-  return kind === 'stop' && (idle === 'close' || idle === 'wait') ? { kind, idle } : undefined;
+  if (kind !== 'stop' || (idle !== 'close' && idle !== 'wait')) return undefined;
+  return { kind, idle, ...(isReplaced === true && { isReplaced }) };
 }
 
 /** Returns the message if it is a valid one. */

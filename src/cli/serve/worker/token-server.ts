@@ -25,6 +25,8 @@ import { openStore, type ServerStore } from './server-store.js';
 const READING_MS = 300;
 /** The time limit for open connections, longer than a connection may be idle. */
 const DRAIN_MS = 7_000;
+/** The time limit for the calls in progress of a server that another one has replaced. WeChat may take 30 s to answer one. */
+const REPLACED_MS = 60_000;
 /**
  * The share of the file descriptors for connections of clients. If these took all of them, the store and WeChat could not be
  * reached any more, and the system would drop new connections of any client.
@@ -89,9 +91,14 @@ export class TokenServer {
     this.#front.accept(socket);
   }
 
-  /** Finishes the work in progress within time limits: requests first, then refreshes and deliveries. */
-  async close(idle: IdleConnections): Promise<void> {
+  /**
+   * Finishes the work in progress within time limits: requests first, then refreshes and deliveries.
+   *
+   * @param hurried - absent for a server that ends for good. One that is replaced gives its requests more time until this resolves.
+   */
+  async close(idle: IdleConnections, hurried?: Promise<void>): Promise<void> {
     const emptied = this.#front.drain(idle);
+    if (hurried !== undefined) await this.#within(REPLACED_MS, Promise.race([emptied, hurried]));
     await this.#within(DRAIN_MS, emptied);
     await this.#manager.close().catch((error: unknown) => {
       this.#log.warn('closedWithError', { error: safeCause(error).message });

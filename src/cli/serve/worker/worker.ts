@@ -5,11 +5,14 @@ import type { ServeOptions } from '../../args/serve-options.js';
 import type { CommandIo } from '../../io/command-io.js';
 import { Log } from '../log/log.js';
 import { startBeating } from '../processes/heartbeat.js';
-import { type IdleConnections, toWorker } from '../processes/messages.js';
+import { type StopOrder, toWorker } from '../processes/messages.js';
 import { ignoreUserSignals } from '../processes/stop-signals.js';
 import { disconnect, say, sayWhyNot } from '../processes/to-primary.js';
 import { isReload } from '../processes/worker-environment.js';
 import { TokenServer } from './token-server.js';
+
+/** The order that stands for the end of the primary process. */
+const ALONE: StopOrder = { kind: 'stop', idle: 'wait' };
 
 /**
  * Runs a worker: it gets connections from the primary process, and ends when that tells it to or has ended.
@@ -26,12 +29,20 @@ export async function runWorker(options: ServeOptions, io: CommandIo): Promise<n
 
   const early: Socket[] = [];
   let server: TokenServer | undefined;
-  const told = new Promise<IdleConnections>((resolve) => {
-    process.once('disconnect', () => resolve('wait'));
-    if (!process.connected) resolve('wait');
+  let hurry: () => void = () => {};
+  const hurried = new Promise<void>((resolve) => {
+    hurry = resolve;
+  });
+  const told = new Promise<StopOrder>((resolve) => {
+    const stop = (order: StopOrder): void => {
+      if (order.isReplaced !== true) hurry();
+      resolve(order);
+    };
+    process.once('disconnect', () => stop(ALONE));
+    if (!process.connected) stop(ALONE);
     process.on('message', (received: unknown, socket: Socket | undefined) => {
       const message = toWorker(received);
-      if (message?.kind === 'stop') resolve(message.idle);
+      if (message?.kind === 'stop') stop(message);
       else if (message === undefined || socket === undefined) return;
       else if (server === undefined) early.push(socket);
       else server.accept(socket);
@@ -49,7 +60,8 @@ export async function runWorker(options: ServeOptions, io: CommandIo): Promise<n
   const isDebugged = await debuggerCheck();
   await say({ kind: 'ready' });
   const endBeating = startBeating(systemClock, isDebugged, beat);
-  await server.close(await told);
+  const { idle, isReplaced } = await told;
+  await server.close(idle, isReplaced === true ? hurried : undefined);
   endBeating();
   disconnect();
   return 0;

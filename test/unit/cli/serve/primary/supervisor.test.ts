@@ -9,6 +9,8 @@ import { CapturedOutput } from '../../../../support/servers/command-line.js';
 
 /** A process that leaves is killed after this. */
 const LEAVES_WITHIN_MS = 35_000;
+/** One that another has replaced is killed after this. */
+const REPLACED_LEAVES_WITHIN_MS = 95_000;
 
 /** A process that does what a test says. */
 class FakeWorker implements WorkerProcess {
@@ -53,8 +55,8 @@ class FakeWorker implements WorkerProcess {
     return this.unsentSockets;
   }
 
-  stop(idle: string): void {
-    this.stops.push(idle);
+  stop(idle: string, isReplaced = false): void {
+    this.stops.push(isReplaced ? `replaced, ${idle}` : idle);
   }
 
   kill(): void {
@@ -161,7 +163,7 @@ describe('a reload', () => {
     supervisor.hand(after);
     expect(old.sockets).toEqual([before]);
     expect(worker(2).sockets).toEqual([after]);
-    expect(old.stops).toEqual(['wait']);
+    expect(old.stops).toEqual(['replaced, wait']);
     expect(said()).toEqual(['reloading', 'reloaded']);
   });
 
@@ -208,7 +210,7 @@ describe('a reload', () => {
     supervisor.reload();
     await turn();
     worker(2).becomeReady();
-    await clock.advance(LEAVES_WITHIN_MS - 1);
+    await clock.advance(REPLACED_LEAVES_WITHIN_MS - 1);
     expect(old.isKilled).toBe(false);
     await clock.advance(1);
     expect(old.isKilled).toBe(true);
@@ -377,7 +379,7 @@ describe('a stop', () => {
     await turn();
     const stopping = supervisor.stop('close');
     expect(worker(2).stops).toEqual(['close']);
-    expect(old.stops).toEqual(['wait', 'close']);
+    expect(old.stops).toEqual(['replaced, wait', 'close']);
     old.end(0);
     worker(2).end(0);
     expect(await stopping).toBe(0);

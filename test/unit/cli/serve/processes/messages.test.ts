@@ -50,10 +50,12 @@ describe('a message to the process that answers', () => {
     },
   );
 
-  it.each([{ kind: 'connection' }, { kind: 'stop', idle: 'wait' }, { kind: 'stop', idle: 'close' }])(
-    'toWorker accepts %o',
-    (message) => {
-      expect(toWorker(message)).toEqual(message);
-    },
-  );
+  it.each([
+    { kind: 'connection' },
+    { kind: 'stop', idle: 'wait' },
+    { kind: 'stop', idle: 'close' },
+    { kind: 'stop', idle: 'wait', isReplaced: true },
+  ])('toWorker accepts %o', (message) => {
+    expect(toWorker(message)).toEqual(message);
+  });
 });

@@ -217,4 +217,45 @@ describe('closing', () => {
     await closed;
     server = undefined;
   });
+
+  /** A caller of WeChat's API whose call WeChat has not answered. */
+  async function waitingCaller(): Promise<{ readonly answer: Promise<string> }> {
+    await start();
+    const refreshed = once(wechat, 'asked');
+    await register();
+    await refreshed;
+    grant();
+    await expect.poll(() => ask('/task/wx1/0')).toContain('"result":"t-1"');
+    const called = once(wechat, 'asked');
+    const answer = ask('/cgi-bin/user/get?access_token=t-1');
+    await called;
+    return { answer };
+  }
+
+  it('a server that is replaced lets a call of WeChat take a minute', async () => {
+    const { answer } = await waitingCaller();
+    const closed = server?.close('wait', new Promise(() => {}));
+    await clock.advance(59_999);
+    asked[1]?.end('{"errcode":0,"errmsg":"late"}');
+    expect(await answer).toContain('"late"');
+    await closed;
+    server = undefined;
+  });
+
+  it('a server that is replaced takes no more time for its calls of WeChat than another once it is hurried', async () => {
+    const { answer } = await waitingCaller();
+    let hurry: () => void = () => {};
+    const closed = server?.close(
+      'wait',
+      new Promise((resolve) => {
+        hurry = resolve;
+      }),
+    );
+    await clock.advance(10_000);
+    hurry();
+    await clock.advance(7_000);
+    expect(await answer).toContain('the server is closing');
+    await closed;
+    server = undefined;
+  });
 });
