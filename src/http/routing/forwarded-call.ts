@@ -6,10 +6,13 @@ import type { RequestContext } from './request-context.js';
 import { badRequest, RouteFailure } from './route-failure.js';
 
 /** The parts of a call that do not follow from the request. */
-export type ForwardedCall = Pick<
-  GatewayCall,
-  'appid' | 'token' | 'isTokenHidden' | 'mayRepeat' | 'path' | 'keyId' | 'isOpen'
->;
+export interface ForwardedCall
+  extends Pick<GatewayCall, 'appid' | 'token' | 'isTokenHidden' | 'mayRepeat' | 'path' | 'keyId' | 'isOpen'> {
+  /** Whether the call goes on when its caller has gone, because WeChat gives what is in its answer only once. */
+  readonly outlivesCaller?: boolean;
+}
+
+const NEVER_GONE = (): (() => void) => () => {};
 
 /**
  * Asserts that a request can be forwarded as a call.
@@ -38,7 +41,7 @@ export async function forward(
   body?: ArrivingBody,
 ): Promise<GatewayAnswer> {
   const { request } = context;
-  const { appid, token, isTokenHidden, mayRepeat, path, keyId, isOpen } = call;
+  const { appid, token, isTokenHidden, mayRepeat, path, keyId, isOpen, outlivesCaller = false } = call;
   try {
     // The fields are listed, because an object that is spread and then extended takes microseconds to create.
     return await gateway.call({
@@ -53,7 +56,7 @@ export async function forward(
       query: request.search,
       header: (name) => request.header(name),
       body: body ?? bodyOf(context),
-      whenGone: (listener) => request.whenGone(listener),
+      whenGone: outlivesCaller ? NEVER_GONE : (listener) => request.whenGone(listener),
     });
   } catch (error) {
     if (!(error instanceof GatewayFailure)) throw error;

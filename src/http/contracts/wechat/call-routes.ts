@@ -67,7 +67,8 @@ async function pass(context: RequestContext, parts: CallParts): Promise<HttpAnsw
     throw refusedWith(ERRCODES.invalidUrl, 'invalid url: this server answers another spelling');
   const { appid, token, mayRepeat } = await credentials.of(context, comparable);
   const isOpen = isUserRenewal(comparable);
-  const call = { appid, token, mayRepeat, path, keyId: undefined, isOpen };
+  const outlivesCaller = comparable === QUERY_AUTH_PATH;
+  const call = { appid, token, mayRepeat, path, keyId: undefined, isOpen, outlivesCaller };
   const answer = await forward(context, services.gateway, call);
   await keepGrants(answer, comparable, appid, parts);
   return answer;

@@ -82,7 +82,7 @@ async function authorizerToken(context: RequestContext, parts: ComponentParts): 
     const answer = await forward(
       context,
       services.gateway,
-      { ...credential, path: AUTHORIZER_TOKEN_PATH, keyId: undefined },
+      { ...credential, path: AUTHORIZER_TOKEN_PATH, keyId: undefined, outlivesCaller: true },
       arrivedBody(Buffer.from(JSON.stringify(sent))),
     );
     await grants.storeRefreshedGrant(answer, appid, authorizer);

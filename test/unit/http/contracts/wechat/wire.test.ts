@@ -98,6 +98,41 @@ test.each([
   ]);
 });
 
+test.each([
+  [
+    'api_query_auth',
+    { component_appid: COMPONENT, authorization_code: 'code' },
+    {
+      authorization_info: {
+        authorizer_appid: 'wxmerchant',
+        authorizer_access_token: 'MERCHANT-1',
+        expires_in: 7200,
+        authorizer_refresh_token: 'refresh-1',
+      },
+    },
+  ],
+  [
+    'api_authorizer_token',
+    { component_appid: COMPONENT, authorizer_appid: 'wxmerchant', authorizer_refresh_token: 'refresh-0' },
+    { authorizer_access_token: 'MERCHANT-1', expires_in: 7200, authorizer_refresh_token: 'refresh-1' },
+  ],
+])('the grant in an answer of %s is stored although its caller has gone', async (name, body, given) => {
+  await using world = await startedWithComponent();
+  const caller = new AbortController();
+  world.wechat.answering = (_request, response) => {
+    caller.abort();
+    response.end(JSON.stringify(given));
+  };
+  await world.fetchHandler(
+    new Request(`http://localhost/cgi-bin/component/${name}?component_access_token=COMPONENT-1`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      signal: caller.signal,
+    }),
+  );
+  expect(await world.tokens.get(COMPONENT, 'authorizer_access_token', { subject: 'wxmerchant' })).toBe('MERCHANT-1');
+});
+
 test('WeChat gets the body of api_authorizer_token with each member once, as this server has read it', async () => {
   await using world = await startedWithComponent();
   await world.fetch('/cgi-bin/component/api_authorizer_token?component_access_token=COMPONENT-1', {
