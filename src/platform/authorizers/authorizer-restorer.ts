@@ -1,7 +1,9 @@
+import type { Clock } from '../../core/concurrency/clock.js';
 import { Semaphore } from '../../core/concurrency/semaphore.js';
 import { isTokenError } from '../../core/model/errors.js';
 import type { Grant } from '../../core/model/refresher.js';
 import type { Registration, TaskRegistration } from '../../core/model/registration.js';
+import { isOfNoMoreUse } from '../../core/model/rotation.js';
 import { documentId, isAppid, type TokenKey } from '../../core/model/token-key.js';
 import { allOf } from '../../core/primitives/all-of.js';
 import { isJsonObject } from '../../core/primitives/json.js';
@@ -34,6 +36,7 @@ export interface AuthorizerCounts {
 
 export interface AuthorizerRestorerParts {
   readonly component: string;
+  readonly clock: Pick<Clock, 'now'>;
   readonly api: Pick<PlatformApi, 'refresh'>;
   readonly store: Pick<SupervisedStore, 'get'>;
   readonly documents: Pick<KeyDocuments, 'decode'>;
@@ -104,7 +107,7 @@ export class AuthorizerRestorer {
 
   /** Reads what the store has of authorizers. */
   async #find(listed: readonly ListedAuthorizer[]): Promise<readonly Found[]> {
-    const { component, store, documents, authorizations } = this.#parts;
+    const { component, clock, store, documents, authorizations } = this.#parts;
     const keys = listed.map(({ appid }) => authorizerTokenKey({ component, authorizer: appid }));
     const ids = keys.flatMap((key) => [documentId('key', key), documentId('task', key)]);
     const stored = ids.length === 0 ? [] : await store.get(ids);
@@ -117,9 +120,8 @@ export class AuthorizerRestorer {
           const params = task?.data['params'];
           const offered = isJsonObject(params) ? params[REFRESH_TOKEN] : undefined;
           const isListed = [rotation?.token, offered].includes(authorizer.refreshToken);
-          // After an authorization that has failed or ended, a token that WeChat does not name is of no use.
-          const isCurrent = (state.authorization?.state ?? 'authorized') === 'authorized';
-          const isPresent = isListed || (isCurrent && rotation?.token !== undefined);
+          const hasToken = rotation?.token !== undefined && !isOfNoMoreUse(rotation, clock.now());
+          const isPresent = isListed || (hasToken && mayBeNewer(authorizer, state));
           return { authorizer, state, hasTask: task !== undefined, fate: fateOf(authorizer, state, isPresent) };
         }),
       ),
@@ -178,6 +180,16 @@ function fateOf(authorizer: ListedAuthorizer, state: StoredAuthorization, isPres
   if (state.owed === undefined && endOf(authorizer, state) !== undefined) return 'needAuthorization';
   if (state.owed !== undefined || (isPresent && refreshToken !== undefined)) return 'present';
   return refreshToken === undefined ? 'needAuthorization' : undefined;
+}
+
+/**
+ * Returns whether a stored refresh token that WeChat does not list may be the newer one. After an authorization that has failed,
+ * has ended or was followed by another one, of which no push has arrived, it is of no use.
+ */
+function mayBeNewer({ authorizedAt }: ListedAuthorizer, { authorization }: StoredAuthorization): boolean {
+  return (
+    authorization === undefined || (authorization.state === 'authorized' && authorization.changedAt >= authorizedAt)
+  );
 }
 
 /** Returns the time at which an authorization has ended, if the list was read before a push of its end. */

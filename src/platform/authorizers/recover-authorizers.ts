@@ -38,7 +38,8 @@ const MAX_PASSES = 3;
 
 /**
  * Restores the authorizers of a third-party platform that the store has lost, with the refresh tokens that WeChat lists. What is
- * stored is left as it is, so that the call can be repeated.
+ * stored is left as it is, so that the call can be repeated; only a refresh token that WeChat has refused, or that is of an
+ * authorization before the listed one, is replaced.
  *
  * @returns the counts. Authorizers whose refresh token WeChat no longer names have to authorize again.
  * @throws TypeError for options that are not; the reason of the signal; a `TokenError` of `get` for the token of the platform, of

@@ -10,6 +10,7 @@ export function restorerOf(engine: Engine, component: string, api: Pick<Platform
   const tokens = authorizerStoreOf(engine);
   return new AuthorizerRestorer({
     component,
+    clock: engine.clock,
     api,
     store: engine.store,
     documents: engine.documents,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { TokenManager, TokenStore } from '../../../../src/index.js';
+import { TokenError, type TokenManager, type TokenStore } from '../../../../src/index.js';
 import { authorizers, recoverAuthorizers } from '../../../../src/push-server/index.js';
 import { COMPONENT, MERCHANT, PlatformWorld, rejected } from '../../../support/worlds/platform-world.js';
 
@@ -46,6 +46,37 @@ describe('the state of an account that a recovery restores', () => {
     const [record] = await world.store.get([`key/${COMPONENT}/${TYPE}/${MERCHANT}`]);
     expect(record?.data['rotation']).toMatchObject({ token: 'anew' });
     expect(await recoverAuthorizers(tokens, COMPONENT)).toMatchObject({ present: 1, restored: 0 });
+  });
+
+  test('is authorized with the token of a later authorization, also before its stored one is refused', async () => {
+    await using world = new PlatformWorld();
+    const { tokens, receiver } = await world.receiving();
+    await world.push(receiver, world.authorized('code-1', 50_000));
+    await world.settle();
+    authorizeUnnoticed(world, 'anew', 10);
+    expect(await recoverAuthorizers(tokens, COMPONENT)).toMatchObject({ present: 0, restored: 1 });
+    expect(await stateOf(tokens)).toBe('authorized');
+    const [record] = await world.store.get([`key/${COMPONENT}/${TYPE}/${MERCHANT}`]);
+    expect(record?.data['rotation']).toMatchObject({ token: 'anew' });
+    expect(await recoverAuthorizers(tokens, COMPONENT)).toMatchObject({ present: 1, restored: 0 });
+  });
+
+  test('is authorized where WeChat has refused its stored token, whenever it has authorized the platform', async () => {
+    await using world = new PlatformWorld();
+    const { tokens, receiver } = await world.receiving();
+    await world.push(receiver, world.authorized('code-1'));
+    await world.settle();
+    const { answer } = world.platform;
+    world.platform.answer = async (request, dated) => {
+      const { authorizer_refresh_token: sent } = request.body as { authorizer_refresh_token?: string };
+      if (sent !== 'refresh-of-code-1') return answer.call(world.platform, request, dated);
+      throw new TokenError('REAUTHORIZATION_REQUIRED', 'refused with 61023', { errcode: 61_023 });
+    };
+    await world.clock.advance(7_300_000);
+    await expect(tokens.get(COMPONENT, TYPE, OF_MERCHANT)).rejects.toMatchObject({ code: 'REAUTHORIZATION_REQUIRED' });
+    world.platform.refreshTokens.set(MERCHANT, 'anew');
+    expect(await recoverAuthorizers(tokens, COMPONENT)).toMatchObject({ present: 0, restored: 1 });
+    expect(await tokens.get(COMPONENT, TYPE, OF_MERCHANT)).toMatch(/^merchant-/);
   });
 
   test.each([61_003, 61_023])(
