@@ -52,6 +52,11 @@ export interface SpendingParts {
   readonly retryAfterRefusalMs: number;
   /** Returns whether another input has been registered or pushed since the inputs were gathered. */
   readonly isOutdated?: () => boolean;
+  /**
+   * Called with the version of an announcement that has created the key's document, before the input is sent. An
+   * unregistration that was faster has not found that document, so it has to be deleted. Returns whether it was.
+   */
+  readonly hasEnded?: (version: number) => Promise<boolean>;
   readonly documents: KeyDocuments;
   readonly clock: StoreClock;
   /** The semaphore of announcements, which are written before the request and must not delay the writes of answers. */
@@ -127,6 +132,9 @@ export class Spending {
     const announced = { ...this.#document, rotation: withIntent(rotation, this.#intent) };
     const version = await this.#input.announcing.run(() => this.#write(announced));
     if (version === undefined) throw this.#interrupt(new Interrupted(START_AGAIN));
+    const isFirst = this.#document.version === 0;
+    if (isFirst && (await this.#input.hasEnded?.(version)) === true)
+      throw this.#interrupt(new Interrupted(START_AGAIN));
     this.#document = { ...announced, version };
     const base = rotation?.token === undefined ? undefined : secretHash(rotation.token);
     const onOffer = offer === undefined || offer === choice.value ? undefined : secretHash(offer);
