@@ -1,6 +1,7 @@
 import type { Clock, ClockTimer } from '../concurrency/clock.js';
 import type { Closing } from '../model/closing.js';
 import { parseKey, type TokenKey } from '../model/token-key.js';
+import { noop } from '../primitives/noop.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { GrantWriter } from '../records/grant-writer.js';
 import type { RecordReader } from '../records/record-reader.js';
@@ -11,6 +12,7 @@ import type { Registry } from '../registry/registry.js';
 import { HISTORY_ID } from '../store/history-document.js';
 import type { StoreHistory } from '../store/store-history.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
+import { WriteTrial } from '../store/write-trial.js';
 
 /** The part that continues with a store that has been replaced. */
 export interface Recovery {
@@ -47,6 +49,7 @@ export interface StoreWatchParts {
 /** Keeps the memory of this process in step with changes that others make to the store. */
 export class StoreWatch {
   readonly #parts: StoreWatchParts;
+  readonly #trial: WriteTrial;
   #endWatch: (() => Promise<void>) | undefined;
   readonly #missed = new Set<string | undefined>();
   #look: ClockTimer | undefined;
@@ -56,6 +59,7 @@ export class StoreWatch {
 
   constructor(parts: StoreWatchParts) {
     this.#parts = parts;
+    this.#trial = new WriteTrial(parts.store, parts.clock);
   }
 
   async start(): Promise<void> {
@@ -84,8 +88,8 @@ export class StoreWatch {
   }
 
   /**
-   * Checks regularly whether the store is still the same, and, if it sends no change notifications, everything that is
-   * cached.
+   * Checks regularly whether the store is still the same, whether it accepts writes again and, if it sends no change
+   * notifications, everything that is cached.
    */
   #checkEachMinute(): void {
     this.#look?.cancel();
@@ -93,6 +97,8 @@ export class StoreWatch {
     this.#look = this.#parts.clock.setTimer(() => {
       this.#checkEachMinute();
       const { store, recovery } = this.#parts;
+      // A failure is reported by the store, and the next check repeats the trial.
+      this.#trial.make().catch(noop);
       if (!store.canWatch) this.#follow(undefined);
       else if (!store.failsToRead) {
         recovery

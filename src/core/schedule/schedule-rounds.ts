@@ -100,11 +100,7 @@ export class ScheduleRounds {
     // late as well.
     const isTaken = typeof until === 'number' && until > now && until <= now + ROUND_EVERY_MS;
     const from = typeof after === 'string' ? after : '';
-    const version = stored?.version ?? 0;
-    if (!isTaken) return this.#write(from, LOOK_EVERY_MS, version);
-    // If nothing is due, only this write shows that a store which rejected writes accepts them again.
-    if (this.#store.failsToWrite) await this.#write(from, until - now, version);
-    return undefined;
+    return isTaken ? undefined : this.#write(from, LOOK_EVERY_MS, stored?.version ?? 0);
   }
 
   async #write(after: string, forMs: number, expected: number): Promise<Step | undefined> {

@@ -50,6 +50,29 @@ test('an unavailable store causes no herd upstream, neither during nor after', a
   expect(world.wechat.calls).toBe(2);
 });
 
+test.each([
+  { who: 'a process that refreshes', options: {} },
+  { who: 'a process that never refreshes', options: { refresh: 'never' } },
+] as const)(
+  'a store that takes writes again is available within a minute to $who, even with nothing to write',
+  async ({ options }) => {
+    const { world, store } = troubled();
+    await using _ = world;
+    await (await world.registered()).get(APPID, TYPE);
+    const tokens = world.manager(options);
+    await tokens.start();
+    const edges: string[] = [];
+    for (const edge of ['storeUnavailable', 'storeAvailable'] as const) tokens.on(edge, () => void edges.push(edge));
+    store.before = broken(['set', 'lease']);
+    await expect(tokens.register({ appid: 'wx-other', secret: SECRET })).rejects.toThrow("the store's lease failed");
+    await world.clock.advance(5 * 60_000);
+    expect(edges).toEqual(['storeUnavailable']);
+    store.before = () => {};
+    await world.clock.advance(61_000);
+    expect(edges).toEqual(['storeUnavailable', 'storeAvailable']);
+  },
+);
+
 test('I3: a grant that the store did not take is answered, offered again, and written in the end', async () => {
   const { world, store } = troubled();
   await using _ = world;
