@@ -7,7 +7,7 @@ import { type RefreshedEvent, tokenEvent } from '../core/model/events.js';
 import type { Lease } from '../core/model/store.js';
 import { documentId, keyId, type TokenKey, tokenKey } from '../core/model/token-key.js';
 import { Delivery, type DeliveryParts } from './delivery.js';
-import { HostTurns } from './host-turns.js';
+import { HostTurns, turnOf } from './host-turns.js';
 
 /** A key in the schedule, to be checked for a pending delivery. */
 interface Look extends Queued {
@@ -178,7 +178,7 @@ export class Deliveries {
     const lookAt = await this.#looking.run(async () => (signal.aborted ? undefined : delivery.lookAt()));
     if (lookAt === undefined) return this.#isUnwritten(key) ? clock.now() + RETRY_MS : undefined;
     if (lookAt > clock.now()) return lookAt;
-    return this.#turns.run(new URL(delivery.notify).host, signal, () => delivery.run());
+    return this.#turns.run(turnOf(new URL(delivery.notify), key), signal, () => delivery.run());
   }
 
   /**

@@ -1,5 +1,7 @@
 import { onAbort } from '../core/concurrency/abort-listeners.js';
 import type { Clock } from '../core/concurrency/clock.js';
+import { WaitingGroups } from '../core/concurrency/waiting-groups.js';
+import type { TokenKey } from '../core/model/token-key.js';
 import { boundedCache } from '../core/primitives/bounded-cache.js';
 
 /**
@@ -26,6 +28,25 @@ export interface HostBounds {
   readonly maxFurther?: number;
 }
 
+/** The host that a call goes to, and the one on whose behalf it is made. */
+export interface TurnOf {
+  /** The name and the port. */
+  readonly host: string;
+  /** The user of the slot: the calls of one user to a host do not hold up those of another to the same host. */
+  readonly user: string;
+}
+
+/** Returns whose turn a call to the URL of a task is. The tasks of one app and type are alike, and share their turns. */
+export function turnOf({ host }: URL, { appid, type }: TokenKey): TurnOf {
+  return { host, user: `${appid}/${type}` };
+}
+
+/** A call that waits for a slot. */
+interface WaitingCall {
+  readonly user: string;
+  readonly begin: (pool: Pool) => void;
+}
+
 /** The calls that share a limit. */
 interface Pool {
   free: number;
@@ -35,8 +56,7 @@ interface Pool {
 
 interface Host {
   readonly name: string;
-  /** The functions that begin the calls that wait for a slot. */
-  readonly waiting: Set<(pool: Pool) => void>;
+  readonly waiting: WaitingGroups<WaitingCall>;
   underWay: number;
   /** The number of calls in progress that are not further ones. */
   first: number;
@@ -45,7 +65,7 @@ interface Host {
 /**
  * Limits the calls that run at once, in total and for each host. A host that is unknown or was slow the last time has two
  * slots in a separate pool until it answers promptly, so that unresponsive hosts do not delay others. If a pool has no free
- * slot, hosts take turns.
+ * slot, hosts take turns; if a host has none, its users do, since a host may answer one of them and leave another waiting.
  */
 export class HostTurns {
   readonly #prompt = newPool(MAX_PROMPT);
@@ -68,15 +88,17 @@ export class HostTurns {
   /**
    * Runs a call as soon as there is a free slot.
    *
-   * @param name - the name and the port of the host.
-   *
    * @throws the signal's reason when it is aborted before the call has begun.
    */
-  async run<Result>(name: string, signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
+  async run<Result>(
+    { host: name, user }: TurnOf,
+    signal: AbortSignal | undefined,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
     signal?.throwIfAborted();
-    const host = this.#hosts.get(name) ?? { name, waiting: new Set(), underWay: 0, first: 0 };
+    const host = this.#hosts.get(name) ?? newHost(name);
     this.#hosts.set(name, host);
-    const pool = await this.#turn(host, signal);
+    const pool = await this.#turn(host, user, signal);
     try {
       return await this.#timed(name, signal, work);
     } finally {
@@ -85,37 +107,37 @@ export class HostTurns {
   }
 
   /** Waits for a slot, and returns the pool that it belongs to. */
-  #turn(host: Host, signal: AbortSignal | undefined): Promise<Pool> {
+  #turn(host: Host, user: string, signal: AbortSignal | undefined): Promise<Pool> {
     return new Promise((resolve, reject) => {
       const begin = (pool: Pool): void => {
         endListening?.();
         resolve(pool);
       };
+      const call: WaitingCall = { user, begin };
       const leave = (): void => {
-        host.waiting.delete(begin);
+        host.waiting.delete(call);
         this.#forgetIdle(host);
         reject(signal?.reason);
       };
       const endListening = signal === undefined ? undefined : onAbort(signal, leave);
-      host.waiting.add(begin);
+      host.waiting.add(call);
       this.#beginNext(host);
     });
   }
 
   /** Begins the waiting calls of a host as far as there are free slots. */
   #beginNext(host: Host): void {
-    for (const begin of host.waiting) {
+    while (host.waiting.size > 0) {
       const pool = this.#poolOf(host);
       if (pool === undefined) return;
       if (pool.free === 0) {
         pool.hosts.add(host);
         return;
       }
-      host.waiting.delete(begin);
       host.underWay += 1;
       if (pool !== this.#further) host.first += 1;
       pool.free -= 1;
-      begin(pool);
+      host.waiting.take()?.begin(pool);
     }
   }
 
@@ -158,6 +180,10 @@ export class HostTurns {
       else if (signal?.aborted !== true) this.#answering.set(name, true);
     }
   }
+}
+
+function newHost(name: string): Host {
+  return { name, waiting: new WaitingGroups(({ user }) => user), underWay: 0, first: 0 };
 }
 
 function newPool(free: number): Pool {

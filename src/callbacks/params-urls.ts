@@ -7,7 +7,7 @@ import { textOfUtf8 } from '../core/primitives/utf8-text.js';
 import { withKeyInQuery } from './callback-query.js';
 import type { TypeNumbers } from './contract-type-numbers.js';
 import type { GuardedAnswer, GuardedRequests } from './guarded-request.js';
-import { HostTurns } from './host-turns.js';
+import { HostTurns, turnOf } from './host-turns.js';
 
 interface Failed {
   readonly url: string;
@@ -84,7 +84,7 @@ export class ParamsUrls {
     const timer = this.#clock.setTimer(tooLong, MAX_WAIT_MS, { ref: true });
     signal.addEventListener('abort', giveUp, { once: true });
     try {
-      return await this.#turns.run(url.host, waiting.signal, () => {
+      return await this.#turns.run(turnOf(url, key), waiting.signal, () => {
         timer.cancel();
         return this.#requests.send({ url, method: 'GET', headers: { accept: 'application/json' }, signal });
       });

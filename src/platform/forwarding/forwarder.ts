@@ -89,7 +89,8 @@ export class Forwarder {
     const endListening = onAbort(closing.signal, () => controller.abort(reasonOf(closing.signal)));
     try {
       // Apps and targets have turns of their own, also on one host, so that none waits for another.
-      const turn = `${signerOf(push)} ${rule.url.href}`;
+      const user = signerOf(push);
+      const turn = { host: `${user} ${rule.url.href}`, user };
       return await this.#turns.run(turn, signal, () => requests.send({ ...this.#request(rule, push), signal }));
     } finally {
       timer.cancel();

@@ -268,6 +268,24 @@ describe('a target that fails', () => {
       'slow.test:81',
     ]);
   });
+
+  it('deliveries that hang for one app delay those of another app to the same host by one of them', async () => {
+    const hangs = ({ url }: Sent): boolean => url.searchParams.get('appid') === 'wxhangs';
+    targets.answer = async (request) => {
+      if (!hangs(request)) return OK;
+      await new Promise<void>((resolve) => void world.clock.setTimer(resolve, 5_000));
+      throw new TokenError('UPSTREAM_UNAVAILABLE', 'the target did not answer within 5000 ms');
+    };
+    const users = Array.from({ length: 100 }, (_, index) => `user${index}`);
+    const tasks = users.map((subject) => ({ type: TYPE, subject, notify: NOTIFY }) as const);
+    await tokens.register({ appid: 'wxhangs', secret: SECRET, tasks });
+    await world.clock.advance(12_000);
+    targets.sent.length = 0;
+    await register(tokens, NOTIFY, 'wxgood');
+    await world.clock.advance(5_000);
+    expect(targets.sent.filter((request) => !hangs(request))).toHaveLength(1);
+    expect(targets.sent.length).toBeGreaterThan(1);
+  });
 });
 
 describe('pending deliveries', () => {
