@@ -27,6 +27,8 @@ import {
 } from './args/options.js';
 import { KEYS, SERVE_OPTIONS } from './args/serve-flags.js';
 
+const TYPE_NUMBERS = 'A type may be one of the numbers 0 to 4 of the scheduler contract.';
+
 /** The commands. The first one is the default. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -48,7 +50,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'show the states of the tasks of a server',
     options: [...CLIENT_OPTIONS, STATE, APPS],
     notes: [
-      'Tasks are sorted by app, type and subject. A type may be one of the numbers 0 to 4 of the scheduler contract.',
+      'Tasks are sorted by app, type and subject.',
+      TYPE_NUMBERS,
       'Below the tasks it shows the apps to which WeChat pushes: the mode, the number of keys, the last push since the server started, and the verify ticket of a third-party platform.',
       '--json writes one JSON object a line for each task, or with --apps for each app.',
     ],
@@ -59,7 +62,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: ['<appid>', '<type>'],
     summary: 'print a token',
     options: [...CLIENT_OPTIONS, SUBJECT],
-    notes: ["Prints the token and nothing else; with --json the server's whole answer."],
+    notes: ["Prints the token and nothing else; with --json the server's whole answer.", TYPE_NUMBERS],
     load: async () => (await import('./commands/get.js')).get,
   },
   {
@@ -67,7 +70,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: ['<appid>', '<type>'],
     summary: 'refresh a token, and print the new one',
     options: [...CLIENT_OPTIONS, SUBJECT, STALE_FILE],
-    notes: ['Without --stale-file the token is always refreshed, at most once in 30 seconds.'],
+    notes: ['Without --stale-file the token is always refreshed, at most once in 30 seconds.', TYPE_NUMBERS],
     load: async () => (await import('./commands/refresh.js')).refresh,
   },
   {
@@ -77,6 +80,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [...CLIENT_OPTIONS, SUBJECT, FROM_FILE],
     notes: [
       'It reads JSON: value and expires_in in seconds; obtained_at in milliseconds, refresh_token, refresh_token_expires_in and scope where there are any. Tokens are never given in an argument, which every user of the machine can see.',
+      TYPE_NUMBERS,
     ],
     load: async () => (await import('./commands/put.js')).put,
   },
@@ -96,7 +100,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: ['<appid>', '[type]'],
     summary: 'remove a task, or an app with all its tasks',
     options: [...CLIENT_OPTIONS, SUBJECT, AUTHORIZERS],
-    notes: ['Without --authorizers, a platform that accounts have authorized is not removed.'],
+    notes: ['Without --authorizers, a platform that accounts have authorized is not removed.', TYPE_NUMBERS],
     load: async () => (await import('./commands/unregister.js')).unregister,
   },
   {

@@ -1,3 +1,4 @@
+import { TypeNumbers } from '../../callbacks/contract-type-numbers.js';
 import { assertAppid, assertSubject, assertTypeName } from '../../core/model/token-key.js';
 import { asUsage, UsageError } from '../failures/usage-error.js';
 import type { OptionValues } from './option-values.js';
@@ -10,15 +11,17 @@ export interface KeyOperands {
   readonly subject: string | undefined;
 }
 
+const NUMBERS = new TypeNumbers(false);
+
 /**
- * Validates the operands, and returns the key that they name.
+ * Validates the operands, and returns the key that they name. A type may be given by its number in the scheduler contract.
  *
  * @throws UsageError naming what is wrong.
  */
-export function keyOperands([appid, type]: readonly string[], options: OptionValues): KeyOperands {
+export function keyOperands([appid, typeOrNumber]: readonly string[], options: OptionValues): KeyOperands {
   const subject = options.text(SUBJECT);
   asUsage(() => assertAppid(appid));
-  if (type !== undefined) checkedType(type);
+  const type = typeOrNumber === undefined ? undefined : checkedType(NUMBERS.name(typeOrNumber) ?? typeOrNumber);
   asUsage(() => assertSubject(subject));
   assertNoDots(appid as string, 'appid');
   return { appid: appid as string, type, subject };

@@ -1,4 +1,3 @@
-import { TypeNumbers } from '../../callbacks/contract-type-numbers.js';
 import type { JsonObject } from '../../core/primitives/json.js';
 import { describeWord } from '../../core/primitives/redact.js';
 import type { CommandCall } from '../args/command.js';
@@ -24,13 +23,10 @@ interface ListedTask {
 const COLUMNS = 80;
 const NO_OPERANDS: Partial<KeyOperands> = {};
 const STATES: readonly string[] = ['fresh', 'due', 'expired', 'missing', 'waiting'];
-const NUMBERS = new TypeNumbers(false);
 
 export async function list({ operands, options, io }: CommandCall): Promise<number> {
   const server = new ServerClient(options, io);
-  const [first, typeOrNumber] = operands;
-  const named = first === undefined ? [] : typeOrNumber === undefined ? [first] : [first, typeNamed(typeOrNumber)];
-  const { appid, type } = named.length === 0 ? NO_OPERANDS : keyOperands(named, options);
+  const { appid, type } = operands.length === 0 ? NO_OPERANDS : keyOperands(operands, options);
   const states = statesIn(options);
   if (options.isSet(APPS)) {
     if (type !== undefined || states.length > 0) throw new UsageError('--apps takes no type and no --state');
@@ -53,10 +49,6 @@ export async function list({ operands, options, io }: CommandCall): Promise<numb
   const isOfApps = type === undefined && states.length === 0 && !options.isSet(JSON_OUTPUT);
   if (isOfApps) writePushes(await readApps(server, appid), io);
   return 0;
-}
-
-function typeNamed(typeOrNumber: string): string {
-  return NUMBERS.name(typeOrNumber) ?? typeOrNumber;
 }
 
 /**

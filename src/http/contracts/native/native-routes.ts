@@ -1,6 +1,7 @@
 import { tokenKey } from '../../../core/model/token-key.js';
 import type { TokenRecord } from '../../../core/model/token-record.js';
 import { secondsLeft } from '../../../core/primitives/lifetime-left.js';
+import { describeName } from '../../../core/primitives/redact.js';
 import { TaskReplacements } from '../../../core/registry/task-replacements.js';
 import { type HttpAnswer, jsonAnswer } from '../../messages/http-message.js';
 import { assertKnownSubject } from '../../routing/known-subject.js';
@@ -119,7 +120,7 @@ async function refresh(context: RequestContext, services: RouteServices): Promis
 async function put(context: RequestContext, { manager, clock, records }: RouteServices): Promise<HttpAnswer> {
   const appid = context.param('appid');
   const type = context.param('type');
-  if (!manager.hasType(type)) throw noSuchType();
+  if (!manager.hasType(type)) throw noSuchType(type);
   const options = subjectOptions(context.query('subject'));
   const grant = grantIn(await context.json());
   const record = await manager.put(appid, type, grant, options).catch((error: unknown) => {
@@ -142,7 +143,7 @@ async function remove(context: RequestContext, services: RouteServices): Promise
 
 async function removeTask(context: RequestContext, { manager }: RouteServices): Promise<HttpAnswer> {
   const type = context.param('type');
-  if (!manager.hasType(type)) throw noSuchType();
+  if (!manager.hasType(type)) throw noSuchType(type);
   await manager.unregister(context.param('appid'), type, subjectOptions(context.query('subject')));
   return DONE;
 }
@@ -157,15 +158,15 @@ interface KeyInPath {
 async function keyIn(context: RequestContext, services: RouteServices): Promise<KeyInPath> {
   const appid = context.param('appid');
   const type = context.param('type');
-  if (!services.manager.hasType(type)) throw noSuchType();
+  if (!services.manager.hasType(type)) throw noSuchType(type);
   const options = subjectOptions(context.query('subject'));
   const { subject } = options;
   if (subject !== undefined) await assertKnownSubject({ appid, type, subject }, services);
   return { appid, type, options };
 }
 
-function noSuchType(): RouteFailure {
-  return new RouteFailure({ status: 404, message: 'unknown token type' });
+function noSuchType(type: string): RouteFailure {
+  return new RouteFailure({ status: 404, message: `unknown token type ${describeName(type)}` });
 }
 
 function subjectOptions(subject: string | undefined): { readonly subject?: string } {

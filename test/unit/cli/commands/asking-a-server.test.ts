@@ -239,7 +239,16 @@ describe('commands that ask an open server', () => {
       const { code, out, err } = await command(`get ${APPID} access_token`);
       expect({ code, out }).toEqual({ code: 1, out: '' });
       expect(err).toMatch(/^wechat-token-manager: .*\(NOT_REGISTERED\)\n$/);
-      expect((await command(`get ${APPID} acess_token`)).err).toBe(`${PREFIX}unknown token type\n`);
+      expect((await command(`get ${APPID} acess_token`)).err).toBe(`${PREFIX}unknown token type "acess_token"\n`);
+    });
+
+    it('get, refresh and unregister take the number of a type', async () => {
+      await command(`register ${APPID} --task access_token --task jsapi_ticket`, { input: `${APP_SECRET}\n` });
+      const { code, out } = await command(`get ${APPID} 0`);
+      expect({ code, token: out.trim() }).toEqual({ code: 0, token: await server.tokens.get(APPID, 'access_token') });
+      expect((await command(`refresh ${APPID} 0`)).out).not.toBe(out);
+      await command(`unregister ${APPID} 0`);
+      expect(await tasks()).toEqual([`${APPID}/jsapi_ticket`]);
     });
 
     it('get reports the error code of WeChat', async () => {
