@@ -26,9 +26,12 @@ async function createDispatcher(
   proxy: string | undefined,
   bounds: DispatcherBounds = TOKEN_REQUESTS,
 ): Promise<Dispatcher> {
-  const { Agent, Pool, ProxyAgent } = await import('undici');
+  const { Agent, Client, Pool, ProxyAgent } = await import('undici');
   const { connections } = bounds;
-  const options = { ...bounds, headersTimeout: 0, bodyTimeout: 0 };
+  const createClient = (origin: URL, settings: object): Dispatcher => withOwnError(new Client(origin, settings));
+  const createPool = (origin: string | URL, settings: object): Dispatcher =>
+    new Pool(origin, { ...settings, factory: createClient });
+  const options = { ...bounds, headersTimeout: 0, bodyTimeout: 0, factory: createPool };
   const connect = { timeout: CONNECT_TIMEOUT_MS };
   if (proxy === undefined) return new Agent({ ...options, connect });
   return new ProxyAgent({
@@ -38,7 +41,7 @@ async function createDispatcher(
     requestTls: connect,
     // The proxy needs a timeout of its own, because undici's default of 300 s would let a hanging proxy block its connections.
     clientFactory: (origin, settings) =>
-      withProxyFailures(new Pool(origin, { ...settings, connections, headersTimeout: CONNECT_TIMEOUT_MS })),
+      withProxyFailures(createPool(origin, { ...settings, connections, headersTimeout: CONNECT_TIMEOUT_MS })),
   });
 }
 
@@ -106,5 +109,17 @@ function withProxyFailures(client: Dispatcher): Dispatcher {
       tunnel.socket.on('error', () => {}).destroy();
       throw new ProxyFailure(tunnel.statusCode);
     },
+  });
+}
+
+/**
+ * Makes a client close its connection with an error of its own. undici passes one error on to all connections of a pool;
+ * urllib, where it is loaded, gives the error with which any socket of the process is closed a property that cannot be
+ * changed, so that the second connection would throw, and the pool would never be closed.
+ */
+function withOwnError(client: Dispatcher): Dispatcher {
+  const destroy = client.destroy.bind(client) as (...args: unknown[]) => unknown;
+  return Object.assign(client, {
+    destroy: (...args: unknown[]) => destroy(...args.filter((arg) => typeof arg === 'function')),
   });
 }

@@ -9,6 +9,8 @@ import * as urllib from 'urllib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { callWithToken } from '../../src/core/calls/call.js';
 import { systemClock } from '../../src/core/concurrency/clock.js';
+import { FakeClock, FakeWeChat } from '../../src/testing/index.js';
+import { clientOf } from '../support/worlds/wechat-client.js';
 
 const STALE = '{"errcode":40001,"errmsg":"invalid credential, access_token is invalid or not latest"}';
 const GOOD = '{"errcode":0,"ip_list":["1.2.3.4"]}';
@@ -132,4 +134,18 @@ test('a stream that is the body of an answer is not read', async () => {
   const { result: asked } = callBy({ ask: (url) => undici.request(url) }, 200, TYPES[0]);
   const { body } = (await asked) as Awaited<ReturnType<typeof undici.request>>;
   expect([body.bodyUsed, await body.text()]).toEqual([false, STALE]);
+});
+
+test('connections to WeChat are closed in a process that has loaded urllib, which marks the errors of all sockets', async () => {
+  const clock = new FakeClock();
+  await using wechat = await FakeWeChat.start({ clock });
+  const client = clientOf({ origins: [wechat.origin], clock });
+  const query = { grant_type: 'client_credential', appid: 'wx1', secret: 'secret' };
+  const ask = (): Promise<unknown> =>
+    client.request(
+      { method: 'GET', path: '/cgi-bin/token', query },
+      { signal: new AbortController().signal, withToken: false },
+    );
+  await Promise.all([ask(), ask()]);
+  await expect(client.close()).resolves.toBeUndefined();
 });
