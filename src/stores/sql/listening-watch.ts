@@ -1,4 +1,5 @@
 import { ChangePoll, type ChangePollParts } from './change-poll.js';
+import { sqlFailure } from './sql-failure.js';
 
 /** A function that starts to listen, and resolves to a function that stops it. */
 export type Listen = (notified: () => void) => Promise<() => Promise<void>>;
@@ -17,13 +18,13 @@ export class ListeningWatch {
   /**
    * Starts to poll and to listen, unless it is ended in the meantime.
    *
-   * @throws the error of the database or of `listen`. The watch has to be ended then as well.
+   * @throws a `SqlFailure`, also for what `listen` has thrown. The watch has to be ended then as well.
    */
   async start(listen: Listen | undefined): Promise<void> {
     const poll = await ChangePoll.start(this.#parts);
     this.#poll = poll;
     if (this.#hasEnded) return poll.end();
-    const endListening = listen === undefined ? undefined : await listen(() => poll.wake());
+    const endListening = listen === undefined ? undefined : await startListening(listen, () => poll.wake());
     // An earlier call of `end` could not stop the listening, which had not begun.
     if (this.#hasEnded) await endListening?.();
     else this.#endListening = endListening;
@@ -33,5 +34,14 @@ export class ListeningWatch {
   async end(): Promise<void> {
     this.#hasEnded = true;
     await Promise.all([this.#poll?.end(), this.#endListening?.()]);
+  }
+}
+
+/** Starts to listen. A failure is told like one of the store's own connections, since it mostly comes from the same driver. */
+async function startListening(listen: Listen, notified: () => void): Promise<() => Promise<void>> {
+  try {
+    return await listen(notified);
+  } catch (error) {
+    throw sqlFailure(error);
   }
 }

@@ -141,6 +141,18 @@ describe('a SqlStore that is closed', () => {
     await store.close();
   });
 
+  test('a watch whose listen is refused by the database tells what the database said', async () => {
+    const message = 'too many connections for role "tokens"';
+    const listen = () => Promise.reject(Object.assign(new Error(message), { code: '53300' }));
+    const store = storeOf(new Script(), new FakeClock(), { listen });
+    await expect(store.watch(() => {})).rejects.toMatchObject({
+      name: 'SqlFailure',
+      code: 'UNREACHABLE',
+      message: `the database cannot be reached, or closed the connection (53300): ${message}`,
+    });
+    await store.close();
+  });
+
   test('close ends each watch once', async () => {
     const clock = new FakeClock();
     const script = new Script();
