@@ -197,10 +197,7 @@ export class TokenSource implements TokenGetter {
       const stored = await deadline.race(this.#recordReader.read(key));
       if (stored !== undefined && records.leftMs(stored) > 0) return stored;
     }
-    if (failure !== undefined) {
-      if (!this.#isNear(failure.retryAt, deadline)) throw failure.error();
-      return this.#join(key, 'demand', undefined, deadline);
-    }
+    if (failure !== undefined && !this.#isNear(failure.retryAt, deadline)) throw failure.error();
     try {
       return await this.#join(key, 'demand', undefined, deadline);
     } catch (error) {
@@ -208,6 +205,8 @@ export class TokenSource implements TokenGetter {
       const next =
         isTokenError(error) && error.code === 'STORE_UNAVAILABLE' ? undefined : retryStates.active(key, true);
       if (next === undefined || !this.#isNear(next.retryAt, deadline)) throw error;
+      // A caller may have come while the flight of the known failure was still ending: then no other attempt was made.
+      if (failure !== undefined && next.failedAt !== failure.failedAt) throw error;
       return this.#join(key, 'demand', undefined, deadline);
     }
   }

@@ -69,7 +69,9 @@ export class FailedAttempts {
     const { isNews, document } = this.#withEndsTold(key, given, error, attempted);
     const trying = await this.#trying(key, document, error, attempted);
     const { version } = document;
-    this.#cache.setFailure(key, { trying, local: error.hostOnly, version });
+    // The failure is not stored yet, so reading the document that the attempt was based on must not clear it.
+    const basis = error.hostOnly ? {} : { unstoredOn: { refreshToken: document.rotation?.token } };
+    this.#cache.setFailure(key, { trying, local: error.hostOnly, version, ...basis });
     const written = error.hostOnly ? 'failed' : await this.#write(key, document, trying, lease, attempted.enrolment);
     const hasNewerRecord = this.#hasNewerRecord(key, version);
     const outcome = written === 'failed' && hasNewerRecord ? 'lost' : written;
@@ -79,8 +81,6 @@ export class FailedAttempts {
     }
     const isStored = typeof outcome === 'number';
     if (!isStored) {
-      // The failure is not stored, so reading the document that the attempt was based on must not clear it.
-      const basis = error.hostOnly ? {} : { unstoredOn: { refreshToken: document.rotation?.token } };
       this.#cache.setFailure(key, { trying, local: true, version, ...basis });
     } else if (this.#cache.failure(key)?.trying === trying) {
       this.#cache.setFailure(key, { trying, local: false, version: outcome });

@@ -25,8 +25,8 @@ export interface RememberedFailure {
   /** Whether the failure concerns this process alone, so that other processes may succeed. */
   readonly local: boolean;
   /**
-   * The state that the attempt was based on, if only this process knows the failure because the store did not take it.
-   * Such a failure ends when the document has another refresh token or a newer record.
+   * The state that the attempt was based on, if only this process knows the failure because the store did not take it, or
+   * has not taken it yet. Such a failure ends when the document has another refresh token or a newer record.
    */
   readonly unstoredOn?: { readonly refreshToken: string | undefined };
   /**

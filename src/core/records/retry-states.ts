@@ -108,7 +108,7 @@ export class RetryStates {
   update(key: TokenKey, document: KeyDocument): void {
     const { version, trying } = document;
     const known = this.#cache.failure(key);
-    if (this.#isOutdatedVersion(key, version, known)) return;
+    if (this.#isOutdatedVersion(key, version, known) || isBeingStored(known, document)) return;
     if (trying === undefined) {
       if (known?.local === false || isSuperseded(known, document)) this.#cache.clearFailure(key);
       return;
@@ -165,6 +165,14 @@ export class RetryStates {
       isMadeWith(known.trying, this.#fingerprint(key)) && heldBackUntil(known.trying, now) > heldBackUntil(trying, now)
     );
   }
+}
+
+/**
+ * Returns whether the failure of an attempt is being stored, and this is the document that the attempt was based on, or an
+ * earlier one: a caller that comes meanwhile may read it.
+ */
+function isBeingStored(known: RememberedFailure | undefined, { version }: KeyDocument): boolean {
+  return known?.local === false && known.unstoredOn !== undefined && version <= known.version;
 }
 
 /**

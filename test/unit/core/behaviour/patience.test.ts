@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { wait } from '../../../../src/core/concurrency/clock.js';
 import { defineRefresher, TokenError, type TokenManager } from '../../../../src/index.js';
-import { shared } from '../../../support/stores/shared-store.js';
+import { FaultyStore, shared } from '../../../support/stores/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 const BUSY = new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { errcode: -1, retryable: true });
@@ -65,6 +66,31 @@ describe('callers without a token', () => {
     expect(late).toEqual({ outcome: 'UPSTREAM_UNAVAILABLE', afterMs: 150 });
     expect(world.wechat.calls).toBe(2);
   });
+
+  test.each([
+    ['gets the token of the next one', 1, 'token-1', 170],
+    ['gets the failure of the next one', 2, 'UPSTREAM_UNAVAILABLE', 220],
+  ])(
+    'a caller that comes while a failed attempt is being stored %s, like the one before it',
+    async (_, failures, outcome, afterMs) => {
+      await using world = new World({ store: (store) => new FaultyStore(store) });
+      const tokens = await cold(world);
+      world.wechat.next(...new Array<TokenError>(failures).fill(BUSY));
+      (world.store as FaultyStore).before = async (method, id) => {
+        const isFailure = method === 'set' && id?.startsWith('key/') === true && world.wechat.calls <= failures;
+        if (isFailure) await wait(world.clock, 50, { ref: true });
+      };
+      const early = timed(world, tokens.get(APPID, TYPE));
+      await world.clock.advance(30);
+      const late = timed(world, tokens.get(APPID, TYPE));
+      await world.clock.advance(1_000);
+      expect([early, late]).toEqual([
+        { outcome, afterMs: afterMs + 30 },
+        { outcome, afterMs },
+      ]);
+      expect(world.wechat.calls).toBe(2);
+    },
+  );
 
   test('callers of several processes that wait for the same attempt get its failure, whichever process makes it', async () => {
     await using world = new World();
