@@ -10,9 +10,9 @@ import { comparablePath } from './canonical-path.js';
 import { DeafCalls } from './deaf-calls.js';
 import { headersFromWeChat, headersToWeChat } from './forwarded-headers.js';
 import { GatewayFailure } from './gateway-failure.js';
-import { HeldBodies } from './held-bodies.js';
+import { type BodyMemory, HeldBodies } from './held-bodies.js';
 import { withToken } from './query-pieces.js';
-import { type ArrivingBody, type CallBody, isHeld, readWhole } from './request-body.js';
+import { type ArrivingBody, type CallBody, isHeld, readWhileHeld, readWhole } from './request-body.js';
 import { isStaleAnswer } from './stale-answer-code.js';
 import { BETWEEN_BYTES_MS, StallGuard } from './stall-guard.js';
 import type { CallToken, CallTokens } from './tokens/call-tokens.js';
@@ -121,9 +121,9 @@ export class Gateway {
   async #callWithinLimits(call: GatewayCall): Promise<UpstreamAnswer> {
     const { appid, body } = call;
     const release = this.#limits.acquire(call);
-    const releaseBody = this.#heldBodies.reserve(appid, body?.length);
+    const memory = body === undefined ? undefined : this.#heldBodies.memoryOf(appid);
     try {
-      const sent = body === undefined || releaseBody === undefined ? body : await this.#readBody(body);
+      const sent = body === undefined || memory === undefined ? undefined : await this.#bodyFor(body, memory);
       const answer = await this.#answerTo(call, sent);
       assertUsable(answer);
       if (Buffer.isBuffer(answer.body)) release();
@@ -133,19 +133,26 @@ export class Gateway {
       release();
       throw error;
     } finally {
-      releaseBody?.();
+      memory?.release();
     }
   }
 
-  /** Returns the body when it is whole. No connection to WeChat is taken before. */
-  #readBody(body: ArrivingBody): Promise<Uint8Array> {
+  /** Returns the body when it is whole, if it may be held. No connection to WeChat is taken before. */
+  #bodyFor(body: ArrivingBody, memory: BodyMemory): ArrivingBody | Promise<Uint8Array | ArrivingBody> {
+    const { length } = body;
+    if (length === undefined) return this.#inTime((moved) => readWhileHeld(body, (bytes) => memory.take(bytes), moved));
+    return memory.take(length) ? this.#inTime((moved) => readWhole(body, moved)) : body;
+  }
+
+  /** Reads a body of which each piece must arrive in time. */
+  #inTime<Body>(read: (moved: () => void) => Promise<Body>): Promise<Body> {
     return new Promise((resolve, reject) => {
       const guard = new StallGuard(this.#clock, () =>
         reject(new GatewayFailure('body', 'the body did not arrive in time')),
       );
       const moved = (): void => guard.touch(BETWEEN_BYTES_MS);
       moved();
-      readWhole(body, moved)
+      read(moved)
         .then(resolve, (error: unknown) => reject(new GatewayFailure('body', (error as Error).message)))
         .finally(() => guard.end());
     });

@@ -3,6 +3,14 @@ const MAX_HELD_BYTES = 67_108_864;
 /** A share of the whole, because bodies that arrive slowly are held for as long as their caller wants. */
 const MAX_HELD_BYTES_OF_APP = 16_777_216;
 
+/** The memory for one body. */
+export interface BodyMemory {
+  /** Takes memory for as many bytes more, and returns whether there was room for them. */
+  take(bytes: number): boolean;
+  /** Gives all of it back. */
+  release(): void;
+}
+
 /**
  * Bounds the memory for bodies that are held until they are whole, so that they can be sent again: a body of at most 1 MiB,
  * 16 MiB of an app and 64 MiB in all. Other bodies are streamed.
@@ -11,20 +19,25 @@ export class HeldBodies {
   readonly #ofApps = new Map<string, number>();
   #bytes = 0;
 
-  /**
-   * Reserves memory for a body until the returned function is called.
-   *
-   * @returns `undefined` if the body has to be streamed.
-   */
-  reserve(appid: string, length: number | undefined): (() => void) | undefined {
-    if (length === undefined || length > MAX_HELD_BODY_BYTES || this.#bytes + length > MAX_HELD_BYTES) return undefined;
-    if (this.#of(appid) + length > MAX_HELD_BYTES_OF_APP) return undefined;
-    this.#add(appid, length);
-    let isHeld = true;
-    return () => {
-      if (isHeld) this.#add(appid, -length);
-      isHeld = false;
+  /** Returns the memory for a body of an app. Nothing of it is taken yet. */
+  memoryOf(appid: string): BodyMemory {
+    let taken = 0;
+    return {
+      take: (bytes) => {
+        if (taken + bytes > MAX_HELD_BODY_BYTES || !this.#hasRoom(appid, bytes)) return false;
+        this.#add(appid, bytes);
+        taken += bytes;
+        return true;
+      },
+      release: () => {
+        this.#add(appid, -taken);
+        taken = 0;
+      },
     };
+  }
+
+  #hasRoom(appid: string, bytes: number): boolean {
+    return this.#bytes + bytes <= MAX_HELD_BYTES && this.#of(appid) + bytes <= MAX_HELD_BYTES_OF_APP;
   }
 
   #of(appid: string): number {

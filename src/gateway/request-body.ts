@@ -1,3 +1,6 @@
+/** The memory that a body of unknown length gets first. Most bodies are JSON, and shorter. */
+const FIRST_HELD_BYTES = 16_384;
+
 /** The body of a request as it arrives. */
 export interface ArrivingBody {
   /** The length that the caller has stated; `undefined` for a chunked body. */
@@ -47,6 +50,42 @@ export async function readWhole(body: ArrivingBody, moved: () => void): Promise<
   }
   if (filled !== length) throw lengthMismatch();
   return whole;
+}
+
+/**
+ * Returns a body of unknown length when it is whole, because WeChat takes no body without a length. One that is too long to be
+ * held goes on as it arrives, after what is held of it.
+ *
+ * @param mayHold - returns whether as many bytes more may be held.
+ * @param moved - runs for each piece.
+ * @throws BrokenBody.
+ */
+export async function readWhileHeld(
+  body: ArrivingBody,
+  mayHold: (bytes: number) => boolean,
+  moved: () => void,
+): Promise<Uint8Array | ArrivingBody> {
+  const pieces = watched(body, moved);
+  // The pieces are copied, because a caller may send each byte as a piece, which takes the memory of hundreds.
+  let held = Buffer.allocUnsafe(FIRST_HELD_BYTES);
+  let filled = 0;
+  for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
+    const piece = next.value;
+    if (!mayHold(piece.length)) return { length: undefined, chunks: joined([held.subarray(0, filled), piece], pieces) };
+    if (filled + piece.length > held.length) {
+      const larger = Buffer.allocUnsafe(Math.max(filled + piece.length, 2 * held.length));
+      held.copy(larger, 0, 0, filled);
+      held = larger;
+    }
+    held.set(piece, filled);
+    filled += piece.length;
+  }
+  return held.subarray(0, filled);
+}
+
+async function* joined(first: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* first;
+  yield* rest;
 }
 
 /**

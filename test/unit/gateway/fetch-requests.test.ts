@@ -47,5 +47,8 @@ test.each([
     if (length !== undefined) request.headers.set('content-length', length);
     expect((await world.fetchHandler(request)).status).toBe(200);
   }
-  expect(world.wechat.calls.map(({ body }) => body)).toEqual(['abc', 'abc']);
+  expect(world.wechat.calls.map(({ body, headers }) => [body, headers['content-length']])).toEqual([
+    ['abc', '3'],
+    ['abc', '3'],
+  ]);
 });

@@ -113,11 +113,13 @@ describe('headers and bodies', () => {
     expect(world.wechat.calls).toEqual([]);
   });
 
-  test('a chunked body reaches WeChat chunked, without its trailers', async () => {
+  test('a chunked body reaches WeChat with its length, without which WeChat refuses it, and without its trailers', async () => {
     const headers = ['Transfer-Encoding: chunked', 'Trailer: x-secret'];
     const body = '3\r\nabc\r\n3\r\ndef\r\n0\r\nx-secret: 1\r\n\r\n';
     expect(await statusOf(`${PREFIX}/cgi-bin/media/upload`, { method: 'POST', headers, body })).toBe(200);
-    expect(world.wechat.calls.map((call) => [call.body, call.headers['trailer']])).toEqual([['abcdef', undefined]]);
+    const { body: arrived, headers: sent } = world.wechat.calls[0] ?? {};
+    expect([arrived, sent?.['content-length'], sent?.['transfer-encoding']]).toEqual(['abcdef', '6', undefined]);
+    expect(sent?.['trailer']).toBeUndefined();
   });
 
   test('an expectation is answered by the server and not forwarded', async () => {

@@ -243,19 +243,22 @@ describe('stale tokens', () => {
     expect([world.wechat.issued, world.wechat.calls.length]).toEqual([3, 5]);
   });
 
-  test('a body that is streamed is sent once, and the code is passed on', async () => {
+  test.each([
+    ['whole again with the new token, if it is short', 'abc'.repeat(50_000), '{"errcode":0}', 2],
+    ['once, and the code is passed on, if it is too long to be held', 'abc'.repeat(400_000), '{"errcode":40001}', 1],
+  ])('a body without a length is sent %s', async (_name, text, expected, sent) => {
     await using world = await GatewayWorld.start();
     world.wechat.answering = ({ url }, response) =>
       response.end(url.includes('TOKEN-1') ? '{"errcode":40001}' : '{"errcode":0}');
     const body = new ReadableStream<Uint8Array>({
       start(controller) {
-        controller.enqueue(Buffer.from('abc'));
+        for (const piece of text.match(/.{1,60000}/g) ?? []) controller.enqueue(Buffer.from(piece));
         controller.close();
       },
     });
     const answer = await world.call('/cgi-bin/media/upload', { method: 'POST', body, duplex: 'half' });
-    expect(await answer.text()).toBe('{"errcode":40001}');
-    expect(world.wechat.calls).toHaveLength(1);
+    expect(await answer.text()).toBe(expected);
+    expect(world.wechat.calls.map((call) => call.body === text)).toEqual(new Array(sent).fill(true));
     expect(await (await world.call('/cgi-bin/user/get')).text()).toBe('{"errcode":0}');
     expect(world.wechat.issued).toBe(2);
   });
