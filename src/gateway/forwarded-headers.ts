@@ -1,8 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayFailure } from './gateway-failure.js';
 
-/** The headers of a request that reach WeChat. No other header does: it could hold a credential of the caller. */
-const TO_WECHAT = ['content-type', 'accept', 'accept-language', 'range', 'if-range'] as const;
+/**
+ * The headers of a request that reach WeChat. No other header does: it could hold a credential of the caller. The last ones sign the
+ * encrypted body of a mini program whose API security is switched on.
+ */
+const TO_WECHAT = [
+  'content-type',
+  'accept',
+  'accept-language',
+  'range',
+  'if-range',
+  'wechatmp-appid',
+  'wechatmp-timestamp',
+  'wechatmp-serial',
+  'wechatmp-signature',
+] as const;
 
 /** The headers of an answer that reach the caller. A `Location` could repeat the token, and a cookie is not the caller's. */
 const FROM_WECHAT = [
@@ -12,6 +25,13 @@ const FROM_WECHAT = [
   ['Accept-Ranges', 'accept-ranges'],
   ['Content-Encoding', 'content-encoding'],
   ['Date', 'date'],
+  // The signature of an encrypted answer, twice while WeChat changes its certificate. Some SDKs compare these names with case.
+  ['Wechatmp-Appid', 'wechatmp-appid'],
+  ['Wechatmp-TimeStamp', 'wechatmp-timestamp'],
+  ['Wechatmp-Serial', 'wechatmp-serial'],
+  ['Wechatmp-Signature', 'wechatmp-signature'],
+  ['Wechatmp-Serial-Deprecated', 'wechatmp-serial-deprecated'],
+  ['Wechatmp-Signature-Deprecated', 'wechatmp-signature-deprecated'],
 ] as const;
 
 /**

@@ -119,6 +119,8 @@ const header = fc.constantFrom(
   'Accept-Language: \xe4',
   'Range: bytes=0-1',
   'If-Range: x',
+  'Wechatmp-Signature: c2ln',
+  'Wechatmp-Other: x',
   'If-None-Match: x',
   'Upgrade: websocket',
   'Content-Encoding: gzip',
@@ -166,6 +168,7 @@ const HEADERS: ReadonlySet<string> = new Set([
   'accept-language',
   'range',
   'if-range',
+  'wechatmp-signature',
 ]);
 
 /** Returns the reasons for which a request may not have reached WeChat; none for most. */

@@ -41,6 +41,27 @@ test("no cookie, key or forwarded address of a caller reaches WeChat, and none o
   expect(answer.headers.get('cache-control')).toBe('no-store');
 });
 
+test('the signatures of encrypted calls and answers pass, in the names that SDKs look for', async () => {
+  await using world = await started();
+  const token = await world.tokens.get(APPID, 'access_token');
+  const sent = {
+    'Wechatmp-Appid': APPID,
+    'Wechatmp-TimeStamp': '1',
+    'Wechatmp-Serial': 'sn',
+    'Wechatmp-Signature': 'a+/=',
+  };
+  const answered = { ...sent, 'Wechatmp-Serial-Deprecated': 'old', 'Wechatmp-Signature-Deprecated': 'b+/=' };
+  world.wechat.answering = (_request, response) => response.writeHead(200, answered).end('{"iv":"1"}');
+  const lines = Object.entries(sent).map(([name, value]) => `${name}: ${value}\r\n`);
+  const answer = await world.send(
+    `POST /wxa/getuserriskrank?access_token=${token} HTTP/1.1\r\nHost: t\r\n${lines.join('')}Content-Length: 2\r\nConnection: close\r\n\r\n{}`,
+  );
+  expect(world.wechat.calls[0]?.headers).toMatchObject(
+    Object.fromEntries(Object.entries(sent).map(([name, value]) => [name.toLowerCase(), value])),
+  );
+  for (const [name, value] of Object.entries(answered)) expect(answer).toContain(`\r\n${name}: ${value}\r\n`);
+});
+
 test('a failed call is -1 at status 200, so that no SDK puts the URL with its token into an error', async () => {
   await using world = await started();
   const token = await world.tokens.get(APPID, 'access_token');
