@@ -2,6 +2,8 @@ import { isError } from '../../core/primitives/foreign-objects.js';
 import { isJsonObject, type JsonObject } from '../../core/primitives/json.js';
 
 const MAX_SHOWN = 500;
+/** The statuses with which a proxy answers in place of a server that gives it no answer. */
+const OF_PROXIES: ReadonlySet<number> = new Set([502, 503, 504]);
 /** The codes of a connection that was made and then closed without an answer. */
 const CLOSED: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
@@ -42,9 +44,14 @@ export function failureIn(
   keySource: string | undefined,
   sent: readonly string[],
 ): Error {
+  if (status === 401 || status === 403) return refusal(origin, status, hideSecrets(textIn(body), sent), keySource);
   const detail = hideSecrets(detailIn(body), sent);
-  if (status === 401 || status === 403) return refusal(origin, status, detail, keySource);
   if (detail !== undefined) return new Error(detail);
+  if (OF_PROXIES.has(status)) {
+    return new Error(
+      `a proxy at ${origin} gets no answer from the token server (${status}): check that the server runs`,
+    );
+  }
   return noTokenServer(origin, `with status ${status} and no explanation`);
 }
 
@@ -55,6 +62,11 @@ export function noTokenServer(origin: string, how: string): Error {
 function refusal(origin: string, status: number, detail: string | undefined, keySource: string | undefined): Error {
   const because = detail === undefined ? '' : `: ${detail}`;
   if (keySource === undefined) {
+    // A server may refuse what has no key for another reason, such as a proxy on the way, which a key alone does not change.
+    if (status === 403 && detail !== undefined) {
+      const how = 'a key is given in WECHAT_TOKENS_KEY or with --key-file';
+      return new Error(`${origin} refused the request, which has no API key${because} (${status}); ${how}`);
+    }
     const advice = 'set WECHAT_TOKENS_KEY to an API key, or give a file that contains one with --key-file';
     return new Error(`${origin} requires an API key (${status}): ${advice}`);
   }
@@ -65,13 +77,19 @@ function hideSecrets(detail: string | undefined, sent: readonly string[]): strin
   return sent.reduce((text, secret) => text?.replaceAll(secret, '[redacted]'), detail);
 }
 
-/** Returns the detail of a problem document, or the message of an answer of the scheduler contract. */
+/** Returns the text of an answer with the codes that it gives. */
 function detailIn(body: unknown): string | undefined {
+  const text = textIn(body);
+  if (text === undefined) return undefined;
+  const facts = factsIn(body as JsonObject);
+  return facts === '' ? text : `${text} (${facts})`;
+}
+
+/** Returns the detail of a problem document, or the message of an answer of the scheduler contract. */
+function textIn(body: unknown): string | undefined {
   if (!isJsonObject(body)) return undefined;
   const text = body['detail'] ?? body['message'];
-  if (typeof text !== 'string' || text === '') return undefined;
-  const facts = factsIn(body);
-  return facts === '' ? text.slice(0, MAX_SHOWN) : `${text.slice(0, MAX_SHOWN)} (${facts})`;
+  return typeof text === 'string' && text !== '' ? text.slice(0, MAX_SHOWN) : undefined;
 }
 
 function factsIn({ code, errcode }: JsonObject): string {

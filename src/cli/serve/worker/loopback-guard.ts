@@ -8,7 +8,7 @@ const PROXY_HEADERS: ReadonlySet<string> = new Set(['forwarded', 'via', 'x-real-
 const FOREIGN_NAME =
   'without --keys or --anonymous only requests from this machine to 127.0.0.1, ::1 or localhost are accepted';
 const PROXY =
-  'this request came through a proxy (HTTP/1.0, Forwarded, X-Forwarded-*, X-Real-IP or Via), which other machines may use: use --keys';
+  'this request came through a proxy (HTTP/1.0, Forwarded, X-Forwarded-*, X-Real-IP or Via), which other machines may use: start the server with --keys';
 
 /** Wraps the listener of a server without keys, so that it only answers programs on this machine. */
 export function forThisMachine(listener: RequestListener): RequestListener {

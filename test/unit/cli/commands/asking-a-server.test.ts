@@ -579,7 +579,7 @@ describe('commands that ask a server with API keys', () => {
       env: { WECHAT_TOKENS_KEY: reader.key },
       input: APP_SECRET,
     });
-    expect(registering.err).toContain('an API key with scope register is required (403)');
+    expect(registering.err).toMatch(/: an API key with scope register is required \(403\)\n$/);
   });
 
   it('a malformed key is refused, and nothing of it is shown', async () => {

@@ -109,7 +109,7 @@ describe('a server of another kind', () => {
 
   it.each([
     [404, '<html>', 'with status 404 and no explanation'],
-    [502, '', 'with status 502 and no explanation'],
+    [500, '', 'with status 500 and no explanation'],
     [301, '', 'with status 301 and no explanation'],
     [200, '<html>', 'with something other than JSON'],
     [200, '[]', 'with something other than JSON'],
@@ -121,6 +121,30 @@ describe('a server of another kind', () => {
       err: `wechat-token-manager: ${url} answered ${how}: give the token server's address with --url\n`,
     });
   });
+
+  it('a refusal of a request without a key shows the reason, which a key alone may not change', async () => {
+    const reason = 'this request came through a proxy: start the server with --keys';
+    const url = await answering(403, JSON.stringify({ status: 403, detail: reason }));
+    expect(await runCommand(['list', '--url', url])).toEqual({
+      code: 1,
+      out: '',
+      err:
+        `wechat-token-manager: ${url} refused the request, which has no API key: ${reason} (403); ` +
+        'a key is given in WECHAT_TOKENS_KEY or with --key-file\n',
+    });
+  });
+
+  it.each([502, 503, 504])(
+    'the status %i of a proxy is reported as a server that does not run behind it',
+    async (status) => {
+      const url = await answering(status, '<html><h1>Bad Gateway</h1></html>');
+      expect(await list(url)).toEqual({
+        code: 1,
+        out: '',
+        err: `wechat-token-manager: a proxy at ${url} gets no answer from the token server (${status}): check that the server runs\n`,
+      });
+    },
+  );
 
   it.each([
     ['list', 'the server answered without tasks'],

@@ -49,7 +49,7 @@ describe('a server without keys', () => {
     ['1.1', { Via: '1.1 proxy' }],
   ])('a server without keys refuses what a proxy passes on: HTTP/%s with %j', async (version, headers) => {
     const answer = await ask(version, { Host: 'localhost', ...headers });
-    expect(answer).toMatch(/^HTTP\/1\.1 403 .*this request came through a proxy.*use --keys/s);
+    expect(answer).toMatch(/^HTTP\/1\.1 403 .*this request came through a proxy.*start the server with --keys/s);
   });
 
   it('a server without keys refuses HTTP/1.0 without a name', async () => {
