@@ -27,7 +27,7 @@ export interface Waiting {
 export const TICKETS_STOPPED: Pick<Waiting, 'reason' | 'remedy'> = {
   reason: 'no new component_verify_ticket has come for 30 minutes, and WeChat pushes one every 10 minutes',
   remedy:
-    'Check that WeChat reaches the URL for authorization events that its console names. To have it push again, call startPushTicket of wechat-token-manager/platform with this platform, or run the release check in the console.',
+    "Check that WeChat reaches the URL for authorization events that its console names. To have it push again, send WeChat's api_start_push_ticket the appid and secret of this platform (startPushTicket of wechat-token-manager/platform does so in an application), or run the release check in the console.",
 };
 
 export function ticketIsMissing(key: TokenKey, ticket: TokenKey): Waiting {

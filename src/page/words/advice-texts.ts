@@ -86,8 +86,8 @@ export const ADVICE = {
       '已超过 30 分钟未收到新的验证票据（component_verify_ticket）',
     ],
     todo: [
-      'Check that WeChat reaches the URL for authorization events on its console. To have it push again, call startPushTicket of wechat-token-manager/platform, or run the release check on the console.',
-      '微信每 10 分钟推送一次。请检查「授权事件接收 URL」能否被微信访问；要让微信恢复推送，可调用 wechat-token-manager/platform 的 startPushTicket（启动票据推送服务），或在开放平台后台执行「全网发布检测」。',
+      "Check that WeChat reaches the URL for authorization events on its console. To have it push again, send WeChat's api_start_push_ticket the appid and secret of the platform, or run the release check on the console.",
+      '微信每 10 分钟推送一次。请检查「授权事件接收 URL」能否被微信访问；要让微信恢复推送，可用平台的 appid 和 AppSecret 调用微信的「启动票据推送服务」（api_start_push_ticket），或在开放平台后台执行「全网发布检测」。',
     ],
   },
   input: {

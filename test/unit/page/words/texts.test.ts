@@ -22,6 +22,10 @@ test.each(PAIRS)('the text %s is there in both languages, with the same placehol
   expect(names(zh)).toEqual(names(en));
 });
 
+test.each(PAIRS)('the text %s names nothing that only a program can import', (_, pair) => {
+  for (const text of pair) expect(text).not.toMatch(/wechat-token-manager\/|\w\(\)/);
+});
+
 test('every text that the page names exists', () => {
   const named = [...HTML.matchAll(/data-(?:text|name|hint)="(\w+)"/g)].map(([, name = '']) => name);
   expect(named.length).toBeGreaterThan(10);

@@ -220,7 +220,7 @@ it('a platform without a new ticket is logged in words, with the remedy, and aga
       appid: PLATFORM,
       error: expect.stringContaining('no new component_verify_ticket has come for 30 minutes'),
       since: '2026-01-01T00:00:00.000Z',
-      remedy: expect.stringContaining('startPushTicket'),
+      remedy: expect.stringContaining("send WeChat's api_start_push_ticket the appid and secret of this platform"),
       root,
       tasks: 1,
       keys: [root],
