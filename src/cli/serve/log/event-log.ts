@@ -10,7 +10,7 @@ import type { Peers } from '../../../http/access/peers.js';
 import type { TokenManager } from '../../../token-manager.js';
 import { LineLimit } from './line-limit.js';
 import type { Log, LogFields, LogLevel } from './log.js';
-import { remedyOf } from './remedies.js';
+import { remedyOf, remedyOfDelivery } from './remedies.js';
 import { type Failure, TroubleGroups } from './trouble-groups.js';
 
 /** The codes of failures that concern a network or a store and not a particular key. */
@@ -137,8 +137,12 @@ function failureOf(
     root: root && keyId(root),
     rootType: root?.type,
     retryAt,
-    facts: { ...named(event), ...told(error), remedy: remedyOf(error), attempt, retryAt: iso(retryAt) },
+    facts: { ...named(event), ...told(error), remedy: remedyFor(message, error), attempt, retryAt: iso(retryAt) },
   };
+}
+
+function remedyFor(message: string, error: TokenError): string | undefined {
+  return message === 'deliveryFailed' ? remedyOfDelivery(error) : remedyOf(error);
 }
 
 /** Returns the key that caused the failure, which differs from `key` if a dependency has failed. */

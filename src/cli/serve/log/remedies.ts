@@ -15,6 +15,12 @@ const BY_CODE: ReadonlyMap<string, string> = new Map([
   ['TIMEOUT', 'It is retried automatically. If it persists, check what the token depends on.'],
 ]);
 
+/** Returns the remedy for a delivery that has failed: what fails on the way to a target of `notify` is not WeChat. */
+export function remedyOfDelivery(error: TokenError): string | undefined {
+  if (error.code !== 'UPSTREAM_UNAVAILABLE') return remedyOf(error);
+  return 'It is retried automatically. If it persists, check that the URL of notify is right, and that its target runs and answers 2xx.';
+}
+
 /** Returns the remedy for an error, by WeChat's `errcode`, or by the code of the error if there is none. */
 export function remedyOf({ code, errcode }: TokenError): string | undefined {
   const row = errcode === undefined ? undefined : findErrorRow(errcode);

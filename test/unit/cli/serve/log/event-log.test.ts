@@ -51,6 +51,19 @@ it('a refresh is logged without the token', async () => {
   ]);
 });
 
+it.each([
+  ['UPSTREAM_UNAVAILABLE', 'check that the URL of notify is right'],
+  ['STORE_UNAVAILABLE', 'Check the disk, Redis or database of the store.'],
+] as const)('a delivery that fails with %s is logged with what to check', (code, remedy) => {
+  const tokens = logged(async () => ({ value: TOKEN, expiresInSeconds: 7_200 }));
+  const key = { appid: APPID, type: 'access_token', subject: undefined };
+  const error = new TokenError(code, 'shop.test answered with status 500', key);
+  engineOf(tokens).events.emit('deliveryFailed', { ...key, version: 1, error, attempt: 1, retryAt: 1_000 });
+  expect(lines()).toEqual([
+    expect.objectContaining({ message: 'deliveryFailed', code, remedy: expect.stringContaining(remedy) }),
+  ]);
+});
+
 it('a refresh by another process is logged by that process alone', async () => {
   const tokens = logged(async () => ({ value: TOKEN, expiresInSeconds: 7_200 }));
   await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
