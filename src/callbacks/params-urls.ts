@@ -80,7 +80,8 @@ export class ParamsUrls {
   async #inTurn(url: URL, key: TokenKey, signal: AbortSignal): Promise<GuardedAnswer> {
     const waiting = new AbortController();
     const giveUp = (): void => waiting.abort(signal.reason);
-    const tooLong = (): void => waiting.abort(isNoInput(key, `too many tasks ask ${url.host} at once`));
+    const reason = `too many tasks ask ${url.host} at once`;
+    const tooLong = (): void => waiting.abort(new TokenError('UPSTREAM_UNAVAILABLE', reason, key));
     const timer = this.#clock.setTimer(tooLong, MAX_WAIT_MS, { ref: true });
     signal.addEventListener('abort', giveUp, { once: true });
     try {

@@ -213,6 +213,24 @@ describe('slow and failing params URLs', () => {
     expect(asked).toHaveLength(users.length);
   });
 
+  it('a task that waits too long for its turn at a params host says so once', async () => {
+    answer = () => {};
+    const tokens = manager();
+    const users = Array.from({ length: 6 }, (_, index) => `openid-${index}`);
+    const failed = new Promise<string>((resolve) => {
+      tokens.on('refreshFailed', ({ error }) => {
+        if (error.message.includes('too many tasks')) resolve(error.message);
+      });
+    });
+    const tasks = users.map((subject) => ({ type: 'oauth2_access_token' as const, subject, params: params() }));
+    await tokens.register({ appid: APPID, secret: SECRET, tasks });
+    for (const subject of users) tokens.get(APPID, 'oauth2_access_token', { subject }).catch(() => {});
+    while (asked.length < 2) await setImmediate();
+    await clock.advance(5_000);
+    const because = `the params URL of this task cannot be used now: too many tasks ask ${new URL(origin).host} at once`;
+    expect(await failed).toBe(because);
+  });
+
   it('a params URL that failed is not asked again within 5 s by any caller', async () => {
     answer = (response) => response.writeHead(500).end();
     const tokens = manager();
