@@ -7,11 +7,11 @@ import { failureFacts } from '../core/model/failure-facts.js';
 import { dueOf } from '../core/model/refresh-policy.js';
 import type { Due, Lease } from '../core/model/store.js';
 import { DELIVERY_LANE, documentId, type TokenKey } from '../core/model/token-key.js';
-import { secretHash } from '../core/primitives/secret-hash.js';
 import type { State } from '../core/refresh/state.js';
 import {
   type Delivered,
   type DeliveryDocument,
+  deliveredGrant,
   deliveryContent,
   type FailingDelivery,
   pendingAt,
@@ -165,7 +165,7 @@ export class Delivery {
     const now = clock.now();
     const event = { ...tokenEvent(this.#key), version, attempt };
     if (failure === undefined) {
-      this.#unnoted ??= { recordVersion: version, at: now, target: this.#target, token: secretHash(grant.value) };
+      this.#unnoted ??= deliveredGrant(grant, { recordVersion: version, at: now, target: this.#target });
       const noted = { ...document, delivered: this.#unnoted, failing: undefined };
       if (!(await this.#write(noted, lease, this.#dueAfter(grant)))) {
         return this.#lookSoon();

@@ -8,6 +8,7 @@ import {
   lifeMs,
   minValidityMs,
   type RefreshTimes,
+  repeats,
 } from '../model/refresh-policy.js';
 import type { Registrations } from '../model/registrations.js';
 import type { Rotation } from '../model/rotation.js';
@@ -118,9 +119,9 @@ export class Records {
   }
 
   /**
-   * Makes a grant current, unless a newer one is, and announces a value that is new to this process. The rotation is
-   * updated even if the record stays: in a store that was set back, another refresh token may be stored beside the
-   * record, with a lower version.
+   * Makes a grant current, unless a newer one is, and announces a token that is new to this process or lives longer, since
+   * WeChat extends a user's token that is still valid. The rotation is updated even if the record stays: in a store that
+   * was set back, another refresh token may be stored beside the record, with a lower version.
    */
   adopt(key: TokenKey, document: KeyDocument, grant: StoredGrant, adoption: Adoption): CachedRecord {
     const before = this.cache.get(key);
@@ -138,7 +139,7 @@ export class Records {
     // By the clock of the process that stores a record, that is hardly ever due or in the future. If the clock of the
     // store was set, processes notice that at different times, and until then each would replace what the other stored.
     if (adoption.source === 'store' && (cached.isFromTheFuture || this.isDue(cached))) this.#clock.doubt();
-    const isNews = before === undefined ? adoption.announceFirst : before.value !== grant.value;
+    const isNews = before === undefined ? adoption.announceFirst : !repeats(before, grant);
     if (isNews) this.#announce(cached, adoption);
     return cached;
   }

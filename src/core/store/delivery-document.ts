@@ -5,7 +5,10 @@ import type { JsonObject } from '../primitives/json.js';
 import { isJsonObject } from '../primitives/json.js';
 import { secretHash } from '../primitives/secret-hash.js';
 import { unseal } from './document-codec.js';
-import type { KeyDocument } from './key-document.js';
+import type { KeyDocument, StoredGrant } from './key-document.js';
+
+/** The least difference of two expiries of one token that counts as an extension, since WeChat answers in whole seconds. */
+const EXTENDED_BY_MS = 5_000;
 
 /** The stored state of the deliveries of one key. It contains the version that was delivered, but never the token. */
 export interface DeliveryDocument {
@@ -22,8 +25,10 @@ export interface Delivered {
   readonly recordVersion: number;
   readonly at: number;
   readonly target: string;
-  /** The hash of the token, because a new version with the same token does not have to be delivered. */
+  /** The hash of the token, because a new version with the same token and lifetime does not have to be delivered. */
   readonly token: string;
+  /** The expiry of the token as it was delivered, in epoch milliseconds; absent in documents of earlier releases. */
+  readonly expiresAt?: number;
 }
 
 /** The attempts since the last successful delivery. */
@@ -37,6 +42,14 @@ export interface FailingDelivery {
   /** The instant of the next attempt; absent if no attempt is made until there is a newer token. */
   readonly retryAt?: number;
   readonly error: FailureFacts;
+}
+
+/** Returns what is stored of a grant that its target has accepted. */
+export function deliveredGrant(
+  { value, expiresAt }: StoredGrant,
+  delivery: Pick<Delivered, 'recordVersion' | 'at' | 'target'>,
+): Delivered {
+  return { ...delivery, token: secretHash(value), expiresAt };
 }
 
 /** Returns a hash that identifies a target without storing its URL. */
@@ -81,10 +94,21 @@ export function pendingAt(
 ): number | 'never' | undefined {
   if (grant === undefined || grant.expiresAt <= now) return undefined;
   const { delivered, failing } = document;
-  const isNew = recordVersion > (delivered?.recordVersion ?? 0) && delivered?.token !== secretHash(grant.value);
+  const isNew = recordVersion > (delivered?.recordVersion ?? 0) && !isKnown(delivered, grant);
   if (delivered?.target === target && !isNew) return undefined;
   // A failure in the future was noted by a clock that was wrong, and is ignored.
   if (failing === undefined || failing.target !== target || failing.failedAt > now + FUTURE_TOLERANCE_MS) return 0;
   if (failing.retryAt !== undefined) return Math.min(failing.retryAt, now + (failing.retryAt - failing.failedAt));
   return failing.recordVersion < recordVersion ? 0 : 'never';
+}
+
+/**
+ * Returns whether the target knows this token and its lifetime. A refresh extends the life of a user's token that is still
+ * valid: a target that is not told of that drops its copy at the earlier expiry. A record that was put back in a replaced
+ * store has another version, but tells the target nothing new.
+ */
+function isKnown(delivered: Delivered | undefined, { value, obtainedAt, expiresAt }: StoredGrant): boolean {
+  if (delivered?.token !== secretHash(value)) return false;
+  if (delivered.expiresAt === undefined) return obtainedAt <= delivered.at;
+  return expiresAt - delivered.expiresAt <= EXTENDED_BY_MS;
 }
