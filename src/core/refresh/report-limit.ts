@@ -1,5 +1,6 @@
 import { TokenError } from '../model/errors.js';
 import type { RateLimit } from '../model/refresher.js';
+import type { TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { Records } from '../records/records.js';
 import type { CountedLimits } from '../store/counted-limits.js';
@@ -9,8 +10,14 @@ import type { Flight } from './single-flight.js';
 
 /** The name of the limit, which no refresher can give to a limit of its own. */
 const REPORTS = '~reports';
+const BETWEEN_REPORTS_MS = 30_000;
 /** The limit of fetches that stale reports and force may cause, however many are made. */
-const REPORT_LIMIT: RateLimit = { everyMs: 30_000, perDay: 20 };
+const REPORT_LIMIT: RateLimit = { everyMs: BETWEEN_REPORTS_MS, perDay: 20 };
+
+/** Returns whether a stale report or force has drawn on the limit so lately that no further report of the key may cause a fetch. */
+export async function isJustReported(key: TokenKey, countedLimits: CountedLimits): Promise<boolean> {
+  return !(await countedLimits.isFree(key, REPORTS, { everyMs: BETWEEN_REPORTS_MS }));
+}
 
 /** Limits the fetches that stale reports and force cause in the whole fleet. */
 export class ReportLimit {

@@ -38,14 +38,9 @@ export class CountedLimits {
   /** Draws one unit of the limit. The draw is durable before the event that it is for takes place. */
   async draw(key: TokenKey, name: string, given: RateLimit): Promise<Allowance> {
     const limit = readRateLimit(given);
-    const id = `limit/${key.appid}/${name}`;
+    const id = idOf(key, name);
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const [document] = await this.#store.get([id]);
-      const { version, taken } = await this.#reader.read(document, readTaken);
-      const now = this.#now();
-      const recent = taken
-        .filter(({ at }) => at > now - DAY_MS && at <= now + FUTURE_TOLERANCE_MS)
-        .slice(-MAX_REMEMBERED);
+      const { version, recent, now } = await this.#read(id);
       const retryAt = freeAt(recent, keyId(key), limit);
       if (retryAt > now) return { granted: false, retryAt };
       const next = [...recent, { at: now, key: keyId(key) }];
@@ -54,6 +49,24 @@ export class CountedLimits {
     }
     throw contended(`the limit ${name} of ${key.appid}`, { appid: key.appid });
   }
+
+  /** Returns whether a unit of the limit could be drawn now. */
+  async isFree(key: TokenKey, name: string, limit: RateLimit): Promise<boolean> {
+    const { recent, now } = await this.#read(idOf(key, name));
+    return freeAt(recent, keyId(key), limit) <= now;
+  }
+
+  async #read(id: string): Promise<{ version: number; recent: readonly Taken[]; now: number }> {
+    const [document] = await this.#store.get([id]);
+    const { version, taken } = await this.#reader.read(document, readTaken);
+    const now = this.#now();
+    const recent = taken.filter(({ at }) => at > now - DAY_MS && at <= now + FUTURE_TOLERANCE_MS);
+    return { version, recent: recent.slice(-MAX_REMEMBERED), now };
+  }
+}
+
+function idOf({ appid }: TokenKey, name: string): string {
+  return `limit/${appid}/${name}`;
 }
 
 /**

@@ -1,4 +1,5 @@
-import { tokenKey } from '../../core/model/token-key.js';
+import { type TokenKey, tokenKey } from '../../core/model/token-key.js';
+import { isJustReported } from '../../core/refresh/report-limit.js';
 import type { CountedLimits } from '../../core/store/counted-limits.js';
 import type { CallToken, CallTokens } from './call-tokens.js';
 
@@ -53,12 +54,20 @@ export class ManagedTokens implements CallTokens {
     const { appid, type, subject } = token;
     const current = await this.current(token);
     if (current !== stale) return current;
-    const allowance = await this.#limits.draw(tokenKey(appid, type, subject), LIMIT_NAME, { perDay: REPORTS_PER_DAY });
-    if (!allowance.granted) return stale;
+    if (!(await this.#mayReport(tokenKey(appid, type, subject)))) return stale;
     return this.#manager.refresh(appid, type, {
       stale,
       ...(subject !== undefined && { subject }),
       ...(!this.#refreshes && { timeoutMs: FOLLOWER_WAIT_MS }),
     });
+  }
+
+  /**
+   * Draws a report. One that comes too soon to cause a fetch is not counted: it only finds the token that another process is
+   * fetching, and a few calls that fail within seconds of a fetch would use up the reports of the day.
+   */
+  async #mayReport(key: TokenKey): Promise<boolean> {
+    if (await isJustReported(key, this.#limits)) return true;
+    return (await this.#limits.draw(key, LIMIT_NAME, { perDay: REPORTS_PER_DAY })).granted;
   }
 }

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { CallReport } from '../../../src/http/index.js';
 import { MemoryStore } from '../../../src/index.js';
+import { FakeClock } from '../../../src/testing/index.js';
 import { ClaimingStore } from '../../support/stores/claiming-store.js';
 import { FaultyStore } from '../../support/stores/shared-store.js';
 import { GatewayWorld } from '../../support/worlds/gateway-world.js';
@@ -52,6 +53,21 @@ test('a stale token is replaced, and the call is made once more', async () => {
     ['/cgi-bin/message/custom/send?access_token=TOKEN-1', '{"touser":"o1"}'],
     ['/cgi-bin/message/custom/send?access_token=TOKEN-2', '{"touser":"o1"}'],
   ]);
+});
+
+test('calls with a token that was ended again at once leave reports for when it may be replaced', async () => {
+  const clock = new FakeClock();
+  await using world = await GatewayWorld.start({ clock });
+  world.wechat.answering = ({ url }, response) =>
+    response.end(/TOKEN-[12]$/.test(url) ? '{"errcode":40001}' : '{"errcode":0}');
+  const codeOf = async (path: string): Promise<unknown> =>
+    ((await (await world.call(path)).json()) as { errcode: number }).errcode;
+  expect(await codeOf('/cgi-bin/user/get')).toBe(40_001);
+  for (let call = 1; call <= 12; call++) expect(await codeOf('/cgi-bin/menu/get')).toBe(40_001);
+  expect(world.wechat.issued).toBe(2);
+  await clock.advance(32_000);
+  expect(await codeOf('/cgi-bin/menu/get')).toBe(0);
+  expect(world.wechat.issued).toBe(3);
 });
 
 test('50 concurrent callers with a stale token succeed after one refresh', async () => {
