@@ -1,4 +1,4 @@
-import { test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { mysql } from '../../examples/fleet/other-dialects.js';
 import { joinOnRedis } from '../../examples/fleet/redis.js';
 import { joinOnSql, postgres } from '../../examples/fleet/sql.js';
@@ -8,6 +8,7 @@ import { hasRedis, startRedis } from '../support/servers/redis-server.js';
 import { expectOneFleet } from '../support/stores/one-fleet.js';
 
 const TABLE = 'wechat_tokens';
+const WAIT = { timeout: 15_000, interval: 50 };
 
 test.skipIf(!hasRedis())('redis: managers with one prefix are a fleet', async () => {
   await using server = await startRedis();
@@ -15,6 +16,18 @@ test.skipIf(!hasRedis())('redis: managers with one prefix are a fleet', async ()
     const tokens = joinOnRedis(server.url, 'shop', options);
     return { tokens, leave: () => tokens.close() };
   });
+});
+
+test.skipIf(!hasRedis())('redis: a manager goes on after a server that has kept silent', async () => {
+  const reported = vi.spyOn(console, 'error').mockReturnValue();
+  onTestFinished(() => reported.mockRestore());
+  await using server = await startRedis();
+  await using tokens = joinOnRedis(server.url, 'shop');
+  await tokens.register({ appid: 'wx0123456789abcdef', secret: 'secret' });
+  server.pause();
+  await vi.waitFor(() => expect(reported).toHaveBeenCalledWith(expect.stringMatching(/timeout/i)), WAIT);
+  server.resume();
+  await vi.waitFor(() => tokens.register({ appid: 'wx0123456789abcdef', secret: 'another secret' }), WAIT);
 });
 
 test.skipIf(!hasPostgres())('sql: managers with one table of PostgreSQL are a fleet', async () => {
