@@ -331,7 +331,10 @@ export class Records {
     const now = this.#clock.now();
     const monotonic = this.#clock.monotonic();
     const dueAt = dueOf(grant, now);
-    const endByWall = monotonic + Math.min(grant.expiresAt - now, lifeMs(grant));
+    // A clock that was just set shows no end. What is known of an end only shrinks, so that a token which seems to have
+    // expired now would not be returned any more.
+    const leftMs = this.#clock.isDoubtful ? lifeMs(grant) : Math.min(grant.expiresAt - now, lifeMs(grant));
+    const endByWall = monotonic + leftMs;
     const endsAtMonotonic = this.#end(key, grant, endByWall);
     const cached = new CachedRecord({
       key: this.cache.keyOf(key),

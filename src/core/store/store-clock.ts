@@ -98,6 +98,14 @@ export class StoreClock implements Clock {
     if (isRunning && this.#clock.monotonic() - this.#syncedAt >= DOUBT_EVERY_MS) void this.sync().catch(noop);
   }
 
+  /**
+   * Returns whether the wall clock was set and the offset has not been sampled since, so that the time may be wrong by as
+   * much as the clock was set.
+   */
+  get isDoubtful(): boolean {
+    return this.#isOffsetOutdated || Math.abs(this.#drift(this.#clock.now(), this.#clock.monotonic())) > CLOCK_JUMP_MS;
+  }
+
   /** Samples the offset. Concurrent calls share one sample. Rejects if the store does. */
   sync(): Promise<void> {
     this.#syncing ??= this.#sample().finally(() => {
@@ -116,7 +124,7 @@ export class StoreClock implements Clock {
   async check(): Promise<void> {
     const wall = this.#clock.now();
     const monotonic = this.#clock.monotonic();
-    const drift = wall - this.#wallAtTick - (monotonic - this.#monotonicAtTick);
+    const drift = this.#drift(wall, monotonic);
     this.#wallAtTick = wall;
     this.#monotonicAtTick = monotonic;
     if (drift < -CLOCK_JUMP_MS) this.#listener?.wentBack();
@@ -124,6 +132,11 @@ export class StoreClock implements Clock {
     if (Math.abs(drift) > CLOCK_JUMP_MS) this.#isOffsetOutdated = true;
     if (this.#isOffsetOutdated || monotonic - this.#syncedAt >= SYNC_EVERY_MS) void this.sync().catch(() => {});
     await this.#syncing?.catch(() => {});
+  }
+
+  /** Returns by how much the wall clock has been set since the last tick. */
+  #drift(wall: number, monotonic: number): number {
+    return wall - this.#wallAtTick - (monotonic - this.#monotonicAtTick);
   }
 
   async #sample(): Promise<void> {

@@ -151,6 +151,22 @@ test('a clock set forward a day before the answer does not spoil it, where the s
   expect(world.wechat.calls).toBe(1);
 });
 
+test('a token that is stored just after the clock was set past its end is answered, where the store knows the time', async () => {
+  await using world = new World();
+  const right = await world.registered();
+  await right.get(APPID, TYPE);
+  let offMs = 0;
+  const tokens = world.manager({ clock: offBy(world, () => offMs) });
+  expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+  const endsAt = world.clock.now() + LIFE_MS;
+  // As in stable mode, WeChat repeats the token, with the life that is left.
+  world.wechat.always = async () => ({ value: 'repeated', expiresInSeconds: (endsAt - world.clock.now()) / 1_000 });
+  offMs = DAY_MS;
+  await right.refresh(APPID, TYPE, { force: true });
+  await world.clock.advance(60_000);
+  expect(await tokens.get(APPID, TYPE)).toBe('repeated');
+});
+
 function offBy(world: World, offMs: () => number): Clock {
   return {
     now: () => world.clock.now() + offMs(),
