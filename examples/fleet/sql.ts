@@ -23,7 +23,8 @@ export async function joinOnSql(dialect: Dialect, table: string, options: TokenM
 }
 
 export function postgres(url: string): Dialect {
-  const pool = new Pool({ connectionString: url, max: 5, connectionTimeoutMillis: 3_000, query_timeout: 3_000 });
+  const limits = { connectionTimeoutMillis: 3_000, query_timeout: 3_000, maxLifetimeSeconds: 60 };
+  const pool = new Pool({ connectionString: url, max: 5, ...limits });
   // pg reports lost connections by events, which end the process unless they have a listener.
   const ignore = (): void => {};
   pool.on('error', ignore).on('connect', (client) => client.on('error', ignore));
