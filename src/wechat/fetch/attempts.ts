@@ -1,4 +1,6 @@
 import { reasonOf } from '../../core/concurrency/abort-listeners.js';
+import { hasMethods } from '../../core/primitives/foreign-objects.js';
+import { noop } from '../../core/primitives/noop.js';
 import { withToken } from './api-url.js';
 import type { FetchRequest } from './fetch-request.js';
 import { showWithoutToken } from './shown-response.js';
@@ -44,8 +46,7 @@ export class Attempts {
   async #outcome(token: string): Promise<Outcome> {
     const last = this.#last;
     if (last !== undefined && this.#request.isOnce) return last;
-    // A body that is not read would keep its connection.
-    if (last !== undefined && 'response' in last) last.response.body?.cancel().catch(() => {});
+    if (last !== undefined && 'response' in last) discardBody(last.response.body);
     this.#last = await this.#attempt(token);
     return this.#last;
   }
@@ -60,4 +61,13 @@ export class Attempts {
       return { error };
     }
   }
+}
+
+/**
+ * Ends a body that is not read, which would keep its connection. With node-fetch it is a Node.js stream, which has no
+ * `cancel`.
+ */
+function discardBody(body: unknown): void {
+  if (hasMethods(body, 'cancel')) (body as ReadableStream).cancel().catch(noop);
+  else if (hasMethods(body, 'destroy')) (body as { destroy(): void }).destroy();
 }

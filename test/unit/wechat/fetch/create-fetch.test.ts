@@ -1,3 +1,5 @@
+import nodeFetch from 'node-fetch';
+import { fetch as undiciFetch } from 'undici';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createFetch, type TokenManager } from '../../../../src/index.js';
 import { FakeWeChat } from '../../../../src/testing/index.js';
@@ -44,6 +46,17 @@ describe('createFetch', () => {
     at.server.dead.add('token-3');
     expect(await (await at.wechat('/a')).json()).toMatchObject({ errcode: 40_001 });
     expect(at.server.tokens).toEqual(['token-2', 'token-3']);
+  });
+
+  test.each([
+    ['the fetch of undici', undiciFetch as unknown as typeof fetch],
+    ['node-fetch', nodeFetch as unknown as typeof fetch],
+  ])('a call that is sent by %s is made once more with a new token as well', async (_, send) => {
+    await using at = await scene();
+    at.server.dead.add('token-1');
+    const response = await createFetch(at.tokens, APPID, { fetch: send })('/a', { method: 'POST', body: '{"b":1}' });
+    expect(await response.json()).toEqual({ errcode: 0, ok: true });
+    expect(at.server.tokens).toEqual(['token-1', 'token-2']);
   });
 
   test.each([
