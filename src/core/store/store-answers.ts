@@ -1,5 +1,6 @@
 import type { Lease, StoredDocument } from '../model/store.js';
 import { isJsonObject } from '../primitives/json.js';
+import { StoreFailure } from '../primitives/store-failure.js';
 
 /** Returns the documents in the answer of a store, after checking that they are those that were asked for. */
 export function checkedDocuments(ids: readonly string[], documents: unknown): (StoredDocument | undefined)[] {
@@ -13,8 +14,16 @@ export function checkedInstant(now: unknown): number {
   return now;
 }
 
-export function checkedLease(id: string, lease: Lease | undefined): Lease | undefined {
-  if (lease?.document !== undefined) checkedDocument(id, lease.document);
+/** Returns the version that a write has returned. Drivers of databases return `null` where there is nothing. */
+export function checkedVersion(version: unknown): number | undefined {
+  if (version === undefined || version === null) return undefined;
+  if (typeof version !== 'number' || !Number.isFinite(version)) throw new WrongAnswer('the new version as a number');
+  return version;
+}
+
+export function checkedLease(id: string, lease: Lease | undefined | null): Lease | undefined {
+  if (lease === undefined || lease === null) return undefined;
+  if (lease.document !== undefined) checkedDocument(id, lease.document);
   return lease;
 }
 
@@ -32,8 +41,8 @@ function checkedDocument(id: string, document: StoredDocument | undefined | null
   return document;
 }
 
-/** Reports an answer of a store that violates the contract of stores. */
-class WrongAnswer extends Error {
+/** Reports an answer of a store that violates the contract of stores. It shows nothing of the answer. */
+class WrongAnswer extends StoreFailure {
   override readonly name: string = 'WrongAnswer';
 
   constructor(expected: string) {

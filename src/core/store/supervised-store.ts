@@ -9,7 +9,7 @@ import type { JsonObject } from '../primitives/json.js';
 import { noop } from '../primitives/noop.js';
 import { type Absence, type AbsenceJudge, NOTHING_IS_LOST } from './absence.js';
 import { CircuitBreaker } from './circuit-breaker.js';
-import { checkedClaims, checkedDocuments, checkedInstant, checkedLease } from './store-answers.js';
+import { checkedClaims, checkedDocuments, checkedInstant, checkedLease, checkedVersion } from './store-answers.js';
 import {
   type Command,
   type CommandKind,
@@ -154,7 +154,7 @@ export class SupervisedStore {
     expected: number,
     options?: { readonly due?: Due; readonly lease?: Lease },
   ): Promise<number | undefined> {
-    return this.#command('set', () => this.#store.set(id, data, expected, options));
+    return this.#command('set', async () => checkedVersion(await this.#store.set(id, data, expected, options)));
   }
 
   delete(id: string, expected: number): Promise<boolean> {
@@ -189,7 +189,7 @@ export class SupervisedStore {
     return this.#take('lease', {
       ask: () => this.#store.lease(id, ttlMs),
       check: (lease) => checkedLease(id, lease),
-      giveBack: (lease) => this.#giveBack(lease === undefined ? [] : [lease]),
+      giveBack: (lease) => this.#giveBack(lease ? [lease] : []),
     });
   }
 

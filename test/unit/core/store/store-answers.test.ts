@@ -5,6 +5,7 @@ import {
   checkedDocuments,
   checkedInstant,
   checkedLease,
+  checkedVersion,
 } from '../../../../src/core/store/store-answers.js';
 
 const ID = 'key/wx1/access_token';
@@ -53,12 +54,23 @@ describe('an instant', () => {
   });
 });
 
+describe('a version', () => {
+  test('a version is accepted, and nothing in both forms', () => {
+    expect([checkedVersion(7), checkedVersion(undefined), checkedVersion(null)]).toEqual([7, undefined, undefined]);
+  });
+
+  test.each(['7', 7n, true, Number.NaN])('the version %o is rejected', (version) => {
+    expect(() => checkedVersion(version)).toThrow('the store must return the new version as a number');
+  });
+});
+
 describe('a lease', () => {
   test('a lease is accepted with its document, without one, and when another process holds it', () => {
     const empty = { ...lease, document: undefined };
-    expect([checkedLease(ID, lease), checkedLease(ID, empty), checkedLease(ID, undefined)]).toEqual([
+    expect([lease, empty, undefined, null].map((given) => checkedLease(ID, given))).toEqual([
       lease,
       empty,
+      undefined,
       undefined,
     ]);
   });

@@ -462,10 +462,13 @@ describe('SupervisedStore: claimDue', () => {
     expect(released).toEqual(['c/d']);
   });
 
+  const CLAIMS_ANOTHER =
+    "the store's claimDue failed: the store must return the document with the id that was asked for";
+
   test('claimDue rejects an answer with the document of another id, and releases its claims', async () => {
     const wrong = { ...claim('a/b'), document: { id: 'c/d', version: 1, data: {} } };
     const error = await failure(claiming(async () => [claim('e/f'), wrong]).claimDue(['x'], 2, 1));
-    expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: "the store's claimDue failed: WrongAnswer" });
+    expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: CLAIMS_ANOTHER });
     await clock.advance(0);
     expect(released).toEqual(['e/f', 'a/b']);
   });
