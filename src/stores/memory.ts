@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../core/concurrency/clock.js';
 import type { ChangeListener, Due, Lease, StoredDocument, TokenStore } from '../core/model/store.js';
 import { readFields } from '../core/primitives/assert-options.js';
 import type { JsonObject, JsonValue } from '../core/primitives/json.js';
+import { StoreFailure } from '../core/primitives/store-failure.js';
 import { farthestLeaseEndMs } from './lease-end.js';
 
 /**
@@ -156,7 +157,7 @@ export class MemoryStore implements TokenStore {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new Error('the store is closed');
+    if (this.#closed) throw new StoreFailure('the store is closed');
   }
 
   #matches(id: string, expected: number): boolean {

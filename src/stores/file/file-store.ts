@@ -6,6 +6,7 @@ import type { Due, Lease, ListOptions, StoredDocument, TokenStore } from '../../
 import { readFields } from '../../core/primitives/assert-options.js';
 import type { JsonObject } from '../../core/primitives/json.js';
 import { describeValue } from '../../core/primitives/redact.js';
+import { StoreFailure } from '../../core/primitives/store-failure.js';
 import { ChangeLog } from './change-log.js';
 import { ChangeWatch } from './change-watch.js';
 import { DocumentDirectory } from './document-directory.js';
@@ -185,7 +186,7 @@ export class FileStore implements TokenStore {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new Error('the store is closed');
+    if (this.#closed) throw new StoreFailure('the store is closed');
   }
 
   #directory(id: string): DocumentDirectory {

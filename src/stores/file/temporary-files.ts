@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { StoreFailure } from '../../core/primitives/store-failure.js';
 import { TEMPORARY_DIRECTORY } from './document-path.js';
 import { hasCode, makeDirectory, removeFile, syncDirectory } from './durable-file.js';
 import { readNames } from './numbered-files.js';
@@ -90,7 +91,7 @@ export class TemporaryFiles {
   }
 
   async #touchClockFile(): Promise<number> {
-    if (this.#closed) throw new Error('the store is closed');
+    if (this.#closed) throw new StoreFailure('the store is closed');
     const opening = this.#openClockFile();
     const file = await opening;
     try {

@@ -1,4 +1,5 @@
 import { systemClock } from '../../core/concurrency/clock.js';
+import { StoreFailure } from '../../core/primitives/store-failure.js';
 import type { RedisDriver } from './redis-driver.js';
 import { RedisFailure } from './redis-failure.js';
 import type { RedisScript } from './redis-script.js';
@@ -37,7 +38,7 @@ export class RedisConnection {
 
   /** Throws if the store is closed. */
   assertOpen(): void {
-    if (this.#closed) throw new Error('the store is closed');
+    if (this.#closed) throw new StoreFailure('the store is closed');
   }
 
   /** Throws if the client is closed and will not connect again. */
@@ -49,7 +50,7 @@ export class RedisConnection {
   /**
    * Sends a command, unless the store is closed, so that no command follows the close.
    *
-   * @throws a `RedisFailure`; an `Error` once the store is closed.
+   * @throws a `RedisFailure`; a `StoreFailure` once the store is closed.
    */
   async send(args: readonly string[], key: string): Promise<unknown> {
     this.assertOpen();

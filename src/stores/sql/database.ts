@@ -2,6 +2,7 @@ import type { Kysely, QueryResult, RawBuilder } from 'kysely';
 import { sql } from 'kysely';
 import { type Clock, wait } from '../../core/concurrency/clock.js';
 import { Semaphore } from '../../core/concurrency/semaphore.js';
+import { StoreFailure } from '../../core/primitives/store-failure.js';
 import { DIALECTS, type DialectWords, type SqlDialect } from './sql-dialect.js';
 import { type SqlFailure, sqlFailure } from './sql-failure.js';
 
@@ -38,7 +39,7 @@ export class Database {
 
   /** Refuses all further statements, including waiting ones, so that the user may destroy the Kysely instance. */
   close(): void {
-    this.#closing.abort(new Error('the store is closed'));
+    this.#closing.abort(new StoreFailure('the store is closed'));
   }
 
   /** Throws if the store is closed. */
@@ -54,7 +55,7 @@ export class Database {
    * Runs a statement. If it fails because of concurrent writes to the same rows, nothing was changed, and it is retried
    * for a while.
    *
-   * @throws a `SqlFailure`; an `Error` once the store is closed, so that no statement follows the close.
+   * @throws a `SqlFailure`; a `StoreFailure` once the store is closed, so that no statement follows the close.
    */
   async run<Row>(statement: RawBuilder<Row>): Promise<QueryResult<Row>> {
     const { signal } = this.#closing;

@@ -1,10 +1,11 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import { StoreFailure } from '../../../../src/core/primitives/store-failure.js';
 import { RedisStore } from '../../../../src/stores/redis/index.js';
 
 const ID = 'key/wx1/access_token';
 const TTL_MS = 20_000;
-const CLOSED = new Error('the store is closed');
+const CLOSED = new StoreFailure('the store is closed');
 
 /** Looks like a client of ioredis, and answers a command when the test lets it. */
 class ScriptedClient extends EventEmitter {

@@ -12,6 +12,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely';
 import { describe, expect, test } from 'vitest';
+import { StoreFailure } from '../../../../src/core/primitives/store-failure.js';
 import { type SqlDialect, SqlStore } from '../../../../src/stores/sql/index.js';
 import { FORMAT } from '../../../../src/stores/sql/table.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
@@ -216,7 +217,7 @@ describe('a SqlStore that is closed', () => {
       await expect.poll(() => script.statements.length).toBe(answered + 1);
       await store.close();
       answer();
-      expect(await outcome).toEqual(new Error('the store is closed'));
+      expect(await outcome).toEqual(new StoreFailure('the store is closed'));
       expect([script.statements.length, clock.pendingTimers]).toEqual([answered + 1, 0]);
     }
   });
@@ -229,7 +230,7 @@ describe('a SqlStore that is closed', () => {
     const reading = store.get([ID]).catch((error: unknown) => error);
     await expect.poll(() => clock.pendingTimers).toBe(1);
     await store.close();
-    expect(await reading).toEqual(new Error('the store is closed'));
+    expect(await reading).toEqual(new StoreFailure('the store is closed'));
     expect([script.statements.length, clock.pendingTimers]).toEqual([1, 0]);
   });
 
@@ -241,7 +242,7 @@ describe('a SqlStore that is closed', () => {
     const second = store.get([ID]).catch((error: unknown) => error);
     await expect.poll(() => script.statements.length).toBe(1);
     await store.close();
-    expect(await second).toEqual(new Error('the store is closed'));
+    expect(await second).toEqual(new StoreFailure('the store is closed'));
     answer();
     expect(await first).toEqual([undefined]);
     expect(script.statements.length).toBe(1);
