@@ -202,7 +202,7 @@ export function isTokenError(error: unknown): error is TokenError {
 /**
  * Returns a copy of a foreign error that is safe to keep. Network and file errors contain URLs, headers and requests in
  * their fields and messages, including query strings with secrets, so only the class, the code and the stack frames are
- * copied. An error of a store of this package is returned unchanged, as its message contains none of these.
+ * copied, and class and code of the cause where the error has no code. An error of a store of this package is returned unchanged, as its message contains none of these.
  */
 export function safeCause(error: unknown): Error {
   try {
@@ -213,15 +213,39 @@ export function safeCause(error: unknown): Error {
 }
 
 const WORD = /^[\w$-]{1,64}$/;
+const MAX_CAUSES = 8;
 
 function safeCopy(error: unknown): Error {
   if (!isError(error)) return new Error(`${describeKind(error)} was thrown`);
-  const { name, code, syscall } = error as Error & { readonly code?: unknown; readonly syscall?: unknown };
-  const words = [name, typeof code === 'number' ? String(code) : code, syscall];
-  const safe = new Error(words.filter(isWord).join(' '));
+  const { name, code } = error as Error & { readonly code?: unknown };
+  const safe = new Error(describeWithCause(error));
   if (isWord(name)) safe.name = name;
   safe.stack = `${safe.message}\n${String(error.stack).split('\n').filter(isFrame).join('\n')}`;
   return isWord(code) ? Object.assign(safe, { code }) : safe;
+}
+
+/**
+ * Returns the words of an error. One without a code is followed by its first cause that has one, because `fetch` throws the
+ * same `TypeError` for every failure.
+ */
+function describeWithCause(error: Error): string {
+  const own = wordsOf(error);
+  let cause = codeOf(error) === undefined ? memberOf(error, 'cause') : undefined;
+  for (let depth = 0; depth < MAX_CAUSES && isError(cause); depth++) {
+    if (codeOf(cause) !== undefined) return `${own}, caused by ${wordsOf(cause)}`;
+    cause = memberOf(cause, 'cause');
+  }
+  return own;
+}
+
+function wordsOf(error: Error): string {
+  return [memberOf(error, 'name'), codeOf(error), memberOf(error, 'syscall')].filter(isWord).join(' ');
+}
+
+function codeOf(error: Error): string | undefined {
+  const code = memberOf(error, 'code');
+  if (typeof code === 'number') return String(code);
+  return isWord(code) ? code : undefined;
 }
 
 function isWord(word: unknown): word is string {

@@ -1,6 +1,6 @@
 import { isStaleTokenError } from '../calls/stale-answer.js';
 import { ATTEMPT_TIMEOUT_MS, SHORTEST_REQUEST_MS } from '../concurrency/time-limits.js';
-import { TokenError, toTokenError } from '../model/errors.js';
+import { safeCause, TokenError, toTokenError } from '../model/errors.js';
 import { InputMissing } from '../model/input-missing.js';
 import type {
   AppCredentials,
@@ -71,7 +71,8 @@ export async function askRefresher(input: AskParts): Promise<Asked> {
     if (interruption instanceof Interrupted) return interruption.restart;
     if (interruption !== undefined) throw interruption;
     if (InputMissing.is(error)) throw error;
-    const failure = toTokenError(error, 'UPSTREAM_UNAVAILABLE', `the refresher of ${key.type} failed`, {
+    const message = `the refresher of ${key.type} failed: ${safeCause(error).message}`;
+    const failure = toTokenError(error, 'UPSTREAM_UNAVAILABLE', message, {
       ...key,
       retryable: true,
     });

@@ -193,6 +193,17 @@ describe('safeCause', () => {
     expect(shown(safe)).not.toContain('CANARY');
   });
 
+  test('safeCause names the cause of an error without a code, such as that of fetch', () => {
+    const facts = { code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname: 'CANARY' };
+    const network = Object.assign(new Error('CANARY'), facts);
+    const error = new TypeError('CANARY', { cause: new Error('CANARY', { cause: network }) });
+    expect(safeCause(error).message).toBe('TypeError, caused by Error ENOTFOUND getaddrinfo');
+    expect(shown(safeCause(error))).not.toContain('CANARY');
+    const round = new Error('CANARY');
+    round.cause = round;
+    expect(safeCause(round).message).toBe('Error');
+  });
+
   test('safeCause accepts an error without a stack', () => {
     const error = new Error('CANARY');
     Object.defineProperty(error, 'stack', { value: undefined });

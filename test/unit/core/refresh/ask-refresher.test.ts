@@ -394,7 +394,7 @@ describe('ask', () => {
   ])('another failure of a refresher, if it %s, is UPSTREAM_UNAVAILABLE without its words', async (_, refresh) => {
     const error = await failure(ask(input(refresh)));
     expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true, ...KEY });
-    expect(error.message).toBe('the refresher of jsapi_ticket failed');
+    expect(error.message).toBe('the refresher of jsapi_ticket failed: Error');
     expect(everythingShown(error)).not.toContain('CANARY');
     expect(wall.pendingTimers).toBe(0);
   });
