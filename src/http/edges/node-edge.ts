@@ -194,10 +194,27 @@ function pipe(stream: AnswerStream, request: NodeRequest, response: ServerRespon
   stream.pipeTo({
     write: (chunk) => response.write(chunk),
     end,
-    // Closing the connection is the only way to show that the answer is not whole. Over HTTP/2 only the stream is closed, which
-    // the caller takes for the end of a whole answer unless there is an error.
-    fail: (error) => response.destroy(isHttp2(request) ? error : undefined),
+    fail: (error) => breakOff(request, response, error),
   });
+}
+
+/**
+ * Shows the caller that an answer is not whole, for which closing the connection is the only way. Over HTTP/2 only the stream is
+ * closed, which the caller takes for the end of a whole answer unless there is an error.
+ *
+ * HTTP/1.0, which proxies speak by default, has no chunks, so that an answer of unknown length ends where its connection does. That
+ * connection is reset.
+ */
+function breakOff(request: NodeRequest, response: ServerResponse, error: Error): void {
+  if (isHttp2(request)) {
+    response.destroy(error);
+    return;
+  }
+  const { socket } = response;
+  // Node resets no connections of TLS, which has an end of its own, and of Unix sockets.
+  const canReset = socket?.remoteAddress !== undefined && !('encrypted' in socket);
+  if (canReset && request.httpVersion === '1.0') socket.resetAndDestroy();
+  else response.destroy();
 }
 
 export function sendNodeAnswerLater(

@@ -77,6 +77,29 @@ describe('answers', () => {
     await expect(answer.text()).rejects.toThrow();
   });
 
+  test.each(['1.0', '1.1'])(
+    'an answer of unknown length that breaks is not taken for whole over HTTP/%s',
+    async (version) => {
+      await using world = await GatewayWorld.start();
+      world.wechat.answering = (_request, response) => response.write('half', () => response.destroy());
+      const socket = world.connect();
+      socket.write(
+        `GET /proxy/${APPID}/cgi-bin/media/get HTTP/${version}\r\nHost: x\r\nAuthorization: Bearer ${world.key}\r\n\r\n`,
+      );
+      let answer = '';
+      socket.on('data', (data) => {
+        answer += String(data);
+      });
+      const reset = await new Promise<string | undefined>((resolve) => {
+        socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code));
+        socket.once('end', () => resolve(undefined));
+      });
+      expect(answer).toContain('half');
+      if (version === '1.0') expect(reset).toBe('ECONNRESET');
+      else expect(answer).not.toContain('\r\n0\r\n');
+    },
+  );
+
   test('a connection that breaks before the answer is a 502', async () => {
     await using world = await GatewayWorld.start();
     world.wechat.answering = (_request, response) => response.destroy();
