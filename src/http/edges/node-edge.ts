@@ -30,7 +30,11 @@ export interface NodeRequest extends IncomingMessage {
   readonly rawBody?: unknown;
   readonly body?: unknown;
   /** The stream of a request of HTTP/2. */
-  readonly stream?: { readonly endAfterHeaders: boolean };
+  readonly stream?: {
+    readonly endAfterHeaders: boolean;
+    once(event: 'finish', listener: () => void): unknown;
+    close(): void;
+  };
 }
 
 /** Adapts a request of `node:http`, and of the frameworks that are built on it. */
@@ -159,6 +163,7 @@ export function sendNodeAnswer(request: NodeRequest, response: ServerResponse, a
   if (!hasNoLength) headers['Content-Length'] = Buffer.byteLength(body);
   const isLast = isUnread && !isHttp2(request);
   if (isLast) headers['Connection'] = 'close';
+  if (isReadInPart && isHttp2(request)) closeStreamAfter(request);
   response.writeHead(status, headers);
   // A caller whose body did not arrive in time is not waited for any longer.
   const end = isLast && status !== TOO_SLOW ? () => endAfterRest(request, response, clock) : undefined;
@@ -171,6 +176,15 @@ export function sendNodeAnswer(request: NodeRequest, response: ServerResponse, a
   } else if (typeof body === 'string') endInOnePiece(response, body, 'utf8');
   else if (body.length > MAX_TEXT_BYTES) response.end(body);
   else endInOnePiece(response, body.toString('latin1'), 'latin1');
+}
+
+/**
+ * Closes a stream of HTTP/2 when its answer is sent. Node does so if nothing of the body was read, but would leave a stream open
+ * for ever whose body was read in part.
+ */
+function closeStreamAfter({ stream }: NodeRequest): void {
+  // A stream that is closed within the event tells its caller nothing.
+  stream?.once('finish', () => setImmediate(() => stream.close()));
 }
 
 /**

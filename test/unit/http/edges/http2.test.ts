@@ -1,6 +1,15 @@
 import { once } from 'node:events';
-import { type ClientHttp2Session, connect, createServer, type Http2Server, type Http2ServerRequest } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  createServer,
+  type Http2Server,
+  type Http2ServerRequest,
+} from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import type { HandlerOptions } from '../../../../src/http/index.js';
 import { GatewayWorld } from '../../../support/worlds/gateway-world.js';
@@ -70,18 +79,34 @@ test('a body that is refused unread leads to no header that HTTP/2 forbids', asy
   expect(warnings).toEqual([]);
 });
 
-test('an answer of WeChat that breaks in the middle is not taken for whole over HTTP/2', async () => {
-  await using world = await GatewayWorld.start();
-  world.wechat.answering = (_request, response) => response.write('first', () => response.destroy());
+/** Starts a server of HTTP/2 in front of a recording WeChat, and begins a call. */
+async function beginCall(world: GatewayWorld, headers: Readonly<Record<string, string>>): Promise<ClientHttp2Stream> {
   const server = createServer(world.handler.node as unknown as (request: Http2ServerRequest) => void);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  const stream = session.request({
-    ':path': `/proxy/${APPID}/cgi-bin/media/get`,
-    authorization: `Bearer ${world.key}`,
-  });
+  session.once('close', () => server.close());
+  return session.request({ ...headers, authorization: `Bearer ${world.key}` });
+}
+
+test('an answer of WeChat that breaks in the middle is not taken for whole over HTTP/2', async () => {
+  await using world = await GatewayWorld.start();
+  world.wechat.answering = (_request, response) => response.write('first', () => response.destroy());
+  const stream = await beginCall(world, { ':path': `/proxy/${APPID}/cgi-bin/media/get` });
   await expect(stream.toArray()).rejects.toThrow('NGHTTP2_INTERNAL_ERROR');
-  session.destroy();
-  server.close();
+  stream.session?.destroy();
+});
+
+test('the stream of an upload that WeChat answers before its end is closed over HTTP/2', async () => {
+  await using world = await GatewayWorld.start();
+  world.wechat.onRequest = (request, response) => {
+    request.once('data', () => response.end('{"errcode":40006}'));
+  };
+  const stream = await beginCall(world, { ':path': `/proxy/${APPID}/cgi-bin/media/upload`, ':method': 'POST' });
+  stream.end(Buffer.alloc(8_000_000, 'x'));
+  const closed = once(stream, 'close');
+  expect(await json(stream)).toEqual({ errcode: 40006 });
+  await closed;
+  expect(stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+  stream.session?.destroy();
 });
