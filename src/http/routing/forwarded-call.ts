@@ -21,11 +21,19 @@ const NEVER_GONE = (): (() => void) => () => {};
  * too many parameters.
  */
 export function assertForwardable({ request }: RequestContext): void {
-  if (request.isHead || request.header('upgrade') !== undefined) {
+  if (request.isHead || changesProtocol(request.header('upgrade'))) {
     throw new RouteFailure({ status: 405, message: 'a call must be a GET or POST request without Upgrade' });
   }
   if (!isPlainQuery(request.search)) throw badRequest('the query must be encoded, in printable ASCII characters');
   if (!hasFewPieces(request.search)) throw badRequest('the query has more than 256 parameters');
+}
+
+/**
+ * Returns whether a request depends on another protocol. Clients that only prefer HTTP/2, such as Java's, offer `h2c` with each
+ * request over plain HTTP, and go on with HTTP/1.1 where it is ignored (RFC 9110, section 7.8).
+ */
+function changesProtocol(upgrade: string | undefined): boolean {
+  return upgrade !== undefined && upgrade.trim().toLowerCase() !== 'h2c';
 }
 
 /**

@@ -89,10 +89,19 @@ describe('methods', () => {
     expect(world.wechat.calls).toEqual([]);
   });
 
-  test('an upgrade is answered with 405', async () => {
-    const headers = ['Upgrade: websocket'];
+  test.each(['websocket', 'h2c, websocket', 'TLS/1.0'])('an upgrade to %s is answered with 405', async (protocol) => {
+    const headers = [`Upgrade: ${protocol}`];
     expect(await statusOf(`${PREFIX}/cgi-bin/user/get`, { headers })).toBe(405);
     expect(world.wechat.calls).toEqual([]);
+  });
+
+  test('an offer of HTTP/2, as Java sends it, is ignored and not forwarded', async () => {
+    const headers = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAEAAEAAAAIAAAAA'];
+    expect(await statusOf(`${PREFIX}/cgi-bin/user/get`, { headers })).toBe(200);
+    const [call] = world.wechat.calls;
+    expect(Object.keys(call?.headers ?? {})).not.toEqual(
+      expect.arrayContaining([expect.stringMatching(/upgrade|http2-settings/)]),
+    );
   });
 });
 
