@@ -37,7 +37,7 @@ function checksumOfBytes(bytes: Uint8Array): string {
  * was given.
  */
 export function canonicalJson(value: JsonValue | undefined): string {
-  if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
+  if (Number.isSafeInteger(value)) return String(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (!isJsonObject(value)) return JSON.stringify(value ?? null);
   let members = '';

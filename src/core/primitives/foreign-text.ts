@@ -11,7 +11,7 @@ const JSON_STRING = /"((?:[^"\\]|\\.){8,})"/g;
  */
 const CREDENTIALS = /\b([a-z][a-z0-9+.-]*):\/\/\S*@/gi;
 /** The beginning of a JSON object or of an array of objects, whether or not it is inside a string. */
-const JSON_TEXT = /(?:\{\s*\\?["']|\[\s*\{).*$/;
+const JSON_TEXT = /(?:\{\s*\\?["']|\[\s*\{).*/;
 /**
  * Text that may be a token, a secret or a hash. Host names and paths do not match, as dots and slashes divide them into
  * shorter parts.

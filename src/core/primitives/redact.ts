@@ -20,7 +20,7 @@ export function describeValue(value: unknown): string {
     const shown = JSON.stringify(value.slice(0, SHOWN_LENGTH)).replace(/[\x7f-\uffff]/g, escapeUnit);
     return value.length > SHOWN_LENGTH ? `${shown}... (${value.length} characters)` : shown;
   }
-  if (value === null || ['undefined', 'boolean', 'number', 'bigint'].includes(typeof value)) return String(value);
+  if (['boolean', 'number', 'bigint'].includes(typeof value)) return String(value);
   return describeKind(value);
 }
 

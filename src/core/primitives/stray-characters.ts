@@ -52,7 +52,7 @@ export function assertNoStrayCharacter(name: string, text: string): void {
 }
 
 function isQuoted(text: string): boolean {
-  return text.length > 1 && (ASCII_QUOTES.test(text) || TYPOGRAPHIC_QUOTES.test(text));
+  return ASCII_QUOTES.test(text) || TYPOGRAPHIC_QUOTES.test(text);
 }
 
 function isAllowedInside(character: string): boolean {

@@ -1,9 +1,12 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import {
+  assertBoolean,
+  assertFunction,
   assertInteger,
   assertMethods,
   assertNumber,
+  copyField,
   copyFields,
   mapMembers,
   readFields,
@@ -128,6 +131,65 @@ test.each(['CANARY', '5', Number.NaN, -1, null, {}])(
     );
   },
 );
+
+test.each([0, 0.5, 9])('the number %d is accepted where 0 to 9 are', (value) => {
+  expect(() => assertNumber('timeoutMs', value, 0, 9)).not.toThrow();
+});
+
+test.each([9.5, 10, Number.POSITIVE_INFINITY, 5n])('%s is refused where 0 to 9 are accepted', (value) => {
+  expect(() => assertNumber('timeoutMs', value, 0, 9)).toThrow(
+    new TypeError(`timeoutMs must be a number from 0 to 9, got ${value}`),
+  );
+});
+
+test('assertInteger accepts whole numbers only', () => {
+  expect(() => assertInteger('limit', 9, 0, 9)).not.toThrow();
+  expect(() => assertInteger('limit', 0.5, 0, 9)).toThrow(new TypeError('limit must be a whole number, got 0.5'));
+});
+
+test('assertFunction accepts functions and an absent option', () => {
+  for (const value of [undefined, () => {}, class {}]) {
+    expect(() => assertFunction('isStale', value)).not.toThrow();
+  }
+});
+
+test.each([
+  [null, 'null'],
+  ['CANARY', 'a string'],
+  [{}, 'an object'],
+])('assertFunction refuses what is no function, without showing it: %j', (value, got) => {
+  expect(() => assertFunction('isStale', value)).toThrow(new TypeError(`isStale must be a function, got ${got}`));
+});
+
+test('assertBoolean accepts both values and an absent option', () => {
+  for (const value of [undefined, true, false]) expect(() => assertBoolean('force', value)).not.toThrow();
+});
+
+test.each([
+  [null, 'null'],
+  [0, '0'],
+  ['true', '"true"'],
+  ['a text that may be a token', 'a string'],
+])('assertBoolean refuses what is neither true nor false: %j', (value, got) => {
+  expect(() => assertBoolean('force', value)).toThrow(new TypeError(`force must be true or false, got ${got}`));
+});
+
+describe('copyField', () => {
+  const copied = (value: unknown) => copyField<Fields>(value, 'a', 'the options');
+
+  test('copyField returns one field, also an inherited one, and nothing for an absent one', () => {
+    expect(copied({ a: 1, b: 2 })).toStrictEqual({ a: 1 });
+    expect(copied(Object.create({ a: undefined }))).toStrictEqual({ a: undefined });
+    expect(copied(new Map())).toStrictEqual({});
+  });
+
+  test.each<[unknown, string]>([
+    ['CANARY', 'the options must be an object, got a string'],
+    [Object.defineProperty({}, 'a', { get: fail }), 'the options: a cannot be read'],
+  ])('copyField refuses in one sentence of ours: %#', (value, message) => {
+    expect(() => copied(value)).toThrow(new TypeError(message));
+  });
+});
 
 test('a proxy that was revoked is refused in one sentence of ours', () => {
   expect(() => read(revoked({}))).toThrow('the options must be an object, got a proxy that cannot be read');

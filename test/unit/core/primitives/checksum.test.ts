@@ -62,6 +62,7 @@ describe('canonicalJson', () => {
   test('canonicalJson omits what is undefined, as JSON does', () => {
     expect(canonicalJson({ a: undefined, b: 1 })).toBe('{"b":1}');
     expect(canonicalJson(undefined)).toBe('null');
+    expect(canonicalJson([Number.NaN, Number.POSITIVE_INFINITY])).toBe('[null,null]');
   });
 });
 

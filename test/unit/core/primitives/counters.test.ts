@@ -42,3 +42,14 @@ test.each([
   ]);
   expect(histogram.sum).toBe(value);
 });
+
+test('a histogram without values counts 0 in every bucket', () => {
+  expect(new Histogram([0, 1]).counts).toStrictEqual([0, 0, 0]);
+});
+
+test('a histogram counts and adds up the values of a bucket', () => {
+  const histogram = new Histogram([0, 1]);
+  for (const value of [0.5, 0.25, 2]) histogram.observe(value);
+  expect(histogram.counts).toStrictEqual([0, 2, 1]);
+  expect(histogram.sum).toBe(2.75);
+});

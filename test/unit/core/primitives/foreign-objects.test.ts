@@ -25,6 +25,8 @@ const HARD: readonly [string, unknown][] = [
   ['an object without prototype', Object.create(null)],
   ['a revoked proxy', revoked],
   ['a list', []],
+  ['an object whose tag only ends as that of an error', { [Symbol.toStringTag]: 'FetchError' }],
+  ['an object whose tag only begins as that of an error', { [Symbol.toStringTag]: 'Errors' }],
 ];
 
 describe('isError', () => {
@@ -105,6 +107,12 @@ describe('bytesIn', () => {
   test.each(HARD)('bytesIn finds no bytes in %s', (_, value) => {
     expect(bytesIn(value)).toBeUndefined();
   });
+});
+
+test('memberOf looks for members of objects only', () => {
+  expect(memberOf('text', 'length')).toBeUndefined();
+  expect(memberOf(function named() {}, 'name')).toBeUndefined();
+  expect(memberOf({ length: 4 }, 'length')).toBe(4);
 });
 
 test('memberOf and hasMethods answer for values that cannot be read', () => {

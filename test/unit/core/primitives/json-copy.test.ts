@@ -55,7 +55,9 @@ describe('jsonCopy', () => {
     ],
     [new Date(0), 'params must be an object in JSON too'],
     [{ toJSON: () => ['CANARY'] }, 'params must be an object in JSON too'],
+    [{ toJSON: () => undefined }, 'params must be an object in JSON too'],
     [{ a: 'x'.repeat(93) }, 'params must be at most 100 characters of JSON, got 101'],
+    [{ a: 1, b: [[{}]] }, 'params must be at most 3 objects and arrays deep'],
     [{ a: [[{}]] }, 'params must be at most 3 objects and arrays deep'],
   ])('jsonCopy refuses what JSON would turn into something else: %#', (value, message) => {
     expect(() => copy(value)).toThrow(new TypeError(message));

@@ -20,6 +20,7 @@ describe('an answer that is passed on', () => {
   test.each<[string, JsonObject, JsonObject]>([
     ['at its top level', { access_token: 'T', expires_in: 7_200 }, { access_token: 'T', expires_in: 60 }],
     ['as text where it was text', { ticket: 'T', expires_in: '7200' }, { ticket: 'T', expires_in: '60' }],
+    ['as text where it was a fraction', { ticket: 'T', expires_in: '7200.25' }, { ticket: 'T', expires_in: '60' }],
     ['where the token has another form', { made: 'of T', expires_in: 7_200 }, { made: 'of T', expires_in: 60 }],
     [
       'beside the token, in an object below',
@@ -34,6 +35,10 @@ describe('an answer that is passed on', () => {
     ['and not where it says none', { ticket: 'T' }, { ticket: 'T' }],
     ['and not in place of what is no number', { ticket: 'T', expires_in: null }, { ticket: 'T', expires_in: null }],
     ['and not of an odd text', { ticket: 'T', expires_in: 'soon' }, { ticket: 'T', expires_in: 'soon' }],
+    ['and not of a text with a unit', { ticket: 'T', expires_in: '7200 s' }, { ticket: 'T', expires_in: '7200 s' }],
+    ['and not of a text with a word', { ticket: 'T', expires_in: 'in 7200' }, { ticket: 'T', expires_in: 'in 7200' }],
+    ['and not of a half fraction', { ticket: 'T', expires_in: '7200.' }, { ticket: 'T', expires_in: '7200.' }],
+    ['and not of a list', { ticket: 'T', expires_in: ['7200'] }, { ticket: 'T', expires_in: ['7200'] }],
   ])('an answer that is passed on counts the time left %s', (_, answer, expected) => {
     const before = structuredClone(answer);
     const passedOn = withSecondsLeft(answer, 'T', 60);

@@ -1,10 +1,14 @@
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   describeKind,
   describeName,
   describeNumber,
+  describeOption,
   describeValue,
+  describeWord,
+  INSPECT,
   onOneLine,
   redact,
 } from '../../../../src/core/primitives/redact.js';
@@ -12,6 +16,10 @@ import { anyCodePoint } from '../../../support/any-text.js';
 
 test('redact shows how long a secret is', () => {
   expect(redact('CANARY')).toBe('[redacted, 6 characters]');
+});
+
+test('util.inspect shows what the method with the key INSPECT returns', () => {
+  expect(inspect({ secret: 'CANARY', [INSPECT]: () => '[redacted]' })).toBe('[redacted]');
 });
 
 describe('describeValue', () => {
@@ -58,6 +66,27 @@ test.each([
   [undefined, 'undefined'],
 ])('describeNumber of %s is %s', (value, expected) => {
   expect(describeNumber(value)).toBe(expected);
+});
+
+test.each([
+  ['x'.repeat(16), `"${'x'.repeat(16)}"`],
+  ['x'.repeat(17), 'a string'],
+  ['', '""'],
+  [5, '5'],
+  [['x'.repeat(17)], 'an array'],
+  [Array.from({ length: 17 }), 'an array'],
+])('describeWord of %j is %s', (value, expected) => {
+  expect(describeWord(value)).toBe(expected);
+});
+
+test.each([
+  ['prefx', 'name "prefx"'],
+  ['x'.repeat(40), `name "${'x'.repeat(40)}"`],
+  ['x'.repeat(41), 'name of 41 characters'],
+  [undefined, 'name undefined'],
+  [Array.from({ length: 41 }), 'name an array'],
+])('describeOption of %j is %s', (name, expected) => {
+  expect(describeOption(name)).toBe(expected);
 });
 
 test('a proxy that was revoked is described without a look at it', () => {

@@ -24,6 +24,8 @@ describe('secrets that are refused', () => {
     [`${SECRET}\u007f`, 'end with a control character (U+007F)'],
     [`"${SECRET}"`, 'be in quotation marks'],
     [`'${SECRET}'`, 'be in quotation marks'],
+    [`"${SECRET} ${SECRET}"`, 'be in quotation marks'],
+    [`${SECRET}\ud800`, 'end with half a surrogate pair (U+D800)'],
     [`\u201c${SECRET}\u201d`, 'be in quotation marks'],
     [`\u300c${SECRET}\u300d`, 'be in quotation marks'],
     [`${SECRET}\u200b${SECRET}`, `contain an invisible character (U+200B) as character ${SECRET.length + 1}`],
@@ -43,6 +45,9 @@ describe('secrets that are accepted', () => {
     `\u2764\ufe0f${SECRET}`,
     '\u5bc6\u7801',
     '"',
+    '',
+    '\u5bc6"\u7801"',
+    '"\u5bc6"\u7801',
   ])('the secret %j is accepted', (secret) => {
     expect(() => assertNoStrayCharacter('secret', secret)).not.toThrow();
   });
