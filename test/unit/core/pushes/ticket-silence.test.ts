@@ -47,3 +47,55 @@ test('an older ticket, and the same one, do not end a silence, unless the last o
   silence.note(NOW - MINUTE, { now: NOW - MINUTE, monotonic: LIMIT });
   expect(silence).toMatchObject({ isTold: false, since: NOW - MINUTE, lastTicketAt: NOW - MINUTE });
 });
+
+test('an app is known to be a platform by a task that needs a ticket, or by a ticket', () => {
+  const reading = { now: NOW, monotonic: 0 };
+  const silence = new TicketSilence('wx', reading);
+  expect(silence).toMatchObject({ isOfPlatform: false, isTold: false, since: NOW, lastTicketAt: undefined });
+  silence.hasPlatformTask = true;
+  expect(silence.isOfPlatform).toBe(true);
+  silence.hasPlatformTask = false;
+  silence.note(NOW, reading);
+  expect(silence.isOfPlatform).toBe(true);
+});
+
+test('a silence begins anew with a newer ticket, and is as long as that ticket is old', () => {
+  const silence = new TicketSilence('wx', { now: NOW, monotonic: 1_000 });
+  silence.note(NOW, { now: NOW, monotonic: 1_000 });
+  silence.note(NOW + 5 * MINUTE, { now: NOW + 15 * MINUTE, monotonic: 15 * MINUTE });
+  expect(silence.lastTicketAt).toBe(NOW + 5 * MINUTE);
+  expect(silence.lengthMs(15 * MINUTE)).toBe(10 * MINUTE);
+  expect(silence.lengthMs(16 * MINUTE)).toBe(11 * MINUTE);
+  expect(silence.checkAt).toBe(35 * MINUTE);
+});
+
+test('an older ticket does not begin a silence anew at the instant of the last one', () => {
+  const silence = new TicketSilence('wx', { now: NOW, monotonic: 0 });
+  silence.note(NOW, { now: NOW, monotonic: 0 });
+  silence.note(NOW - MINUTE, { now: NOW, monotonic: 0 });
+  expect(silence.since).toBe(NOW);
+});
+
+test('a silence does not become longer when the wall clock is set ahead', () => {
+  const silence = new TicketSilence('wx', { now: NOW, monotonic: MINUTE });
+  expect(silence.judge({ now: NOW + 2 * LIMIT, monotonic: 2 * MINUTE })).toBe(false);
+  expect(silence.lengthMs(2 * MINUTE)).toBe(MINUTE);
+  expect(silence.checkAt).toBe(MINUTE + LIMIT);
+});
+
+test('a ticket that seemed old counts from when it was seen, however long the process had run by then', () => {
+  const silence = new TicketSilence('wx', { now: NOW, monotonic: 0 });
+  silence.note(NOW - 20 * MINUTE, { now: NOW, monotonic: LIMIT });
+  expect(silence.judge({ now: NOW - 40 * MINUTE, monotonic: LIMIT + 10 * MINUTE })).toBe(false);
+  expect(silence.lengthMs(LIMIT + 10 * MINUTE)).toBe(10 * MINUTE);
+});
+
+test.each([LIMIT, LIMIT + 1])(
+  'a silence that was watched for %i ms keeps its length when the wall clock is set back',
+  (watchedMs) => {
+    const silence = new TicketSilence('wx', { now: NOW, monotonic: 0 });
+    silence.note(NOW - 10 * MINUTE, { now: NOW, monotonic: 0 });
+    expect(silence.judge({ now: NOW - MINUTE, monotonic: watchedMs })).toBe(true);
+    expect(silence.lengthMs(watchedMs)).toBe(watchedMs + 10 * MINUTE);
+  },
+);
