@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
-import { onAbort } from '../../../../src/core/concurrency/abort-listeners.js';
+import { onAbort, reasonOf } from '../../../../src/core/concurrency/abort-listeners.js';
 import { Deadline } from '../../../../src/core/model/deadline.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 
@@ -42,4 +42,12 @@ test('waits with one signal add one listener to it, and leave none', async () =>
   resolve();
   await Promise.all(waits);
   expect(count(signal)).toBe(0);
+});
+
+test('the reason of an aborted signal is the one that was given, and an AbortError where a polyfill has none', () => {
+  expect(reasonOf(AbortSignal.abort('enough'))).toBe('enough');
+  expect(reasonOf(AbortSignal.abort(null))).toBeNull();
+  const { reason } = AbortSignal.abort();
+  expect(reasonOf({ aborted: true } as AbortSignal)).toEqual(reason);
+  expect(reasonOf({ aborted: true } as AbortSignal)).toMatchObject({ name: 'AbortError', message: reason.message });
 });

@@ -49,3 +49,22 @@ test('a grace timer can be cancelled before and in its extra second', async () =
     expect(clock.pendingTimers).toBe(0);
   }
 });
+
+test('a grace timer keeps the process alive, also in its extra second', async () => {
+  const clock = new FakeClock();
+  const kept: unknown[] = [];
+  const watched: Clock = {
+    ...sleepy(clock, 5_000),
+    setTimer(callback, delayMs, options) {
+      kept.push([delayMs, options?.ref]);
+      return sleepy(clock, 5_000).setTimer(callback, delayMs);
+    },
+    monotonic: () => clock.monotonic() + (kept.length === 1 ? 5_000 : 0),
+  };
+  setGraceTimer(watched, () => {}, 6_000);
+  await clock.advance(10_000);
+  expect(kept).toEqual([
+    [6_000, true],
+    [1_000, true],
+  ]);
+});

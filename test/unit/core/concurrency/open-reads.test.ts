@@ -53,6 +53,15 @@ describe('OpenReads: an answer', () => {
     },
   );
 
+  test('an answer that was read while the store was replaced is unclear, and one that was read after it is not', () => {
+    const reads = new OpenReads();
+    const before = reads.begin();
+    reads.noteReplacement();
+    const after = reads.begin();
+    expect([before.judge(ID, 6), before.judge(ID, undefined)]).toEqual(['unclear', 'unclear']);
+    expect(after.judge(ID, 6)).toBe('news');
+  });
+
   test('an answer is not judged by what becomes known after its read has ended', () => {
     const reads = new OpenReads();
     const read = reads.begin();

@@ -47,6 +47,38 @@ describe('Places: a place', () => {
     expect(places.untilSlowMs()).toBe(Number.POSITIVE_INFINITY);
   });
 
+  test('an item that ends after it became slow frees its place once', () => {
+    const place = begin(steady());
+    now += 3_000;
+    places.settle();
+    places.end(place);
+    expect([places.free, places.slow]).toEqual([4, 0]);
+  });
+
+  test('a slow item that ends quickly is slow no more, unless it failed', () => {
+    const item = steady();
+    const first = begin(item);
+    now += 3_000;
+    places.end(first);
+    expect([places.roomOf(item), places.hasPlace('slow')]).toEqual(['slow', true]);
+    const failed = begin(item);
+    failed.hasSucceeded = false;
+    places.end(failed);
+    expect([places.roomOf(item), places.slow]).toEqual(['slow', 0]);
+    places.end(begin(item));
+    expect([places.roomOf(item), places.slow, places.free]).toEqual(['steady', 0, 4]);
+  });
+
+  test('places are crowded when all of them have been held for 200 ms', () => {
+    for (let count = 0; count < 3; count++) begin(steady());
+    expect(places.untilCrowdedMs()).toBe(Number.POSITIVE_INFINITY);
+    now += 150;
+    begin(steady());
+    expect(places.untilCrowdedMs()).toBe(50);
+    now += 100;
+    expect(places.untilCrowdedMs()).toBe(0);
+  });
+
   test('slow items have places of their own, as many as the others', () => {
     const items = Array.from({ length: 4 }, steady);
     const begun = items.map(begin);

@@ -108,4 +108,14 @@ describe('LocalRateLimit: the rate of one process', () => {
     expect(pace.reserveForApp('wx1')).toBe(250);
     expect(pace.reserveForApp('wx2')).toBe(0);
   });
+
+  test('a local rate limit grants permits again that were refunded, of all apps together and of each app', () => {
+    const pace = new LocalRateLimit({ perSecond: 10, perSecondOfApp: 10 }, () => 1_000);
+    for (let call = 0; call < 3; call++) pace.charge('wx1');
+    for (let call = 0; call < 3; call++) pace.refund();
+    expect(pace.reserve()).toBe(0);
+    expect(pace.reserveForApp('wx1')).toBe(250);
+    for (let call = 0; call < 3; call++) pace.refundApp('wx1');
+    expect(pace.reserveForApp('wx1')).toBe(0);
+  });
 });

@@ -85,3 +85,61 @@ it('work begins at once where a slot is free, else when one is released, also by
   ends[2]?.();
   expect(await works[2]).toBe(3);
 });
+
+it('a caller without a signal waits for a slot too', async () => {
+  const slots = new Semaphore(1);
+  const giveBack = await slots.acquire();
+  const next = slots.acquire();
+  giveBack();
+  (await next)();
+  await expect(slots.acquire()).resolves.toBeTypeOf('function');
+});
+
+/** Begins works that last until they are ended, and notes which have begun. */
+function longWorks(slots: Semaphore, count: number): { readonly begun: number[]; end(number: number): Promise<void> } {
+  const begun: number[] = [];
+  const ends: (() => void)[] = [];
+  for (let number = 0; number < count; number++) {
+    void slots.run(() => {
+      begun.push(number);
+      return new Promise<void>((resolve) => {
+        ends[number] = resolve;
+      });
+    });
+  }
+  return {
+    begun,
+    end: async (number) => {
+      ends[number]?.();
+      await Promise.resolve();
+      await Promise.resolve();
+    },
+  };
+}
+
+it('work that waits begins when there are more slots, as much as there are slots for', async () => {
+  const slots = new Semaphore(1);
+  const works = longWorks(slots, 4);
+  slots.resize(3);
+  expect(works.begun).toEqual([0, 1, 2]);
+  await works.end(0);
+  expect(works.begun).toEqual([0, 1, 2, 3]);
+});
+
+it('more slots than there is work are free for later work', () => {
+  const slots = new Semaphore(1);
+  expect(longWorks(slots, 2).begun).toEqual([0]);
+  slots.resize(4);
+  expect(longWorks(slots, 3).begun).toEqual([0, 1]);
+});
+
+it('work begins after others have ended, as many as there are fewer slots than before', async () => {
+  const slots = new Semaphore(3);
+  const works = longWorks(slots, 5);
+  slots.resize(1);
+  await works.end(0);
+  await works.end(1);
+  expect(works.begun).toEqual([0, 1, 2]);
+  await works.end(2);
+  expect(works.begun).toEqual([0, 1, 2, 3]);
+});

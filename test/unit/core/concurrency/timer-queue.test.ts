@@ -161,6 +161,21 @@ describe('TimerQueue', () => {
     expect([running, most, clock.pendingTimers]).toEqual([0, 64, 0]);
   });
 
+  test('a burst that fills the places again and again sets no new timer each time', async () => {
+    const clock = new WatchedClock();
+    const ends: (() => void)[] = [];
+    const schedule = new TimerQueue<QueuedItem>(clock, () => new Promise<void>((resolve) => ends.push(resolve)));
+    schedule.start();
+    for (let id = 0; id < 100; id++) schedule.set(item(String(id)), clock.now());
+    await clock.advance(0);
+    const before = clock.delays.length;
+    for (let count = 0; count < 20; count++) {
+      ends.shift()?.();
+      await clock.advance(0);
+    }
+    expect([ends.length, clock.delays.length]).toEqual([64, before]);
+  });
+
   test('thousands of items that are due at once and take no time let other work run', async () => {
     const { clock, start, fired, schedule } = scheduled(false);
     for (let id = 0; id < 1_200; id++) schedule.set(item(String(id)), start);
@@ -279,6 +294,27 @@ describe('TimerQueue: items that hang', () => {
     ]);
   });
 
+  test('an item that waits for a place keeps its turn when it is set to be due once more', async () => {
+    const { clock, came, start, schedule } = hanging();
+    for (let id = 0; id < 7; id++) schedule.set(item(`h${id}`), start - 100 + id);
+    await clock.advance(1_000);
+    schedule.set(item('h4'), clock.now());
+    await clock.advance(2_000);
+    expect(came.slice(4).map(([id]) => id)).toEqual(['h4', 'h5', 'h6']);
+  });
+
+  test.each(['h3', 'h4'])(
+    'a fresh item that waits for a place does not come once it is deleted: %s',
+    async (deleted) => {
+      const { clock, came, start, schedule } = hanging({ isFresh: () => true });
+      for (let id = 0; id < 5; id++) schedule.set(item(`h${id}`), start - 100 + id);
+      await clock.advance(1_000);
+      schedule.delete(item(deleted));
+      await clock.advance(10_000);
+      expect(came.slice(3)).toEqual([[deleted === 'h3' ? 'h4' : 'h3', 3_000]]);
+    },
+  );
+
   test('an item that waits for a place is not forgotten while the schedule is stopped', async () => {
     const { clock, came, start, schedule } = hanging();
     for (let id = 0; id < 5; id++) schedule.set(item(`h${id}`), start - 100 + id);
@@ -308,6 +344,19 @@ test('an item that sends no request uses no rate limit', async () => {
   for (let id = 0; id < 5; id++) schedule.set(item(`a${id}`), clock.now());
   await clock.advance(1_000);
   expect(asked).toBe(5);
+});
+
+test('an item uses the rate limit unless it reports that it sent no request', async () => {
+  const clock = new FakeClock();
+  const rateLimit = new LocalRateLimit({ perSecond: 10, perSecondOfApp: 10 }, () => clock.monotonic());
+  let count = 0;
+  const schedule = new TimerQueue<QueuedItem>(clock, async () => void count++, { rateLimit });
+  schedule.start();
+  for (let id = 0; id < 100; id++) schedule.set(item(String(id)), clock.now());
+  await clock.advance(0);
+  expect(count).toBe(1);
+  await clock.advance(1_000);
+  expect(count).toBe(11);
 });
 
 describe('TimerQueue: a wall clock that is set back', () => {
