@@ -63,6 +63,10 @@ describe('subjectAlone', () => {
     ['an inherited wish', Object.create({ minValidityMs: 5 }, { subject: { value: 's', enumerable: true } })],
     ['the wish of a class', new Wishes()],
     ['a wish that is not enumerable', Object.defineProperty({ subject: 's' }, 'timeoutMs', { value: 5 })],
+    [
+      'a signal that is not enumerable',
+      Object.defineProperty({ subject: 's' }, 'signal', { value: new AbortController().signal }),
+    ],
     ['a subject that is a number', { subject: 5 }],
     ['a subject that is null', { subject: null }],
     ['a subject that is a String object', { subject: new String('s') }],

@@ -2,7 +2,13 @@ import { PassThrough, Readable } from 'node:stream';
 import { runInNewContext } from 'node:vm';
 import { Response as NodeFetchResponse } from 'node-fetch';
 import { describe, expect, test } from 'vitest';
-import { isResponse, readBeginning } from '../../../../src/core/calls/response-beginning.js';
+import {
+  type ForeignResponse,
+  isBlob,
+  isResponse,
+  readBeginning,
+  readBlob,
+} from '../../../../src/core/calls/response-beginning.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 
 const headers = { 'content-type': 'application/json' };
@@ -193,16 +199,21 @@ describe('a response with a stream of Node', () => {
   });
 });
 
-test('a response of a polyfill without streams is read by its text', async () => {
-  const polyfill = (bodyUsed = false) => ({
+/** Returns a response of a package whose responses have their whole body in memory. */
+function polyfill(given: Partial<ForeignResponse> = {}): ForeignResponse {
+  return {
     status: 200,
-    bodyUsed,
+    bodyUsed: false,
     headers: new Headers(headers),
-    clone: () => polyfill(),
+    clone: () => polyfill(given),
     text: async () => STALE,
-  });
+    ...given,
+  };
+}
+
+test('a response of a polyfill without streams is read by its text', async () => {
   expect(await readBeginning(polyfill(), isWhole, { clock: new FakeClock() })).toBe(STALE);
-  expect(await readBeginning(polyfill(true), isWhole, { clock: new FakeClock() })).toBe('');
+  expect(await readBeginning(polyfill({ bodyUsed: true }), isWhole, { clock: new FakeClock() })).toBe('');
 });
 
 test.each<[string, unknown, boolean]>([
@@ -214,7 +225,89 @@ test.each<[string, unknown, boolean]>([
     runInNewContext('({ status: 200, bodyUsed: false, headers: {}, clone: 1, text: 1 })'),
     false,
   ],
+  ['an object that does not say whether its body was used', { ...polyfill(), bodyUsed: undefined }, false],
   ['null', null, false],
 ])('isResponse tells %s', (_, value, expected) => {
   expect(isResponse(value)).toBe(expected);
+});
+
+test.each([
+  ['application/json; of=text/event-stream', STALE],
+  [' text/event-stream', ''],
+  ['Multipart/mixed', ''],
+])('whether a response of a polyfill is a stream of events is seen by its content type %j', async (type, expected) => {
+  const response = polyfill({ headers: { get: (name) => (name === 'content-type' ? type : null) } });
+  expect(await readBeginning(response, isWhole, { clock: new FakeClock() })).toBe(expected);
+});
+
+test('a response whose copy is a stream of something other than bytes has no beginning', async () => {
+  const body = () => Readable.toWeb(Readable.from(['{', Buffer.from(STALE)]));
+  const response = polyfill({ clone: () => polyfill({ body: body() }) });
+  expect(await readBeginning(response, isWhole, { clock: new FakeClock() })).toBe('');
+});
+
+test.each([
+  [65_536, true],
+  [65_537, false],
+])('a Web response of %i bytes is read: %s', async (length, isRead) => {
+  const body = `{${' '.repeat(length - 2)}}`;
+  const reading = { clock: new FakeClock() };
+  const labelled = new Response(body, { headers: { ...headers, 'content-length': String(length) } });
+  expect(await readBeginning(new Response(body, { headers }), isWhole, reading)).toBe(isRead ? body : '');
+  expect(await readBeginning(labelled, isWhole, reading)).toBe(isRead ? body : '');
+});
+
+test('the beginning of a Web response contains a character that two chunks share', async () => {
+  const bytes = Buffer.from('{"errmsg":"微"}');
+  const body = Readable.toWeb(Readable.from([bytes.subarray(0, 12), bytes.subarray(12)]));
+  const response = new Response(body as ReadableStream, { headers });
+  expect(await readBeginning(response, isWhole, { clock: new FakeClock() })).toBe('{"errmsg":"微"}');
+});
+
+test('nothing holds the body of a Web response that stalls once reading it has stopped', async () => {
+  let isCancelled = false;
+  const body = new ReadableStream({
+    cancel() {
+      isCancelled = true;
+    },
+  });
+  const controller = new AbortController();
+  const response = new Response(body, { headers });
+  const reading = readBeginning(response, isWhole, { clock: new FakeClock(), signal: controller.signal });
+  await settle();
+  controller.abort();
+  expect(await reading).toBe('');
+  await response.body?.cancel();
+  expect(isCancelled).toBe(true);
+});
+
+test.each(['signal', 'closing'])('no body is read once the %s is aborted', async (name) => {
+  const reading = { clock: new FakeClock(), [name]: AbortSignal.abort() };
+  let reads = 0;
+  const text = async (): Promise<string> => {
+    reads += 1;
+    return STALE;
+  };
+  expect(await readBeginning(polyfill({ clone: () => polyfill({ text }) }), isWhole, reading)).toBe('');
+  expect(await readBlob({ size: 5, text }, reading)).toBe('');
+  expect(reads).toBe(0);
+});
+
+describe('blobs', () => {
+  const blob = (): object => ({ size: 5, type: '', slice() {}, stream() {}, text() {}, arrayBuffer() {} });
+
+  test.each(['size', 'type', 'slice', 'stream', 'text', 'arrayBuffer'])(
+    'blobs are recognized by all of their members, so not without %s',
+    (name) => {
+      expect([isBlob(new Blob([])), isBlob(blob())]).toEqual([true, true]);
+      expect(isBlob({ ...blob(), [name]: undefined })).toBe(false);
+    },
+  );
+
+  test.each([
+    [65_536, STALE],
+    [65_537, ''],
+  ])('blobs are read up to 64 KiB: %i bytes', async (size, expected) => {
+    expect(await readBlob({ size, text: async () => STALE }, { clock: new FakeClock() })).toBe(expected);
+  });
 });

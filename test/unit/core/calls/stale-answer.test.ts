@@ -15,6 +15,9 @@ const isStale = (outcome: CallOutcome): Promise<boolean> => isStaleAnswer(outcom
 
 const failed = (fields: object): Error => Object.assign(new Error('failed'), fields);
 
+/** The members by which a response of superagent is recognized, with a body that is not labelled as JSON. */
+const SUPERAGENT = { header: {}, links: {}, body: {}, statusType: 2, text: '{"errcode":40001}' };
+
 describe('codes of a stale token', () => {
   test.each([40_001, 40_014, 42_001, '40001', '40014', '42001'])('the code %j is stale', async (errcode) => {
     expect(await isStale({ result: { errcode } })).toBe(true);
@@ -64,6 +67,11 @@ describe('shapes of a result', () => {
     ['a code in the body', { body: { code: 40_001 } }, false],
     ['an error in the result', { error: { code: 40_001 } }, false],
     ['a result with a response', { response: { data: { errcode: 40_001 } } }, false],
+    ['a response of superagent with its text', { ...SUPERAGENT }, true],
+    ['an object with less than superagent has: header', { ...SUPERAGENT, header: undefined }, false],
+    ['an object with less than superagent has: links', { ...SUPERAGENT, links: undefined }, false],
+    ['an object with less than superagent has: body', { ...SUPERAGENT, body: undefined }, false],
+    ['an object with less than superagent has: statusType', { ...SUPERAGENT, statusType: undefined }, false],
     ['a business object with a text', { text: '{"errcode":40001}' }, false],
     ['data that is a list', { data: [{ errcode: 40_001 }] }, false],
     ['data that is text', { data: '{"errcode":40001}' }, true],
@@ -115,11 +123,21 @@ describe('shapes of an error', () => {
     ['a transaction of PostgreSQL that has to be repeated', failed({ code: '40001', severity: 'ERROR' }), false],
     ['its like in a cause', new Error('no', { cause: failed({ code: '40001', severity: 'ERROR' }) }), false],
     ['a deadlock of MySQL', failed({ code: 'ER_LOCK_DEADLOCK', errno: 1213, sqlState: '40001' }), false],
+    ['a transaction of MySQL that has to be repeated', failed({ code: '40001', sqlState: '40001' }), false],
     ['a response that is null', failed({ response: null }), false],
     ['a list', [{ errcode: 40_001 }], false],
     ['text', '40001', false],
     ['null', null, false],
   ])('an error is judged by its shape: %s: %#', async (_, error, expected) => {
+    expect(await isStale({ error })).toBe(expected);
+  });
+
+  test.each([
+    [8, true],
+    [9, false],
+  ])('an error is judged by its causes: %i of them: %s', async (count, expected) => {
+    let error: unknown = { errcode: 40_001 };
+    for (let depth = 0; depth < count; depth++) error = new Error('no', { cause: error });
     expect(await isStale({ error })).toBe(expected);
   });
 
@@ -176,6 +194,26 @@ describe('a Response', () => {
     expect(await response.json()).toEqual({ errcode: 42_001 });
   });
 
+  test.each([
+    [['{"errcode":', '40001}'], true],
+    [[' \n', '{"errcode":40001}'], true],
+    [['{"errcode":0}'], false],
+    [['<html>'], false],
+  ])(
+    'a Response whose body does not end is judged as soon as its beginning says enough: %j',
+    async (parts, expected) => {
+      const body = new ReadableStream<Uint8Array>({
+        async start(controller) {
+          for (const part of parts) {
+            controller.enqueue(Buffer.from(part));
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        },
+      });
+      expect(await isStale({ result: new Response(body) })).toBe(expected);
+    },
+  );
+
   test('a Request is not taken for a Response', async () => {
     const headers = { 'content-type': 'application/json' };
     const request = new Request('http://127.0.0.1', { method: 'POST', headers, body: '{"errcode":40001}' });
@@ -228,6 +266,11 @@ describe('bytes', () => {
     ['bytes after a byte order mark', Buffer.from(`\ufeff ${text}`), true],
     ['bytes that begin otherwise', Buffer.from(`x${text}`), false],
     ['bytes of more than 64 KiB', Buffer.from(`${' '.repeat(65_536)}${text}`), false],
+    [
+      'bytes of more than 64 KiB in fewer characters',
+      Buffer.from(`{"errcode":40001,"a":"${'微'.repeat(30_000)}"}`),
+      false,
+    ],
     ['bytes without the code', Buffer.from('{"errcode":0,"errmsg":"40001"}'), false],
     ['no bytes', Buffer.alloc(0), false],
   ])('bytes are judged as the text they hold: %s: %#', async (_, body, expected) => {
