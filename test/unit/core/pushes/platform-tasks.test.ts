@@ -12,7 +12,9 @@ function judged(dependenciesOf: (key: TokenKey) => readonly TokenKey[]): boolean
 test.each([
   [{ first: [key(TICKET)] }, true],
   [{ first: [key('second')], second: [key('third'), key(TICKET)] }, true],
+  [{ first: [key(TICKET), key('second')], second: [] }, true],
   [{ first: [] }, false],
+  [{ first: [key('second')], second: [] }, false],
   [{ first: [key('second')], second: [key('first')] }, false],
   [{ first: [key(TICKET, 'wx-other')] }, false],
 ] as const)('a task with the dependencies %j is judged by the ticket of its own app', (dependencies, expected) => {
