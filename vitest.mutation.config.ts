@@ -4,8 +4,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The tests that Stryker runs against each mutant of the core: the fast ones only, in one module cache, which halves the time. */
 const ALL = ['test/unit/core/**/*.test.ts', 'test/unit/wechat/*refreshers.test.ts'];
 
-// One room is measured faster with only the tests that reach it, since a survivor costs all of their time. A test that is
-// left out can only lower the score.
+// One room is measured faster with only the tests that reach it, since a survivor costs all of their time:
+//   MUTATION_TESTS='test/unit/core/calls/**/*.test.ts' npx stryker run --mutate 'src/core/calls/**/*.ts'
+// A test that is left out, by MUTATION_WITHOUT for instance, can only lower the score.
 const include = globs('MUTATION_TESTS') ?? ALL;
 const exclude = globs('MUTATION_WITHOUT') ?? [];
 // A mutant that leaves a promise pending costs this time.
