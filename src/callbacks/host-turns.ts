@@ -28,22 +28,22 @@ export interface HostBounds {
   readonly maxFurther?: number;
 }
 
-/** The host that a call goes to, and the one on whose behalf it is made. */
-export interface TurnOf {
-  /** The name and the port. */
+/** The turn that a call waits for. */
+export interface HostTurn {
+  /** The name and the port of the host. */
   readonly host: string;
-  /** The user of the slot: the calls of one user to a host do not hold up those of another to the same host. */
-  readonly user: string;
+  /** The group that the call belongs to. The calls of one group to a host do not hold up those of another. */
+  readonly group: string;
 }
 
-/** Returns whose turn a call to the URL of a task is. The tasks of one app and type are alike, and share their turns. */
-export function turnOf({ host }: URL, { appid, type }: TokenKey): TurnOf {
-  return { host, user: `${appid}/${type}` };
+/** Returns the turn that a call to a URL of a task waits for. The tasks of one app and type are a group. */
+export function turnOf({ host }: URL, { appid, type }: TokenKey): HostTurn {
+  return { host, group: `${appid}/${type}` };
 }
 
 /** A call that waits for a slot. */
 interface WaitingCall {
-  readonly user: string;
+  readonly group: string;
   readonly begin: (pool: Pool) => void;
 }
 
@@ -65,7 +65,7 @@ interface Host {
 /**
  * Limits the calls that run at once, in total and for each host. A host that is unknown or was slow the last time has two
  * slots in a separate pool until it answers promptly, so that unresponsive hosts do not delay others. If a pool has no free
- * slot, hosts take turns; if a host has none, its users do, since a host may answer one of them and leave another waiting.
+ * slot, hosts take turns; if a host has none, its groups do, since a host may answer one of them and leave another waiting.
  */
 export class HostTurns {
   readonly #prompt = newPool(MAX_PROMPT);
@@ -91,14 +91,14 @@ export class HostTurns {
    * @throws the signal's reason when it is aborted before the call has begun.
    */
   async run<Result>(
-    { host: name, user }: TurnOf,
+    { host: name, group }: HostTurn,
     signal: AbortSignal | undefined,
     work: () => Promise<Result>,
   ): Promise<Result> {
     signal?.throwIfAborted();
     const host = this.#hosts.get(name) ?? newHost(name);
     this.#hosts.set(name, host);
-    const pool = await this.#turn(host, user, signal);
+    const pool = await this.#turn(host, group, signal);
     try {
       return await this.#timed(name, signal, work);
     } finally {
@@ -107,13 +107,13 @@ export class HostTurns {
   }
 
   /** Waits for a slot, and returns the pool that it belongs to. */
-  #turn(host: Host, user: string, signal: AbortSignal | undefined): Promise<Pool> {
+  #turn(host: Host, group: string, signal: AbortSignal | undefined): Promise<Pool> {
     return new Promise((resolve, reject) => {
       const begin = (pool: Pool): void => {
         endListening?.();
         resolve(pool);
       };
-      const call: WaitingCall = { user, begin };
+      const call: WaitingCall = { group, begin };
       const leave = (): void => {
         host.waiting.delete(call);
         this.#forgetIdle(host);
@@ -183,7 +183,7 @@ export class HostTurns {
 }
 
 function newHost(name: string): Host {
-  return { name, waiting: new WaitingGroups(({ user }) => user), underWay: 0, first: 0 };
+  return { name, waiting: new WaitingGroups(({ group }) => group), underWay: 0, first: 0 };
 }
 
 function newPool(free: number): Pool {

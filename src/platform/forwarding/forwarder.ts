@@ -89,8 +89,8 @@ export class Forwarder {
     const endListening = onAbort(closing.signal, () => controller.abort(reasonOf(closing.signal)));
     try {
       // Apps and targets have turns of their own, also on one host, so that none waits for another.
-      const user = signerOf(push);
-      const turn = { host: `${user} ${rule.url.href}`, user };
+      const group = signerOf(push);
+      const turn = { host: `${group} ${rule.url.href}`, group };
       return await this.#turns.run(turn, signal, () => requests.send({ ...this.#request(rule, push), signal }));
     } finally {
       timer.cancel();

@@ -3,29 +3,29 @@ import { HostTurns } from '../../../src/callbacks/host-turns.js';
 
 interface Work {
   readonly host: string;
-  readonly user: string;
+  readonly group: string;
   readonly end: () => void;
 }
 
 /** Works that have begun and not ended, and a way to begin more. */
 function working(turns: HostTurns) {
   const underWay: Work[] = [];
-  const beginAs = (user: string, host: string, signal?: AbortSignal): Promise<string> =>
-    turns.run({ host, user }, signal, async () => {
-      await new Promise<void>((end) => underWay.push({ host, user, end }));
+  const beginOf = (group: string, host: string, signal?: AbortSignal): Promise<string> =>
+    turns.run({ host, group }, signal, async () => {
+      await new Promise<void>((end) => underWay.push({ host, group, end }));
       return host;
     });
-  const begin = (host: string, signal?: AbortSignal): Promise<string> => beginAs('app', host, signal);
+  const begin = (host: string, signal?: AbortSignal): Promise<string> => beginOf('app', host, signal);
   const hosts = async (): Promise<string[]> => {
     await new Promise((resolve) => setImmediate(resolve));
     return underWay.map(({ host }) => host);
   };
-  const users = async (): Promise<string[]> => {
+  const groups = async (): Promise<string[]> => {
     await hosts();
-    return underWay.map(({ user }) => user);
+    return underWay.map(({ group }) => group);
   };
   const endFirst = (): void => underWay.shift()?.end();
-  return { begin, beginAs, hosts, users, endFirst };
+  return { begin, beginOf, hosts, groups, endFirst };
 }
 
 let now = 0;
@@ -34,7 +34,7 @@ const clock = { monotonic: () => now };
 /** Turns of hosts that have answered promptly. */
 async function answering(maxPerHost: number, hosts: readonly string[]): Promise<HostTurns> {
   const turns = new HostTurns(maxPerHost, clock);
-  for (const host of hosts) await turns.run({ host, user: 'app' }, undefined, async () => {});
+  for (const host of hosts) await turns.run({ host, group: 'app' }, undefined, async () => {});
   return turns;
 }
 
@@ -110,18 +110,18 @@ describe('HostTurns', () => {
     expect((await hosts()).slice(-3)).toEqual(['one', 'other', 'one']);
   });
 
-  it('the users of one host take turns, so that calls that hang for one of them do not hold up another', async () => {
-    const { beginAs, users, endFirst } = working(new HostTurns(8, clock));
-    for (let count = 0; count < 100; count++) void beginAs('hanging', 'host');
-    void beginAs('healthy', 'host');
-    void beginAs('healthy', 'host');
-    void beginAs('third', 'host');
-    expect(await users()).toEqual(['hanging', 'hanging']);
+  it('the groups of one host take turns, so that calls of one that hang do not hold up another', async () => {
+    const { beginOf, groups, endFirst } = working(new HostTurns(8, clock));
+    for (let count = 0; count < 100; count++) void beginOf('hanging', 'host');
+    void beginOf('healthy', 'host');
+    void beginOf('healthy', 'host');
+    void beginOf('third', 'host');
+    expect(await groups()).toEqual(['hanging', 'hanging']);
     const begun: (string | undefined)[] = [];
     for (let ended = 0; ended < 5; ended++) {
       now += 5_000;
       endFirst();
-      begun.push((await users()).at(-1));
+      begun.push((await groups()).at(-1));
     }
     expect(begun).toEqual(['hanging', 'healthy', 'third', 'hanging', 'healthy']);
   });
@@ -147,7 +147,7 @@ describe('HostTurns', () => {
     const waiting = begin('host', controller.signal);
     controller.abort('enough');
     await expect(waiting).rejects.toBe('enough');
-    const failing = turns.run({ host: 'host', user: 'app' }, undefined, () => Promise.reject(new Error('no')));
+    const failing = turns.run({ host: 'host', group: 'app' }, undefined, () => Promise.reject(new Error('no')));
     endFirst();
     await expect(failing).rejects.toThrow('no');
     void begin('host');
