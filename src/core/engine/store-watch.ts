@@ -97,7 +97,7 @@ export class StoreWatch {
     this.#look = this.#parts.clock.setTimer(() => {
       this.#checkEachMinute();
       const { store, recovery } = this.#parts;
-      // A failure is reported by the store, and the next check repeats the trial.
+      // The store reports a failure, and the next check makes another trial.
       this.#trial.make().catch(noop);
       if (!store.canWatch) this.#follow(undefined);
       else if (!store.failsToRead) {

@@ -202,7 +202,8 @@ export function isTokenError(error: unknown): error is TokenError {
 /**
  * Returns a copy of a foreign error that is safe to keep. Network and file errors contain URLs, headers and requests in
  * their fields and messages, including query strings with secrets, so only the class, the code and the stack frames are
- * copied, and class and code of the cause where the error has no code. An error of a store of this package is returned unchanged, as its message contains none of these.
+ * copied, and the class and the code of the cause where the error itself has no code. An error of a store of this package
+ * is returned unchanged, as its message contains none of these.
  */
 export function safeCause(error: unknown): Error {
   try {

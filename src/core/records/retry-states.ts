@@ -168,8 +168,8 @@ export class RetryStates {
 }
 
 /**
- * Returns whether the failure of an attempt is being stored, and this is the document that the attempt was based on, or an
- * earlier one: a caller that comes meanwhile may read it.
+ * Returns whether a failure is being stored and the document is from before that write, as one may be that is read for a
+ * caller that comes meanwhile.
  */
 function isBeingStored(known: RememberedFailure | undefined, { version }: KeyDocument): boolean {
   return known?.local === false && known.unstoredOn !== undefined && version <= known.version;

@@ -140,7 +140,7 @@ export class Attempt {
       params: () => paramsHashOf(params),
       retryAfterRefusalMs: isDynamicParams(params) ? RETRY_WITH_DYNAMIC_PARAMS_MS : RETRY_WITH_FIXED_PARAMS_MS,
       isOutdated: () => this.hasNewInput(key, progress),
-      hasEnded: (version) => this.#deleteIfGone(key, version, enrolment),
+      deleteIfEnded: (version) => this.#deleteIfEnded(key, version, enrolment),
       documents,
       clock,
       announcing: this.#announcing,
@@ -191,11 +191,11 @@ export class Attempt {
   }
 
   /**
-   * Deletes the document that an announcement has created, if the registration has ended meanwhile. Returns whether it has.
+   * Deletes the document that an announcement has created if the registration has ended, and returns whether it has.
    *
    * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
    */
-  async #deleteIfGone(key: TokenKey, version: number, enrolment: Enrolment): Promise<boolean> {
+  async #deleteIfEnded(key: TokenKey, version: number, enrolment: Enrolment): Promise<boolean> {
     const { store, registry } = this.#parts;
     if ((await checkRegistration(store, key, enrolment)) !== 'gone') return false;
     await store.delete(documentId('key', key), version);

@@ -14,7 +14,7 @@ const BETWEEN_REPORTS_MS = 30_000;
 /** The limit of fetches that stale reports and force may cause, however many are made. */
 const REPORT_LIMIT: RateLimit = { everyMs: BETWEEN_REPORTS_MS, perDay: 20 };
 
-/** Returns whether a stale report or force has drawn on the limit so lately that no further report of the key may cause a fetch. */
+/** Returns whether a stale report of the key may cause no fetch yet, because one, or force, has drawn on the limit just now. */
 export async function isJustReported(key: TokenKey, countedLimits: CountedLimits): Promise<boolean> {
   return !(await countedLimits.isFree(key, REPORTS, { everyMs: BETWEEN_REPORTS_MS }));
 }

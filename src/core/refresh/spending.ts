@@ -53,10 +53,10 @@ export interface SpendingParts {
   /** Returns whether another input has been registered or pushed since the inputs were gathered. */
   readonly isOutdated?: () => boolean;
   /**
-   * Called with the version of an announcement that has created the key's document, before the input is sent. An
-   * unregistration that was faster has not found that document, so it has to be deleted. Returns whether it was.
+   * Deletes the document that an announcement has created with this version if the registration has ended, because an
+   * unregistration that was faster has not found it. Returns whether it has ended. Called before the input is sent.
    */
-  readonly hasEnded?: (version: number) => Promise<boolean>;
+  readonly deleteIfEnded?: (version: number) => Promise<boolean>;
   readonly documents: KeyDocuments;
   readonly clock: StoreClock;
   /** The semaphore of announcements, which are written before the request and must not delay the writes of answers. */
@@ -133,8 +133,8 @@ export class Spending {
     const version = await this.#input.announcing.run(() => this.#write(announced));
     if (version === undefined) throw this.#interrupt(new Interrupted(START_AGAIN));
     const isFirst = this.#document.version === 0;
-    if (isFirst && (await this.#input.hasEnded?.(version)) === true)
-      throw this.#interrupt(new Interrupted(START_AGAIN));
+    const hasEnded = isFirst && (await this.#input.deleteIfEnded?.(version)) === true;
+    if (hasEnded) throw this.#interrupt(new Interrupted(START_AGAIN));
     this.#document = { ...announced, version };
     const base = rotation?.token === undefined ? undefined : secretHash(rotation.token);
     const onOffer = offer === undefined || offer === choice.value ? undefined : secretHash(offer);
