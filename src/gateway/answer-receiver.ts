@@ -4,7 +4,7 @@ import { AnswerStream } from './answer-stream.js';
 
 /** The limit of an answer that is held until it is whole. */
 export const MAX_HELD_ANSWER_BYTES = 65_536;
-/** The first bytes of JSON and of a page. */
+/** The first bytes of JSON and of HTML or XML. */
 const TEXT_BEGINNINGS: ReadonlySet<number | undefined> = new Set([0x7b, 0x3c]);
 const FIRST_ERROR_STATUS = 400;
 
@@ -29,9 +29,9 @@ export interface ReceiverEvents {
 }
 
 /**
- * Receives an answer from undici. One that begins with `{` or `<`, is encoded or has the status of an error is held until it is
- * whole, because it may be an error of WeChat whatever its type says, or a page that repeats the token; any other is passed on
- * from its first byte.
+ * Receives an answer from undici. One that begins with `{` or `<`, is encoded or has the status of an error is held until it
+ * is whole, because it may be an error of WeChat whatever its type says, or a page that repeats the token; any other is passed
+ * on from its first byte.
  */
 export class AnswerReceiver implements Dispatcher.DispatchHandler {
   readonly #events: ReceiverEvents;

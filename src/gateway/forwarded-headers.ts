@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayFailure } from './gateway-failure.js';
 
 /**
- * The headers of a request that reach WeChat. No other header does: it could hold a credential of the caller. The last ones sign the
- * encrypted body of a mini program whose API security is switched on.
+ * The headers of a request that reach WeChat. No other header does: it could hold a credential of the caller. The last four
+ * sign the encrypted body of a mini program whose API security is switched on.
  */
 const TO_WECHAT = [
   'content-type',
@@ -25,7 +25,7 @@ const FROM_WECHAT = [
   ['Accept-Ranges', 'accept-ranges'],
   ['Content-Encoding', 'content-encoding'],
   ['Date', 'date'],
-  // The signature of an encrypted answer, twice while WeChat changes its certificate. Some SDKs compare these names with case.
+  // These sign an encrypted answer, twice while WeChat changes its certificate. Some SDKs are case-sensitive about the names.
   ['Wechatmp-Appid', 'wechatmp-appid'],
   ['Wechatmp-TimeStamp', 'wechatmp-timestamp'],
   ['Wechatmp-Serial', 'wechatmp-serial'],

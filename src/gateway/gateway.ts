@@ -27,7 +27,7 @@ const BROKEN = { failure: 'the answer ended before it was whole' };
 export interface GatewayCall extends LimitedCall {
   /** The token that the gateway puts into the query; `undefined` for a query that has its own credential. */
   readonly token: { readonly of: CallToken; readonly parameter: TokenParameter } | undefined;
-  /** Whether the caller shall not see the token, so that no answer may repeat it. */
+  /** Whether the caller must not see the token, so that no answer may repeat it. */
   readonly isTokenHidden?: boolean | undefined;
   /** Returns whether the caller may still call when its token was stale; absent if its credential is another one. */
   readonly mayRepeat?: (() => Promise<boolean>) | undefined;
@@ -140,8 +140,9 @@ export class Gateway {
   /** Returns the body when it is whole, if it may be held. No connection to WeChat is taken before. */
   #bodyFor(body: ArrivingBody, memory: BodyMemory): ArrivingBody | Promise<Uint8Array | ArrivingBody> {
     const { length } = body;
-    if (length === undefined) return this.#inTime((moved) => readWhileHeld(body, (bytes) => memory.take(bytes), moved));
-    return memory.take(length) ? this.#inTime((moved) => readWhole(body, moved)) : body;
+    const mayHold = (bytes: number): boolean => memory.acquire(bytes);
+    if (length === undefined) return this.#inTime((moved) => readWhileHeld(body, mayHold, moved));
+    return memory.acquire(length) ? this.#inTime((moved) => readWhole(body, moved)) : body;
   }
 
   /** Reads a body of which each piece must arrive in time. */
@@ -167,13 +168,13 @@ export class Gateway {
       sent.push(value);
       return this.#send(call, withToken(query, parameter, value), body, of.type);
     };
-    const answer = await this.#answerToOwn(call, of, body, send);
+    const answer = await this.#answerWithToken(call, of, body, send);
     if (call.isTokenHidden === true) assertRepeatsNone(answer, sent);
     return answer;
   }
 
-  /** Returns the answer to a call with the token of the app: that to its repeat if the first one was stale. */
-  async #answerToOwn(call: GatewayCall, of: CallToken, body: CallBody, send: Send): Promise<UpstreamAnswer> {
+  /** Sends a call with a token of the manager, once more if that was stale, and returns the last answer. */
+  async #answerWithToken(call: GatewayCall, of: CallToken, body: CallBody, send: Send): Promise<UpstreamAnswer> {
     const value = await this.#tokens.current(of);
     const answer = await send(value);
     if (!isStaleAnswer(answer)) return answer;

@@ -5,33 +5,33 @@ const MAX_HELD_BYTES_OF_APP = 16_777_216;
 
 /** The memory for one body. */
 export interface BodyMemory {
-  /** Takes memory for as many bytes more, and returns whether there was room for them. */
-  take(bytes: number): boolean;
-  /** Gives all of it back. */
+  /** Acquires memory for further bytes, and returns whether there was room for them. */
+  acquire(bytes: number): boolean;
+  /** Releases all memory of the body. */
   release(): void;
 }
 
 /**
- * Bounds the memory for bodies that are held until they are whole, so that they can be sent again: a body of at most 1 MiB,
- * 16 MiB of an app and 64 MiB in all. Other bodies are streamed.
+ * Bounds the memory for bodies that are held until they are whole, so that they can be sent again, and with their length: a
+ * body of at most 1 MiB, 16 MiB of an app and 64 MiB in all. Other bodies are streamed.
  */
 export class HeldBodies {
   readonly #ofApps = new Map<string, number>();
   #bytes = 0;
 
-  /** Returns the memory for a body of an app. Nothing of it is taken yet. */
+  /** Returns the memory for a body of an app, of which none is acquired yet. */
   memoryOf(appid: string): BodyMemory {
-    let taken = 0;
+    let acquired = 0;
     return {
-      take: (bytes) => {
-        if (taken + bytes > MAX_HELD_BODY_BYTES || !this.#hasRoom(appid, bytes)) return false;
+      acquire: (bytes) => {
+        if (acquired + bytes > MAX_HELD_BODY_BYTES || !this.#hasRoom(appid, bytes)) return false;
         this.#add(appid, bytes);
-        taken += bytes;
+        acquired += bytes;
         return true;
       },
       release: () => {
-        this.#add(appid, -taken);
-        taken = 0;
+        this.#add(appid, -acquired);
+        acquired = 0;
       },
     };
   }

@@ -53,10 +53,10 @@ export async function readWhole(body: ArrivingBody, moved: () => void): Promise<
 }
 
 /**
- * Returns a body of unknown length when it is whole, because WeChat takes no body without a length. One that is too long to be
- * held goes on as it arrives, after what is held of it.
+ * Returns a body of unknown length when it is whole, because WeChat accepts no body without a length. One that is too long to
+ * be held is returned as it arrives, beginning with what is held of it.
  *
- * @param mayHold - returns whether as many bytes more may be held.
+ * @param mayHold - returns whether further bytes may be held.
  * @param moved - runs for each piece.
  * @throws BrokenBody.
  */
@@ -66,7 +66,7 @@ export async function readWhileHeld(
   moved: () => void,
 ): Promise<Uint8Array | ArrivingBody> {
   const pieces = watched(body, moved);
-  // The pieces are copied, because a caller may send each byte as a piece, which takes the memory of hundreds.
+  // The pieces are copied, because a caller may send each byte as a piece of its own, which takes hundreds of bytes of memory.
   let held = Buffer.allocUnsafe(FIRST_HELD_BYTES);
   let filled = 0;
   for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {

@@ -63,8 +63,9 @@ export class ManagedTokens implements CallTokens {
   }
 
   /**
-   * Draws a report. One that comes too soon to cause a fetch is not counted: it only finds the token that another process is
-   * fetching, and a few calls that fail within seconds of a fetch would use up the reports of the day.
+   * Draws one of the reports of the day, and returns whether there was one. A report that comes too soon to cause a fetch is
+   * not counted: it only finds the token that another process is fetching, and a few calls that fail within seconds of a
+   * fetch would use up all reports.
    */
   async #mayReport(key: TokenKey): Promise<boolean> {
     if (await isJustReported(key, this.#limits)) return true;

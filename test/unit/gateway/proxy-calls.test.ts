@@ -55,7 +55,7 @@ test('a stale token is replaced, and the call is made once more', async () => {
   ]);
 });
 
-test('calls with a token that was ended again at once leave reports for when it may be replaced', async () => {
+test('calls with a token that WeChat ended at once use up no reports before the token may be replaced again', async () => {
   const clock = new FakeClock();
   await using world = await GatewayWorld.start({ clock });
   world.wechat.answering = ({ url }, response) =>
@@ -115,7 +115,7 @@ test.each([
   expect(await answer.text()).not.toContain('TOKEN');
 });
 
-test('a stale answer that repeats the token is replaced by that to the new token', async () => {
+test('a stale answer that repeats the token is replaced by the answer to the call with the new token', async () => {
   await using world = await GatewayWorld.start();
   world.wechat.answering = ({ url }, response) =>
     response.end(url.includes('TOKEN-1') ? '{"errcode":40001,"errmsg":"invalid credential TOKEN-1"}' : '{"errcode":0}');
