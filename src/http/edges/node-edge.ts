@@ -163,7 +163,7 @@ export function sendNodeAnswer(request: NodeRequest, response: ServerResponse, a
   if (!hasNoLength) headers['Content-Length'] = Buffer.byteLength(body);
   const isLast = isUnread && !isHttp2(request);
   if (isLast) headers['Connection'] = 'close';
-  if (isReadInPart && isHttp2(request)) closeStreamAfter(request);
+  if (isReadInPart && isHttp2(request)) closeAfterAnswer(request);
   response.writeHead(status, headers);
   // A caller whose body did not arrive in time is not waited for any longer.
   const end = isLast && status !== TOO_SLOW ? () => endAfterRest(request, response, clock) : undefined;
@@ -179,11 +179,11 @@ export function sendNodeAnswer(request: NodeRequest, response: ServerResponse, a
 }
 
 /**
- * Closes a stream of HTTP/2 when its answer is sent. Node does so if nothing of the body was read, but would leave a stream open
- * for ever whose body was read in part.
+ * Closes the stream of a request over HTTP/2 when its answer is sent. Node does so if nothing of the body was read, but leaves a
+ * stream open whose body was read in part.
  */
-function closeStreamAfter({ stream }: NodeRequest): void {
-  // A stream that is closed within the event tells its caller nothing.
+function closeAfterAnswer({ stream }: NodeRequest): void {
+  // Node does not tell the caller if `close` is called within the event.
   stream?.once('finish', () => setImmediate(() => stream.close()));
 }
 
@@ -213,11 +213,9 @@ function pipe(stream: AnswerStream, request: NodeRequest, response: ServerRespon
 }
 
 /**
- * Shows the caller that an answer is not whole, for which closing the connection is the only way. Over HTTP/2 only the stream is
- * closed, which the caller takes for the end of a whole answer unless there is an error.
- *
- * HTTP/1.0, which proxies speak by default, has no chunks, so that an answer of unknown length ends where its connection does. That
- * connection is reset.
+ * Ends an answer so that the caller sees that it is not whole. Closing the connection shows that over HTTP/1.1. Over HTTP/2 only
+ * the stream is closed, with an error, without which the answer would seem whole. HTTP/1.0, which some proxies speak by default,
+ * has no chunks: an answer of unknown length ends where its connection does, so that the connection is reset.
  */
 function breakOff(request: NodeRequest, response: ServerResponse, error: Error): void {
   if (isHttp2(request)) {
@@ -225,7 +223,7 @@ function breakOff(request: NodeRequest, response: ServerResponse, error: Error):
     return;
   }
   const { socket } = response;
-  // Node resets no connections of TLS, which has an end of its own, and of Unix sockets.
+  // Node cannot reset connections of Unix sockets, nor those of TLS, which has an end of its own that is missing then.
   const canReset = socket?.remoteAddress !== undefined && !('encrypted' in socket);
   if (canReset && request.httpVersion === '1.0') socket.resetAndDestroy();
   else response.destroy();

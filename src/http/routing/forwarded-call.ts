@@ -29,8 +29,8 @@ export function assertForwardable({ request }: RequestContext): void {
 }
 
 /**
- * Returns whether a request depends on another protocol. Clients that only prefer HTTP/2, such as Java's, offer `h2c` with each
- * request over plain HTTP, and go on with HTTP/1.1 where it is ignored (RFC 9110, section 7.8).
+ * Returns whether a request depends on another protocol. Java's HTTP client and others that only prefer HTTP/2 offer `h2c` with
+ * each request over plain HTTP, and go on with HTTP/1.1 where the offer is ignored (RFC 9110, section 7.8).
  */
 function changesProtocol(upgrade: string | undefined): boolean {
   return upgrade !== undefined && upgrade.trim().toLowerCase() !== 'h2c';

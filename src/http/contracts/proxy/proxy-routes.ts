@@ -49,17 +49,19 @@ async function call(context: RequestContext, services: RouteServices): Promise<H
   const type = typeof found === 'string' ? found : await found;
   if (!CALL_TYPES.has(type)) throw badRequest(`X-Token-Type must be one of ${[...CALL_TYPES].join(', ')}`);
   const comparable = comparablePath(path);
-  assertKindOf(type, comparable);
+  assertFits(type, comparable);
   if (subject !== undefined) await assertKnownSubject({ appid, type, subject }, services);
   const token = { of: { appid, type, subject }, parameter: tokenParameterOf(comparable, type) };
   return forward(context, services.gateway, { appid, token, isTokenHidden: true, path, keyId });
 }
 
 /**
- * Refuses a token of an app where WeChat takes one of a user, and the other way round. WeChat would refuse it as stale, and a valid
- * token would be replaced, for which the app has few reports a day.
+ * Asserts that a call carries the token of a user exactly where WeChat takes one. WeChat would reject any other as stale, and a
+ * valid token would be replaced, for which the app has few reports a day.
+ *
+ * @throws RouteFailure with status 400.
  */
-function assertKindOf(type: string, path: string): void {
+function assertFits(type: string, path: string): void {
   if (isUserCall(path) === (type === USER_TYPE)) return;
   throw badRequest(
     type === USER_TYPE
@@ -81,8 +83,8 @@ function defaultType(appid: string, services: RouteServices): string | Promise<s
 }
 
 /**
- * Returns the type by the store. While that fails, an app whose access token is in memory is no platform, which WeChat gives none, so
- * that the token can be used.
+ * Returns the type by what the store has. While the store fails, an app whose access token is in memory counts as no platform,
+ * because WeChat gives platforms none.
  */
 async function loadedType(platform: TokenKey, services: RouteServices): Promise<string> {
   const { registry, records } = services;

@@ -49,7 +49,11 @@ export class PairCheck {
     await manager.register({ appid, secret });
   }
 
-  /** @param lacksRight - whether the app could be registered by a caller with the right to. */
+  /**
+   * Returns the answer to a pair that is refused.
+   *
+   * @param lacksRight - whether a caller with the right to register could have the pair tried at WeChat.
+   */
   #failureFor(
     appid: string,
     { reason, status, message, retryAfterSeconds }: Refusal,
@@ -59,7 +63,7 @@ export class PairCheck {
       return new RouteFailure({ status, message, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) });
     }
     if (this.#services.coldLookups.holdsApp(appid)) return refusedWith(ERRCODES.invalidSecret, 'invalid appsecret');
-    // Some HTTP clients drop a key that is in the address of the server.
+    // The caller may have given its key in the address of the server, where some HTTP clients drop it.
     const why = lacksRight ? ', and the request came without a key that may register it' : '';
     return refusedWith(ERRCODES.invalidAppid, `invalid appid: it is not registered at this server${why}`);
   }
