@@ -113,9 +113,9 @@ function withProxyFailures(client: Dispatcher): Dispatcher {
 }
 
 /**
- * Makes a client close its connection with an error of its own. undici passes one error on to all connections of a pool;
- * urllib, where it is loaded, gives the error with which any socket of the process is closed a property that cannot be
- * changed, so that the second connection would throw, and the pool would never be closed.
+ * Makes a client close its connection with an error of its own, because undici closes all connections of a pool with the same
+ * one. urllib defines a property that cannot be changed on each error with which a socket of the process is closed: the second
+ * connection would throw, and the pool would never be closed.
  */
 function withOwnError(client: Dispatcher): Dispatcher {
   const destroy = client.destroy.bind(client) as (...args: unknown[]) => unknown;

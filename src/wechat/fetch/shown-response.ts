@@ -13,7 +13,7 @@ export function showWithoutToken(response: Response, url: string): Response {
   const clone: unknown = response.clone;
   Reflect.defineProperty(response, 'url', { value: url, configurable: true });
   if (!(INSPECT in response)) {
-    // A response without a form of its own is shown with its inner fields, and that of node-fetch has the URL in one of them.
+    // Without this, `inspect` shows the inner fields of a response, one of which has the URL in that of node-fetch.
     const shown = (): object => ({ status: response.status, url, headers: response.headers });
     Reflect.defineProperty(response, INSPECT, { value: shown, configurable: true });
   }
