@@ -62,7 +62,7 @@ export function noTokenServer(origin: string, how: string): Error {
 function refusal(origin: string, status: number, detail: string | undefined, keySource: string | undefined): Error {
   const because = detail === undefined ? '' : `: ${detail}`;
   if (keySource === undefined) {
-    // A server may refuse what has no key for another reason, such as a proxy on the way, which a key alone does not change.
+    // The reason may be another one than the missing key, such as a proxy on the way, which a key alone does not change.
     if (status === 403 && detail !== undefined) {
       const how = 'a key is given in WECHAT_TOKENS_KEY or with --key-file';
       return new Error(`${origin} refused the request, which has no API key${because} (${status}); ${how}`);
@@ -77,7 +77,7 @@ function hideSecrets(detail: string | undefined, sent: readonly string[]): strin
   return sent.reduce((text, secret) => text?.replaceAll(secret, '[redacted]'), detail);
 }
 
-/** Returns the text of an answer with the codes that it gives. */
+/** Returns the text of an answer, with its codes. */
 function detailIn(body: unknown): string | undefined {
   const text = textIn(body);
   if (text === undefined) return undefined;

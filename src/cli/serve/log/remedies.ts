@@ -15,7 +15,7 @@ const BY_CODE: ReadonlyMap<string, string> = new Map([
   ['TIMEOUT', 'It is retried automatically. If it persists, check what the token depends on.'],
 ]);
 
-/** Returns the remedy for a delivery that has failed: what fails on the way to a target of `notify` is not WeChat. */
+/** Returns the remedy for a delivery that has failed, in which `UPSTREAM_UNAVAILABLE` concerns the target and not WeChat. */
 export function remedyOfDelivery(error: TokenError): string | undefined {
   if (error.code !== 'UPSTREAM_UNAVAILABLE') return remedyOf(error);
   return 'It is retried automatically. If it persists, check that the URL of notify is right, and that its target runs and answers 2xx.';

@@ -12,7 +12,7 @@ import { describeEnding, type Ending, type WorkerProcess } from './worker-proces
 const START_MS = 60_000;
 /** The time limit for the end of a worker: more than requests (8 s) and the close of a manager (21 s) take. */
 const LEAVE_MS = 35_000;
-/** The time limit for the end of a worker that another has replaced, whose requests may take a minute more. */
+/** The time limit for the end of a worker that another has replaced, which gives its requests a minute more. */
 const LEAVE_REPLACED_MS = 95_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;

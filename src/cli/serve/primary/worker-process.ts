@@ -33,7 +33,11 @@ export interface WorkerProcess {
   hand(socket: Socket): void;
   /** Returns the connections that were passed to the worker but not sent yet. */
   unsent(): readonly Socket[];
-  /** @param isReplaced - whether another worker has taken its place, so that it may take longer. */
+  /**
+   * Tells the worker to finish and to end.
+   *
+   * @param isReplaced - whether another worker has taken its place, so that it may take longer.
+   */
   stop(idle: IdleConnections, isReplaced?: boolean): void;
   kill(): void;
 }

@@ -94,7 +94,7 @@ export class TokenServer {
   /**
    * Finishes the work in progress within time limits: requests first, then refreshes and deliveries.
    *
-   * @param hurried - absent for a server that ends for good. One that is replaced gives its requests more time until this resolves.
+   * @param hurried - given for a server that another one has replaced: its requests get more time until this resolves.
    */
   async close(idle: IdleConnections, hurried?: Promise<void>): Promise<void> {
     const emptied = this.#front.drain(idle);

@@ -11,8 +11,8 @@ import { disconnect, say, sayWhyNot } from '../processes/to-primary.js';
 import { isReload } from '../processes/worker-environment.js';
 import { TokenServer } from './token-server.js';
 
-/** The order that stands for the end of the primary process. */
-const ALONE: StopOrder = { kind: 'stop', idle: 'wait' };
+/** The order that a worker follows when the primary process has ended. */
+const ORPHANED: StopOrder = { kind: 'stop', idle: 'wait' };
 
 /**
  * Runs a worker: it gets connections from the primary process, and ends when that tells it to or has ended.
@@ -38,8 +38,8 @@ export async function runWorker(options: ServeOptions, io: CommandIo): Promise<n
       if (order.isReplaced !== true) hurry();
       resolve(order);
     };
-    process.once('disconnect', () => stop(ALONE));
-    if (!process.connected) stop(ALONE);
+    process.once('disconnect', () => stop(ORPHANED));
+    if (!process.connected) stop(ORPHANED);
     process.on('message', (received: unknown, socket: Socket | undefined) => {
       const message = toWorker(received);
       if (message?.kind === 'stop') stop(message);
