@@ -13,7 +13,7 @@ async function changeAll({ tokens }: Member, secret: string): Promise<void> {
 }
 
 test.skipIf(!hasPostgres())(
-  'a process with the pool of the guide goes on after PostgreSQL has gone without a word',
+  'a process with the pool of the guide reaches PostgreSQL again after it has disappeared without closing its connections',
   async () => {
     await using server = await startPostgres();
     const { host, port, user, password, database } = server.connection;

@@ -18,7 +18,7 @@ test.skipIf(!hasRedis())('redis: managers with one prefix are a fleet', async ()
   });
 });
 
-test.skipIf(!hasRedis())('redis: a manager goes on after a server that has kept silent', async () => {
+test.skipIf(!hasRedis())('redis: a manager reaches its server again after two seconds without an answer', async () => {
   const reported = vi.spyOn(console, 'error').mockReturnValue();
   onTestFinished(() => reported.mockRestore());
   await using server = await startRedis();

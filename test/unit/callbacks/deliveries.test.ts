@@ -270,7 +270,7 @@ describe('a target that fails', () => {
     ]);
   });
 
-  it('deliveries that hang for one app delay those of another app to the same host by one of them', async () => {
+  it('a delivery waits for no more than one of the deliveries that hang for another app on the same host', async () => {
     const hangs = ({ url }: Sent): boolean => url.searchParams.get('appid') === 'wxhangs';
     targets.answer = async (request) => {
       if (!hangs(request)) return OK;

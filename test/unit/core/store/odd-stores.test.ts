@@ -42,7 +42,7 @@ describe('a custom store', () => {
     });
   });
 
-  test('the error of a manager whose store another one has closed says so', async () => {
+  test('a manager whose store another manager has closed fails with an error that says that the store is closed', async () => {
     await using at = await registered();
     await new TokenManager({ store: at.store }).close();
     expect(await failure(at.tokens.get(APPID, 'access_token'))).toMatchObject({

@@ -55,7 +55,7 @@ describe('an instant', () => {
 });
 
 describe('a version', () => {
-  test('a version is accepted, and nothing in both forms', () => {
+  test('a version is accepted, and undefined and null as no version', () => {
     expect([checkedVersion(7), checkedVersion(undefined), checkedVersion(null)]).toEqual([7, undefined, undefined]);
   });
 
