@@ -16,8 +16,25 @@ const UNREADABLE = -1;
 /** The codes that concern this server and not the pair: its address is not in the whitelist, or needs a confirmation. */
 const OF_THIS_SERVER = /^(?:40164|895\d\d)$/;
 
-/** The outcome of a trial: WeChat accepts the pair, or refuses it with this code. */
-export type TrialOutcome = 'accepted' | { readonly errcode: number; readonly errmsg: string };
+/** The refusal of a pair by WeChat. */
+export interface TrialRefusal {
+  readonly errcode: number;
+  readonly errmsg: string;
+}
+
+/** The reason for which no pair, or not this one, is tried now. */
+export interface TrialRest {
+  readonly reason: string;
+  readonly retryAfterMs: number;
+}
+
+/** The outcome of a trial: WeChat accepts the pair, refuses it or gives no answer, or is not asked now. */
+export type TrialOutcome = 'accepted' | 'unanswered' | TrialRefusal | TrialRest;
+
+interface RefusedPair extends TrialRefusal {
+  /** The monotonic time until which the pair is not tried again. */
+  readonly until: number;
+}
 
 /** The refusals of an appid, by monotonic time. */
 interface RefusedAppid {
@@ -35,56 +52,81 @@ export class PairTrials {
   readonly #rate = new RateLimiter(PER_SECOND, PER_SECOND);
   /** The monotonic times of the trials of the last day. */
   readonly #trials: number[] = [];
-  readonly #refused = boundedCache<string, number>(MAX_REMEMBERED);
+  readonly #refused = boundedCache<string, RefusedPair>(MAX_REMEMBERED);
   readonly #refusedAppids = boundedCache<string, RefusedAppid>(MAX_REMEMBERED);
-  readonly #underWay = new Map<string, Promise<TrialOutcome | undefined>>();
-  #restsUntil = Number.NEGATIVE_INFINITY;
+  readonly #underWay = new Map<string, Promise<TrialOutcome>>();
+  /** The refusal that concerns this server, after which no pair is tried for a while. */
+  #refusedServer: RefusedPair | undefined;
 
   constructor(gateway: Pick<Gateway, 'ask'>, clock: Clock) {
     this.#gateway = gateway;
     this.#clock = clock;
   }
 
-  /** Tries a pair; `undefined` if it may not be tried now, or WeChat did not judge it. */
-  try(appid: string, secret: string): Promise<TrialOutcome | undefined> {
+  /** Tries a pair, or tells why it is not tried now. A pair that was refused lately is refused in the same way. */
+  try(appid: string, secret: string): Promise<TrialOutcome> {
     const pair = `${appid}\n${secretHash(secret)}`;
     const underWay = this.#underWay.get(pair);
     if (underWay !== undefined) return underWay;
-    if (!this.#mayTry(appid, pair)) return Promise.resolve(undefined);
+    const now = this.#clock.monotonic();
+    const refused = this.#refused.get(pair);
+    if (refused !== undefined && now < refused.until) return Promise.resolve(refused);
+    const rest = this.#restAt(now, appid);
+    if (rest !== undefined) return Promise.resolve(rest);
+    this.#trials.push(now);
     const trial = this.#try(appid, secret, pair).finally(() => this.#underWay.delete(pair));
     this.#underWay.set(pair, trial);
     return trial;
   }
 
-  #mayTry(appid: string, pair: string): boolean {
-    const now = this.#clock.monotonic();
+  /** Returns why a pair may not be tried now, or reserves a trial. */
+  #restAt(now: number, appid: string): TrialRest | undefined {
+    const server = this.#refusedServer;
+    if (server !== undefined && now < server.until) {
+      const reason = `no pair is tried at WeChat for a while, because it has answered ${server.errcode} to this server`;
+      return { reason, retryAfterMs: server.until - now };
+    }
     const ofAppid = this.#refusedAppids.get(appid);
-    const appidRests = ofAppid !== undefined && ofAppid.refusals >= REFUSALS_OF_APPID && now < ofAppid.until;
-    if (appidRests || now < this.#restsUntil || now < (this.#refused.get(pair) ?? 0)) return false;
+    if (ofAppid !== undefined && ofAppid.refusals >= REFUSALS_OF_APPID && now < ofAppid.until) {
+      const reason = `WeChat has refused ${REFUSALS_OF_APPID} secrets of this app: no other is tried for a while`;
+      return { reason, retryAfterMs: ofAppid.until - now };
+    }
     while ((this.#trials[0] ?? now) < now - DAY_MS) this.#trials.shift();
-    if (this.#trials.length >= PER_DAY || this.#rate.reserve(now) > 0) return false;
-    this.#trials.push(now);
-    return true;
+    if (this.#trials.length >= PER_DAY) {
+      const reason = `this server tries ${PER_DAY} pairs of appid and secret a day`;
+      return { reason, retryAfterMs: (this.#trials[0] ?? now) + DAY_MS - now };
+    }
+    const retryAfterMs = this.#rate.reserve(now);
+    if (retryAfterMs === 0) return undefined;
+    return { reason: 'this server tries one pair of appid and secret a second', retryAfterMs };
   }
 
-  async #try(appid: string, secret: string, pair: string): Promise<TrialOutcome | undefined> {
+  async #try(appid: string, secret: string, pair: string): Promise<TrialOutcome> {
     const body = { grant_type: 'client_credential', appid, secret, force_refresh: false };
     const text = await this.#gateway.ask('/cgi-bin/stable_token', body, appid).catch(() => undefined);
     const answer = parseAnswer(text);
-    if (answer === undefined) return undefined;
+    if (answer === undefined) return 'unanswered';
     if (typeof answer['access_token'] === 'string') {
       this.#refusedAppids.delete(appid);
       return 'accepted';
     }
-    const errcode = readErrcode(answer['errcode']) ?? UNREADABLE;
-    const now = this.#clock.monotonic();
-    if (OF_THIS_SERVER.test(String(errcode))) this.#restsUntil = now + REST_MS;
-    else if (errcode > 0) {
-      this.#refused.set(pair, now + REST_MS);
-      const refusals = (this.#refusedAppids.get(appid)?.refusals ?? 0) + 1;
-      this.#refusedAppids.set(appid, { refusals, until: now + REST_MS });
-    }
     const { errmsg } = answer;
-    return { errcode, errmsg: typeof errmsg === 'string' ? errmsg.replaceAll(secret, '***') : 'refused by WeChat' };
+    const refusal = {
+      errcode: readErrcode(answer['errcode']) ?? UNREADABLE,
+      errmsg: typeof errmsg === 'string' ? errmsg.replaceAll(secret, '***') : 'refused by WeChat',
+    };
+    this.#note(refusal, appid, pair);
+    return refusal;
+  }
+
+  #note(refusal: TrialRefusal, appid: string, pair: string): void {
+    const { errcode } = refusal;
+    const until = this.#clock.monotonic() + REST_MS;
+    if (OF_THIS_SERVER.test(String(errcode))) this.#refusedServer = { ...refusal, until };
+    else if (errcode > 0) {
+      this.#refused.set(pair, { ...refusal, until });
+      const refusals = (this.#refusedAppids.get(appid)?.refusals ?? 0) + 1;
+      this.#refusedAppids.set(appid, { refusals, until });
+    }
   }
 }

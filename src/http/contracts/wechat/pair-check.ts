@@ -1,5 +1,5 @@
-import { PairTrials } from '../../../gateway/pair-trials.js';
-import type { Refusal } from '../../access/refusal.js';
+import { PairTrials, type TrialOutcome } from '../../../gateway/pair-trials.js';
+import { type Refusal, wholeSeconds } from '../../access/refusal.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import { RouteFailure } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
@@ -43,9 +43,9 @@ export class PairCheck {
     const { autoRegisters, manager } = this.#services;
     const isWrong = refusal.reason === 'secret';
     const mayRegister = isWrong && autoRegisters && context.may('register', appid);
-    const outcome = mayRegister ? await this.#trials.try(appid, secret) : undefined;
-    if (outcome === undefined) throw this.#failureFor(appid, refusal, autoRegisters && !mayRegister);
-    if (outcome !== 'accepted') throw refusedWith(outcome.errcode, outcome.errmsg);
+    if (!mayRegister) throw this.#failureFor(appid, refusal, autoRegisters);
+    const outcome = await this.#trials.try(appid, secret);
+    if (outcome !== 'accepted') throw notAccepted(outcome);
     await manager.register({ appid, secret });
   }
 
@@ -67,4 +67,20 @@ export class PairCheck {
     const why = lacksRight ? ', and the request came without a key that may register it' : '';
     return refusedWith(ERRCODES.invalidAppid, `invalid appid: it is not registered at this server${why}`);
   }
+}
+
+/**
+ * Returns the failure for a pair that WeChat has not accepted. One that was not judged is not called wrong: SDKs take an invalid
+ * appid or secret for a mistake in their settings, and some never ask again.
+ */
+function notAccepted(outcome: Exclude<TrialOutcome, 'accepted'>): RouteFailure {
+  if (outcome === 'unanswered') {
+    return new RouteFailure({
+      status: 503,
+      message: 'WeChat has not answered whether it accepts this appid and secret',
+    });
+  }
+  if ('errcode' in outcome) return refusedWith(outcome.errcode, outcome.errmsg);
+  const { reason, retryAfterMs } = outcome;
+  return new RouteFailure({ status: 429, message: reason, retryAfterSeconds: wholeSeconds(retryAfterMs) });
 }

@@ -61,7 +61,10 @@ test('a pair that WeChat refuses is not tried again for ten minutes', async () =
   const wrong = tokenPath(APPID, 'wrong');
   expect(await ask(world, wrong)).toMatchObject({ errcode: 40125 });
   await world.clock.advance(599_000);
-  expect(await ask(world, wrong)).toMatchObject({ errcode: 40013 });
+  expect(await ask(world, wrong)).toMatchObject({
+    errcode: 40125,
+    errmsg: expect.stringContaining('invalid appsecret'),
+  });
   expect(world.wechat.countCalls(STABLE)).toBe(1);
   await world.clock.advance(2_000);
   expect(await ask(world, wrong)).toMatchObject({ errcode: 40125 });
@@ -73,7 +76,8 @@ test('after three refused pairs the appid rests for ten minutes, even for the ri
     await ask(world, tokenPath(APPID, `wrong-${wrong}`));
     await world.clock.advance(1_500);
   }
-  expect(await ask(world, tokenPath())).toMatchObject({ errcode: 40013 });
+  const errmsg = 'WeChat has refused 3 secrets of this app: no other is tried for a while';
+  expect(await ask(world, tokenPath())).toEqual({ errcode: 45011, errmsg });
   await world.clock.advance(600_000);
   expect(await ask(world, tokenPath())).toHaveProperty('access_token');
 });
@@ -84,7 +88,8 @@ test.each([40164, 89503])('after WeChat has answered %i, no pair is tried for te
   expect(await ask(world, tokenPath())).toMatchObject({ errcode });
   clear();
   await world.clock.advance(2_000);
-  expect(await ask(world, tokenPath())).toMatchObject({ errcode: 40013 });
+  const errmsg = `no pair is tried at WeChat for a while, because it has answered ${errcode} to this server`;
+  expect(await ask(world, tokenPath())).toEqual({ errcode: 45011, errmsg });
   await world.clock.advance(600_000);
   expect(await ask(world, tokenPath())).toHaveProperty('access_token');
 });
@@ -93,7 +98,11 @@ test('one pair of an unknown app is tried a second', async () => {
   const apps = Object.fromEntries([1, 2].map((number) => [`wxapp${number}`, { secret: SECRET }]));
   await using world = await start({ wechat: { apps } });
   expect(await ask(world, tokenPath('wxapp1'))).toHaveProperty('access_token');
-  expect(await ask(world, tokenPath('wxapp2'))).toMatchObject({ errcode: 40013 });
+  const headers = { authorization: `Bearer ${key}` };
+  const limited = await world.server.fetch(tokenPath('wxapp2'), { headers });
+  expect(limited.headers.get('retry-after')).toBe('1');
+  const errmsg = 'this server tries one pair of appid and secret a second';
+  expect(await limited.json()).toEqual({ errcode: 45011, errmsg });
   await world.clock.advance(1_000);
   expect(await ask(world, tokenPath('wxapp2'))).toHaveProperty('access_token');
 });
@@ -106,6 +115,18 @@ test('a hundred pairs of unknown apps are tried a day', async () => {
     await world.clock.advance(1_000);
   }
   expect(world.wechat.countCalls(STABLE)).toBe(100);
+  const errmsg = 'this server tries 100 pairs of appid and secret a day';
+  expect(await ask(world, tokenPath('wxapp101'))).toEqual({ errcode: 45011, errmsg });
+});
+
+test.each([
+  ['of an unknown app', false],
+  ['with the new secret of a registered app', true],
+])('a pair %s is not called wrong when WeChat does not answer its trial', async (_, isRegistered) => {
+  await using world = await start({ isRegistered });
+  world.wechat.fail(STABLE, { status: 500 });
+  const errmsg = 'WeChat has not answered whether it accepts this appid and secret';
+  expect(await ask(world, tokenPath(APPID, 'CANARY-new-secret'))).toEqual({ errcode: -1, errmsg });
 });
 
 test('a new secret that WeChat accepts replaces the stored one, and the token lives on', async () => {
