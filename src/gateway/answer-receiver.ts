@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import { firstByteOf } from '../core/calls/stale-body.js';
 import { AnswerStream } from './answer-stream.js';
 
 /** The limit of an answer that is held until it is whole. */
 export const MAX_HELD_ANSWER_BYTES = 65_536;
-/** The first bytes of JSON and of HTML or XML. */
-const TEXT_BEGINNINGS: ReadonlySet<number | undefined> = new Set([0x7b, 0x3c]);
+/** The first bytes of JSON, of HTML and XML, and that of an answer of which nothing but white space has arrived. */
+const TEXT_BEGINNINGS: ReadonlySet<number | undefined> = new Set([0x7b, 0x3c, undefined]);
 const FIRST_ERROR_STATUS = 400;
 
 /** An answer of WeChat: whole, or a stream whose beginning has arrived. */
@@ -29,9 +30,9 @@ export interface ReceiverEvents {
 }
 
 /**
- * Receives an answer from undici. One that begins with `{` or `<`, is encoded or has the status of an error is held until it
- * is whole, because it may be an error of WeChat whatever its type says, or a page that repeats the token; any other is passed
- * on from its first byte.
+ * Receives an answer from undici. One that begins with `{` or `<`, be it after white space, is encoded or has the status of an error
+ * is held until it is whole, because it may be an error of WeChat whatever its type says, or a page that repeats the token; any
+ * other is passed on from its first byte.
  */
 export class AnswerReceiver implements Dispatcher.DispatchHandler {
   readonly #events: ReceiverEvents;
@@ -42,6 +43,7 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
   #mayBeText = false;
   readonly #held: Buffer[] = [];
   #heldBytes = 0;
+  #firstByte: number | undefined;
   #stream: AnswerStream | undefined;
   #isOver = false;
 
@@ -81,7 +83,8 @@ export class AnswerReceiver implements Dispatcher.DispatchHandler {
     }
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
-    const isHeld = this.#mayBeText || TEXT_BEGINNINGS.has(this.#held[0]?.[0]);
+    this.#firstByte ??= firstByteOf(chunk);
+    const isHeld = this.#mayBeText || TEXT_BEGINNINGS.has(this.#firstByte);
     if (isHeld && this.#heldBytes <= MAX_HELD_ANSWER_BYTES) return;
     controller.pause();
     this.#stream = new AnswerStream(controller, this.#held);

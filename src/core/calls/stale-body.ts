@@ -7,6 +7,11 @@ const SKIPPED: ReadonlySet<number | undefined> = new Set([0xef, 0xbb, 0xbf, 0x20
 /** WeChat's codes for a token that is invalid or has expired. */
 const STALE_ERRCODES: ReadonlySet<number> = new Set([40001, 40014, 42001]);
 
+/** Returns the first byte after a byte order mark and white space; `undefined` if there is nothing else. */
+export function firstByteOf(bytes: Uint8Array): number | undefined {
+  return bytes.find((byte) => !SKIPPED.has(byte));
+}
+
 export function isStaleCode(code: unknown): boolean {
   if (typeof code === 'string') return /^\d{5}$/.test(code) && STALE_ERRCODES.has(Number(code));
   return typeof code === 'number' && STALE_ERRCODES.has(code);
@@ -20,7 +25,7 @@ export function isStaleBody(body: unknown): boolean {
   if (typeof body === 'string') return staleVerdict(body) === true;
   const bytes = bytesIn(body);
   if (bytes === undefined) return isStaleCode(memberOf(body, 'errcode'));
-  if (bytes.length > MAX_LENGTH || bytes.find((byte) => !SKIPPED.has(byte)) !== OPENING_BRACE) return false;
+  if (bytes.length > MAX_LENGTH || firstByteOf(bytes) !== OPENING_BRACE) return false;
   return staleVerdict(new TextDecoder().decode(bytes)) === true;
 }
 

@@ -105,6 +105,7 @@ test('a redirect of WeChat is a 502, because its location could repeat the token
 test.each([
   ['an error page', 504, {}, (url: string) => `could not reach http://relay.test${url}`],
   ['a page', 200, { 'content-type': 'text/html' }, (url: string) => `<html><a href="${url}">${url}</a></html>`],
+  ['a page after empty lines', 200, {}, (url: string) => `\r\n\r\n<html>${url}</html>`],
   ['an error of WeChat', 200, {}, (url: string) => JSON.stringify({ errcode: 40066, errmsg: `invalid url ${url}` })],
   ['a compressed answer', 200, { 'content-encoding': 'gzip' }, (url: string) => gzipSync(`not found: ${url}`)],
 ] as const)('%s that repeats the token is a 502, because the caller holds none', async (_, status, headers, body) => {
