@@ -5,9 +5,9 @@ const MAX_HELD_BYTES_OF_APP = 16_777_216;
 
 /** The memory for one body. */
 export interface BodyMemory {
-  /** Acquires memory for further bytes, and returns whether there was room for them. */
+  /** Acquires memory for further bytes, and returns whether there was room for them: never once the memory is released. */
   acquire(bytes: number): boolean;
-  /** Releases all memory of the body. */
+  /** Releases all memory of the body for good, because the body may go on to arrive after its call was answered. */
   release(): void;
 }
 
@@ -22,14 +22,16 @@ export class HeldBodies {
   /** Returns the memory for a body of an app, of which none is acquired yet. */
   memoryOf(appid: string): BodyMemory {
     let acquired = 0;
+    let isReleased = false;
     return {
       acquire: (bytes) => {
-        if (acquired + bytes > MAX_HELD_BODY_BYTES || !this.#hasRoom(appid, bytes)) return false;
+        if (isReleased || acquired + bytes > MAX_HELD_BODY_BYTES || !this.#hasRoom(appid, bytes)) return false;
         this.#add(appid, bytes);
         acquired += bytes;
         return true;
       },
       release: () => {
+        isReleased = true;
         this.#add(appid, -acquired);
         acquired = 0;
       },

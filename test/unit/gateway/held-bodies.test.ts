@@ -27,3 +27,10 @@ test('a body that is released makes room once', () => {
   expect(bodies.memoryOf('wx1').acquire(MIB)).toBe(true);
   expect(bodies.memoryOf('wx1').acquire(1)).toBe(false);
 });
+
+test('a body that goes on to arrive after it was released takes no memory', () => {
+  const memory = new HeldBodies().memoryOf('wx1');
+  memory.acquire(1);
+  memory.release();
+  expect(memory.acquire(1)).toBe(false);
+});

@@ -220,6 +220,32 @@ describe('time limits', () => {
 });
 
 describe('limits', () => {
+  test('bodies that go on to arrive after their calls were answered take none of the memory of others', async () => {
+    const clock = new FakeClock();
+    await using world = await GatewayWorld.start({ clock });
+    const pieces: ReadableStreamDefaultController<Uint8Array>[] = [];
+    const late = Array.from({ length: 17 }, () => {
+      const body = new ReadableStream<Uint8Array>({ start: (controller) => void pieces.push(controller) });
+      return world.callByFetch('/cgi-bin/media/upload', { method: 'POST', body, duplex: 'half' });
+    });
+    for (const piece of pieces) piece.enqueue(new Uint8Array(1));
+    await new Promise(setImmediate);
+    await clock.advance(60_000);
+    for (const answer of await Promise.all(late)) {
+      expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('did not arrive in time')]);
+    }
+    for (const piece of pieces) piece.enqueue(new Uint8Array(1_000_000));
+    await new Promise(setImmediate);
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(new Uint8Array(1_000_000));
+        controller.close();
+      },
+    });
+    await world.callByFetch('/cgi-bin/media/upload', { method: 'POST', body, duplex: 'half' });
+    expect(world.wechat.calls.map(({ headers }) => headers['content-length'])).toEqual(['1000000']);
+  });
+
   test('the 65th concurrent call of an app is answered with 429 at once', async () => {
     await using world = await GatewayWorld.start();
     let arrived = 0;
