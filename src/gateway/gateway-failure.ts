@@ -37,3 +37,8 @@ export class GatewayFailure extends Error {
     this.status = STATUSES[reason];
   }
 }
+
+/** Returns the failure of a call whose caller has paused for too long in the middle of its body. */
+export function bodyTooSlow(): GatewayFailure {
+  return new GatewayFailure('body', 'the body did not arrive in time');
+}

@@ -9,7 +9,7 @@ import { type CallReport, codesIn, measure } from './call-report.js';
 import { comparablePath } from './canonical-path.js';
 import { DeafCalls } from './deaf-calls.js';
 import { headersFromWeChat, headersToWeChat } from './forwarded-headers.js';
-import { GatewayFailure } from './gateway-failure.js';
+import { bodyTooSlow, GatewayFailure } from './gateway-failure.js';
 import { type BodyMemory, HeldBodies } from './held-bodies.js';
 import { withToken } from './query-pieces.js';
 import { type ArrivingBody, type CallBody, isHeld, readWhileHeld, readWhole } from './request-body.js';
@@ -148,9 +148,7 @@ export class Gateway {
   /** Reads a body of which each piece must arrive in time. */
   #inTime<Body>(read: (moved: () => void) => Promise<Body>): Promise<Body> {
     return new Promise((resolve, reject) => {
-      const guard = new StallGuard(this.#clock, () =>
-        reject(new GatewayFailure('body', 'the body did not arrive in time')),
-      );
+      const guard = new StallGuard(this.#clock, () => reject(bodyTooSlow()));
       const moved = (): void => guard.touch(BETWEEN_BYTES_MS);
       moved();
       read(moved)

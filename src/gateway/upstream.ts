@@ -5,7 +5,7 @@ import { LazyDispatcher } from '../wechat/dispatcher.js';
 import type { WeChatHosts } from '../wechat/hosts-of.js';
 import type { Origin } from '../wechat/origins.js';
 import { AnswerReceiver, type UpstreamAnswer } from './answer-receiver.js';
-import { GatewayFailure } from './gateway-failure.js';
+import { bodyTooSlow, GatewayFailure } from './gateway-failure.js';
 import { type ArrivingBody, BrokenBody, type CallBody, isHeld, watched } from './request-body.js';
 import { BETWEEN_BYTES_MS, StallGuard } from './stall-guard.js';
 
@@ -93,9 +93,8 @@ export class Upstream {
     }
     this.#inFlight.set(origin, inFlight + 1);
     return new Promise((resolve, reject) => {
-      const guard = new StallGuard(this.#clock, () =>
-        receiver.abort(new GatewayFailure('timeout', 'WeChat did not answer in time')),
-      );
+      const upload: Upload = { awaitsCaller: false };
+      const guard = new StallGuard(this.#clock, () => receiver.abort(stalled(upload)));
       const receiver = new AnswerReceiver({
         sent: () => guard.touch(isHeld(body) ? FIRST_BYTE_MS : BETWEEN_BYTES_MS),
         moved: () => guard.touch(BETWEEN_BYTES_MS),
@@ -108,21 +107,37 @@ export class Upstream {
         },
       });
       const endListening = whenGone(() => receiver.abort(new GatewayFailure('gone', 'the caller has gone')));
-      const options = { origin: origin.url, method, path: target, headers, body: wireBody(body, guard) };
+      const options = { origin: origin.url, method, path: target, headers, body: wireBody(body, guard, upload) };
       dispatcher.dispatch(options as Dispatcher.DispatchOptions, receiver);
     });
   }
 }
 
-/** Returns the body for undici. Each piece of a streamed one allows more time for the next, and its end for the answer. */
-function wireBody(body: CallBody, guard: StallGuard): Uint8Array | AsyncIterable<Uint8Array> | null {
-  if (body === undefined) return null;
-  return isHeld(body) ? body : uploaded(body, guard);
+/** The state of a body that is streamed. */
+interface Upload {
+  /** Whether its next piece has not arrived yet. */
+  awaitsCaller: boolean;
 }
 
-async function* uploaded(body: ArrivingBody, guard: StallGuard): AsyncGenerator<Uint8Array> {
-  yield* watched(body, () => guard.touch(BETWEEN_BYTES_MS));
+/** Returns the body for undici. Each piece of a streamed one allows more time for the next, and its end for the answer. */
+function wireBody(body: CallBody, guard: StallGuard, upload: Upload): Uint8Array | AsyncIterable<Uint8Array> | null {
+  if (body === undefined) return null;
+  return isHeld(body) ? body : uploaded(body, guard, upload);
+}
+
+async function* uploaded(body: ArrivingBody, guard: StallGuard, upload: Upload): AsyncGenerator<Uint8Array> {
+  upload.awaitsCaller = true;
+  for await (const piece of watched(body, () => guard.touch(BETWEEN_BYTES_MS))) {
+    upload.awaitsCaller = false;
+    yield piece;
+    upload.awaitsCaller = true;
+  }
+  upload.awaitsCaller = false;
   guard.touch(FIRST_BYTE_MS);
+}
+
+function stalled({ awaitsCaller }: Upload): GatewayFailure {
+  return awaitsCaller ? bodyTooSlow() : new GatewayFailure('timeout', 'WeChat did not answer in time');
 }
 
 function closing(): GatewayFailure {

@@ -217,6 +217,23 @@ describe('time limits', () => {
     await clock.advance(1);
     expect((await answer).status).toBe(504);
   });
+
+  test.each([
+    ['the caller', 1, 400, 'the body did not arrive in time'],
+    ['WeChat', 50_000_000, 504, 'WeChat did not answer in time'],
+  ])('a streamed call in which %s pauses for 60 s is answered with the truth', async (_name, sent, status, message) => {
+    const clock = new FakeClock();
+    await using world = await GatewayWorld.start({ clock });
+    const reached = new Promise<void>((resolve) => {
+      world.wechat.onRequest = () => resolve();
+    });
+    const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(new Uint8Array(sent)) });
+    const headers = { 'content-length': '60000000' };
+    const answer = world.callByFetch('/cgi-bin/media/upload', { method: 'POST', body, headers, duplex: 'half' });
+    await reached;
+    await clock.advance(60_000);
+    expect([(await answer).status, await (await answer).text()]).toEqual([status, expect.stringContaining(message)]);
+  });
 });
 
 describe('limits', () => {
