@@ -44,11 +44,9 @@ export async function readWhole(body: ArrivingBody, moved: () => void): Promise<
   const whole = Buffer.allocUnsafe(length);
   let filled = 0;
   for await (const chunk of watched(body, moved)) {
-    if (filled + chunk.length > length) throw lengthMismatch();
     whole.set(chunk, filled);
     filled += chunk.length;
   }
-  if (filled !== length) throw lengthMismatch();
   return whole;
 }
 
@@ -91,17 +89,22 @@ async function* joined(first: readonly Uint8Array[], rest: AsyncIterable<Uint8Ar
 /**
  * Yields the pieces of a body, and reports each of them.
  *
- * @throws BrokenBody.
+ * @throws BrokenBody, also when they are more or fewer bytes than the caller has stated.
  */
-export async function* watched({ chunks }: ArrivingBody, moved: () => void): AsyncGenerator<Uint8Array> {
+export async function* watched({ length, chunks }: ArrivingBody, moved: () => void): AsyncGenerator<Uint8Array> {
+  let arrived = 0;
   try {
     for await (const chunk of chunks) {
       moved();
+      arrived += chunk.length;
+      if (length !== undefined && arrived > length) throw lengthMismatch();
       yield chunk;
     }
-  } catch {
+  } catch (error) {
+    if (error instanceof BrokenBody) throw error;
     throw new BrokenBody('the connection was closed before the body had arrived');
   }
+  if (length !== undefined && arrived < length) throw lengthMismatch();
 }
 
 function lengthMismatch(): BrokenBody {

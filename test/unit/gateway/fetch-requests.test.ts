@@ -52,3 +52,18 @@ test.each([
     ['abc', '3'],
   ]);
 });
+
+test.each([
+  ['shorter', 3, '5'],
+  ['longer', 5, '3'],
+  ['shorter', 3, '2000000'],
+  ['longer', 2_000_001, '2000000'],
+])('a body that is %s than it states is answered with 400: %i bytes for %s', async (_name, bytes, length) => {
+  const body = new Uint8Array(bytes);
+  const answer = await world.callByFetch(CALL, { method: 'POST', body, headers: { 'content-length': length } });
+  expect([answer.status, await answer.text()]).toEqual([
+    400,
+    expect.stringContaining('the length that Content-Length'),
+  ]);
+  expect(world.wechat.calls).toEqual([]);
+});
