@@ -1,16 +1,26 @@
-import { systemClock } from '../../core/concurrency/clock.js';
+import { type ClockTimer, systemClock } from '../../core/concurrency/clock.js';
 import type { ChangeListener } from '../../core/model/store.js';
 import type { RedisDriver } from './redis-driver.js';
 import { RedisFailure } from './redis-failure.js';
 
 const SUBSCRIBE_WITHIN_MS = 2_000;
+/**
+ * The interval at which the subscription is repeated. Clients of `ioredis` and `iovalkey` notice that a connection has fallen
+ * silent only when a command is not answered, and a subscriber sends none of its own.
+ */
+const REPEAT_MS = 5_000;
+
+interface OpenSubscription {
+  /** Closes the connection at once. */
+  close(): void;
+}
 
 /** Subscribes to changes on a separate connection, which all watchers share and the last one closes. */
 export class ChangeSubscription {
   readonly #client: RedisDriver;
   readonly #channel: string;
   readonly #watchers = new Set<ChangeListener>();
-  #connection: Promise<RedisDriver> | undefined;
+  #connection: Promise<OpenSubscription> | undefined;
 
   /** @param client - the client whose settings the connection uses. */
   constructor(client: RedisDriver, channel: string) {
@@ -44,12 +54,12 @@ export class ChangeSubscription {
     const connection = this.#connection;
     this.#connection = undefined;
     await connection?.then(
-      (driver) => driver.close(),
+      (open) => open.close(),
       () => undefined,
     );
   }
 
-  async #connect(): Promise<RedisDriver> {
+  async #connect(): Promise<OpenSubscription> {
     const driver = this.#client.duplicate();
     // The listener stays for the life of the connection. Some clients reconnect endlessly and report failures by this
     // event only.
@@ -61,7 +71,31 @@ export class ChangeSubscription {
       throw RedisFailure.of(error);
     }
     for (const event of driver.resumed) driver.on(event, () => this.#resume(driver));
-    return driver;
+    const endRepeating = this.#repeat(driver);
+    return {
+      close: () => {
+        endRepeating();
+        driver.close();
+      },
+    };
+  }
+
+  /** Repeats the subscription until it is told to end, with one command under way at most. */
+  #repeat(driver: RedisDriver): () => void {
+    let timer: ClockTimer | undefined;
+    let isEnded = false;
+    const schedule = (): void => {
+      if (!isEnded) timer = systemClock.setTimer(repeat, REPEAT_MS);
+    };
+    const repeat = (): void => {
+      if (driver.state === 'ready') driver.subscribe(this.#channel, this.#heard).then(schedule, schedule);
+      else schedule();
+    };
+    schedule();
+    return () => {
+      isEnded = true;
+      timer?.cancel();
+    };
   }
 
   async #subscribe(driver: RedisDriver): Promise<void> {
