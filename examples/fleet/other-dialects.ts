@@ -1,12 +1,18 @@
 // #region other-dialects
+import type { Socket } from 'node:net';
 import { type Dialect, MysqlDialect, SqliteDialect } from 'kysely';
 import Database from 'libsql';
-import { createPool } from 'mysql2';
+import { createPool, type PoolConnection } from 'mysql2';
 import { libsqlDatabase } from 'wechat-token-manager/sql';
 
 /** MySQL and MariaDB. */
 export function mysql(url: string): Dialect {
-  return new MysqlDialect({ pool: createPool({ uri: url, connectionLimit: 5, connectTimeout: 3_000 }) });
+  const pool = createPool({ uri: url, connectionLimit: 5, connectTimeout: 3_000 });
+  pool.on('connection', (connection) => {
+    const { stream } = connection as PoolConnection & { readonly stream: Socket }; // the types leave it out
+    stream.setTimeout(5_000, () => stream.destroy()); // otherwise mysql2 waits for a silent server as long as TCP does
+  });
+  return new MysqlDialect({ pool });
 }
 
 /** For the processes of one machine. `better-sqlite3` is used the same way, without `libsqlDatabase`. */

@@ -1,11 +1,13 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
+import type { TokenManagerOptions } from 'wechat-token-manager';
 import { mysql } from '../../examples/fleet/other-dialects.js';
 import { joinOnRedis } from '../../examples/fleet/redis.js';
 import { joinOnSql, postgres } from '../../examples/fleet/sql.js';
+import { FleetProxy } from '../support/servers/fleet-proxy.js';
 import { hasMariadb, startMariadb } from '../support/servers/mariadb-server.js';
 import { hasPostgres, startPostgres } from '../support/servers/postgres-server.js';
 import { hasRedis, startRedis } from '../support/servers/redis-server.js';
-import { expectOneFleet } from '../support/stores/one-fleet.js';
+import { expectHearing, expectOneFleet } from '../support/stores/one-fleet.js';
 
 const TABLE = 'wechat_tokens';
 const WAIT = { timeout: 15_000, interval: 50 };
@@ -43,3 +45,16 @@ test.skipIf(!hasMariadb())('other-dialects: managers with one table of MariaDB a
   const url = `mysql://${user}:${password}@${host}:${port}/${database}`;
   await expectOneFleet((options) => joinOnSql(mysql(url), TABLE, options));
 });
+
+test.skipIf(!hasMariadb())(
+  'other-dialects: a manager on MariaDB hears of changes, and can leave, after its connections have fallen silent',
+  async () => {
+    await using server = await startMariadb();
+    await using proxy = await FleetProxy.start(server.connection.port);
+    const { host, port, user, password, database } = server.connection;
+    const join = (to: number) => (options: TokenManagerOptions) =>
+      joinOnSql(mysql(`mysql://${user}:${password}@${host}:${to}/${database}`), TABLE, options);
+    await expectHearing(join(proxy.port), join(port), () => proxy.silence());
+  },
+  60_000,
+);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Connects a port to another one, and after a switch to a third: it stands for a server that fails over. */
+/** Connects a port to another one, and after a switch to a third: it stands for the network of a server that fails over. */
 export class FleetProxy implements AsyncDisposable {
   readonly port: number;
   readonly #server: Server;
@@ -27,6 +27,11 @@ export class FleetProxy implements AsyncDisposable {
   switchTo(target: number): void {
     this.#target = target;
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Passes nothing on over the connections that exist, as a firewall that has dropped them. Later ones work. */
+  silence(): void {
+    for (const socket of this.#sockets) socket.unpipe().resume();
   }
 
   #pass(socket: Socket): void {
