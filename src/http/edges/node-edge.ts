@@ -111,13 +111,14 @@ export class NodeHttpRequest implements HttpRequest {
     const contentType = headers['content-type'];
     const isUnread = hasBody(this.#request) && !readableDidRead;
     const read = rawBody ?? (isUnread && isPlaceholder(body) ? undefined : body);
-    if (read !== undefined) return withinBound(textOfParsed(read, contentType));
+    const contentEncoding = headers['content-encoding'];
+    if (read !== undefined) {
+      const contentLength = headers['content-length'];
+      return withinBound(textOfParsed(read, { contentType, contentEncoding, contentLength }));
+    }
     if (!hasBody(this.#request)) return '';
     if (readableEnded) throw new BodyRefused(400, 'the body was read already, and is not available on the request');
-    return decodedBody(await readAll(this.#request, this.#clock), {
-      contentType,
-      contentEncoding: headers['content-encoding'],
-    });
+    return decodedBody(await readAll(this.#request, this.#clock), { contentType, contentEncoding });
   }
 
   arrivingBody(): ArrivingBody | undefined {
