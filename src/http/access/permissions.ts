@@ -60,7 +60,9 @@ export class Permissions {
   ): Permission | Promise<Permission> {
     const judged = (refusal: Refusal | undefined): Permission => {
       if (refusal === undefined) return this.#accepted(request, openedFor(appid, admitted));
-      return asPermission(refusal.reason === 'secret' ? admitted : refusal);
+      // A caller with a key learns what is wrong with the key, and any other what is wrong with the secret.
+      const isAboutKey = refusal.reason === 'secret' && (admitted instanceof Admission || admitted.reason !== 'noKey');
+      return asPermission(isAboutKey ? admitted : refusal);
     };
     const refusal = this.#secrets.refusal(request.peer, appid, secret);
     return isPromise(refusal) ? refusal.then(judged) : judged(refusal);

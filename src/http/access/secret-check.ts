@@ -7,7 +7,12 @@ import type { Peers } from './peers.js';
 import type { Refusal } from './refusal.js';
 import { SecretLookUps } from './secret-look-ups.js';
 
-const WRONG_SECRET: Refusal = { status: 401, reason: 'secret', message: 'the secret is not the secret of this app' };
+/** The refusal does not tell whether the app is known, which would help a guesser. */
+const WRONG_SECRET: Refusal = {
+  status: 401,
+  reason: 'secret',
+  message: 'no app with this secret is registered here; an API key is accepted as well, as Authorization: Bearer <key>',
+};
 
 /** Judges the secrets of apps that callers present, and limits their guesses. Only an app that is not in memory needs the store. */
 export class SecretCheck {

@@ -117,6 +117,16 @@ test.each([
   expect(JSON.stringify(answer.body)).not.toContain('CANARY');
 });
 
+test.each([
+  ['a wrong secret', APPID, '&secret=wrong', /^no app with this secret is registered here; an API key is accepted/],
+  ['a secret for an unknown app', 'wx-unknown', `&secret=${SECRET}`, /^no app with this secret is registered here/],
+  ['no secret', APPID, '', /^an API key is required/],
+])('the answer to %s without a key names what is wrong', async (_what, appid, query, message) => {
+  await using world = await created({ anonymous: false, trust: ['10.0.0.0/8'] });
+  const answer = await world.ask(`/${appid}/wechat/token/get?${appid}${query}`, { peer: '203.0.113.9' });
+  expect([answer.status, answer.body]).toEqual([401, { errcode: 400, errmsg: expect.stringMatching(message) }]);
+});
+
 test("an app's secret opens no other app and creates none", async () => {
   await using world = await created({ anonymous: false, trust: ['10.0.0.0/8'] });
   await world.tokens.register({ appid: 'wx-other', secret: 'another', tasks: ['access_token'] });
