@@ -161,6 +161,16 @@ test('a key with paths calls these and those below them', async () => {
   expect(await Promise.all(statuses)).toEqual([200, 200, 403, 403]);
 });
 
+test.each([
+  ['/cgi-bin/token', 'this path is refused for every key'],
+  ['/sns/oauth2/refresh_token', 'this path is refused for every key'],
+  ['/cgi-bin/user/get', 'this key may not call this path'],
+  ['/cgi-bin/component/fastregisterweapp', 'this key may not call this path'],
+])('the answer to a refused call of %s says that %s', async (path, detail) => {
+  await using world = await GatewayWorld.start({ key: { paths: ['/cgi-bin/token', '/sns'] } });
+  expect(await (await world.call(path)).json()).toMatchObject({ status: 403, detail });
+});
+
 test.each(['read', 'refresh', 'register'] as const)('a key with the scope %s may not call', async (scope) => {
   await using world = await GatewayWorld.start({ key: { scopes: [scope] } });
   expect((await world.call('/cgi-bin/user/get')).status).toBe(403);

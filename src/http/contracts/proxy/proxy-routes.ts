@@ -12,7 +12,7 @@ import type { RouteServices } from '../../routing/route-services.js';
 import type { Route } from '../../routing/router.js';
 import { AUTHORIZER_TYPE, COMPONENT_TYPE, USER_TYPE } from '../wechat/token-types.js';
 import { isUserCall } from '../wechat/wechat-paths.js';
-import { mayCall } from './callable-paths.js';
+import { isNeverCalled, mayCall } from './callable-paths.js';
 
 const ROUTE = '/proxy/:appid/*';
 const APP_TYPE = 'access_token';
@@ -40,8 +40,7 @@ async function call(context: RequestContext, services: RouteServices): Promise<H
   if (!isCanonicalPath(path)) {
     throw badRequest('the path of WeChat must be segments of letters, digits, _ - and dots between them, not encoded');
   }
-  if (!mayCall(path, context.paths))
-    throw new RouteFailure({ status: 403, message: 'this key may not call this path' });
+  if (!mayCall(path, context.paths)) throw new RouteFailure({ status: 403, message: refusalOf(path) });
   const appid = context.param('appid');
   assertAppid(appid);
   const subject = request.header('x-token-subject') || undefined;
@@ -68,6 +67,11 @@ function assertFits(type: string, path: string): void {
       ? "a user's token may not call this path"
       : `this path needs a user's token: X-Token-Type: ${USER_TYPE}, and X-Token-Subject`,
   );
+}
+
+/** Returns why a path is refused, so that the paths of a key are not widened in vain. */
+function refusalOf(path: string): string {
+  return isNeverCalled(path) ? 'this path is refused for every key' : 'this key may not call this path';
 }
 
 /** Returns what follows the appid. */
