@@ -276,6 +276,8 @@ function readAll(request: IncomingMessage, clock: Clock): Promise<Buffer> {
       }
     };
     request.on('data', take);
+    // A host may have paused the request while it waited for something, and then a listener alone lets nothing flow.
+    request.resume();
     request.once('end', () => {
       timer.cancel();
       resolve(Buffer.concat(chunks));

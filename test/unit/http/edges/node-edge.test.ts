@@ -143,6 +143,16 @@ test('a body is read when the host has set an encoding', async () => {
   expect(await (await post(`${origin}/registe`, APP)).json()).toMatchObject({ code: 200 });
 });
 
+test('a body is read when the host has paused the request', async () => {
+  await using world = new HttpWorld();
+  const server = createServer((request, response) => {
+    request.pause();
+    setImmediate(() => world.handler.node(request, response));
+  });
+  const origin = await listen(server);
+  expect(await (await post(`${origin}/registe`, APP)).json()).toMatchObject({ code: 200 });
+});
+
 /** What hosts put before the handler. */
 const PARSERS: Readonly<Record<string, readonly express.RequestHandler[]>> = {
   'no parser': [],
