@@ -22,7 +22,7 @@ const WITHOUT_ROOT: ReadonlySet<string> = new Set(['UPSTREAM_UNAVAILABLE', 'STOR
  */
 export function logEvents(manager: TokenManager, log: Log): void {
   // The times of the next attempts are on the clock of the store, which may be another machine's.
-  const { clock, tickets } = engineOf(manager);
+  const { clock, records, registry, tickets } = engineOf(manager);
   const lines = new LineLimit(log, clock);
   const groups = new TroubleGroups((level, message, fields) => lines.write(level, message, fields), clock);
   manager.on('refreshed', ({ source, reason, record, ...key }) => {
@@ -42,7 +42,11 @@ export function logEvents(manager: TokenManager, log: Log): void {
     groups.recovered('reauthorizationRequired', key);
   });
   manager.on('deliveryFailed', ({ error, attempt, retryAt, ...key }) => {
-    groups.failed(failureOf('warn', 'deliveryFailed', key, error, { attempt, retryAt }));
+    const failure = failureOf('warn', 'deliveryFailed', key, error, { attempt, retryAt });
+    // A target that was given up is notified of the next token, which comes before the current one expires.
+    const nextAt = retryAt ?? records.cache.get(keyOf(key))?.expiresAt;
+    const isOver = (): boolean => registry.task(keyOf(key))?.notify === undefined;
+    groups.failed({ ...failure, retryAt: nextAt, isOver });
   });
   manager.on('delivered', (event) => groups.recovered('deliveryFailed', keyId(keyOf(event))));
   manager.on('authorized', ({ component, authorizer }) => log.info('authorized', { component, authorizer }));

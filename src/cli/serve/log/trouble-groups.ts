@@ -16,15 +16,21 @@ export interface Failure {
   readonly rootType: string | undefined;
   /** The time of the next attempt, in epoch milliseconds. */
   readonly retryAt: number | undefined;
+  /** Returns whether the key can no longer fail like this, which is checked before each further line. By default, only time tells. */
+  readonly isOver?: () => boolean;
   /** The additional fields of the first line of a group. */
   readonly facts: LogFields;
+}
+
+interface Member extends Pick<Failure, 'isOver'> {
+  /** The time of the next attempt. */
+  readonly retryAt: number;
 }
 
 interface Group {
   readonly failure: Failure;
   readonly beganAt: number;
-  /** The time of the next attempt for each current member. */
-  readonly members: Map<string, number>;
+  readonly members: Map<string, Member>;
   /** The number of keys that have ever joined the group. */
   joined: number;
   attempts: number;
@@ -60,7 +66,7 @@ export class TroubleGroups {
 
   /** Adds a failure to its group, and logs it if the group is new. */
   failed(failure: Failure): void {
-    const { message, key, retryAt } = failure;
+    const { message, key, retryAt = this.#clock.now(), isOver } = failure;
     const member = memberId(message, key);
     const id = this.#groupIdOf(failure);
     const before = this.#groupOf.get(member);
@@ -70,7 +76,7 @@ export class TroubleGroups {
     if (before !== id) group.joined += 1;
     if (before !== id && this.#groupOf.size >= MOST_MEMBERS) return;
     this.#groupOf.set(member, id);
-    group.members.set(member, retryAt ?? this.#clock.now());
+    group.members.set(member, isOver === undefined ? { retryAt } : { retryAt, isOver });
     if (group.attempts === 1) this.#write(failure.level, message, firstLine(failure));
   }
 
@@ -78,7 +84,9 @@ export class TroubleGroups {
   renew(message: string, key: string, retryAt: number): void {
     const member = memberId(message, key);
     const id = this.#groupOf.get(member);
-    if (id !== undefined) this.#groups.get(id)?.members.set(member, retryAt);
+    const members = id === undefined ? undefined : this.#groups.get(id)?.members;
+    const before = members?.get(member);
+    if (before !== undefined) members?.set(member, { ...before, retryAt });
   }
 
   /** Removes a key from its group for this message after it has recovered. */
@@ -109,7 +117,9 @@ export class TroubleGroups {
 
   #tell(id: string, group: Group): void {
     const now = this.#clock.now();
-    for (const [member, retryAt] of group.members) if (retryAt + LATE_MS < now) this.#forget(member, group);
+    for (const [member, { retryAt, isOver }] of group.members) {
+      if (retryAt + LATE_MS < now || isOver?.() === true) this.#forget(member, group);
+    }
     if (group.members.size === 0) {
       this.#end(id, group, 'gone');
       return;

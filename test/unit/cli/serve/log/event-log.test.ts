@@ -1,12 +1,23 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { logEvents, logStore } from '../../../../../src/cli/serve/log/event-log.js';
 import { Log } from '../../../../../src/cli/serve/log/log.js';
 import { engineOf } from '../../../../../src/core/engine/engine-of.js';
+import type { CallbackPort } from '../../../../../src/core/model/callback-port.js';
 import { type Grant, TokenError } from '../../../../../src/index.js';
 import { CapturedOutput } from '../../../../support/servers/command-line.js';
 import { APPID, SECRET, World } from '../../../../support/worlds/world.js';
 
 const TOKEN = 'CANARY-the-token';
+const NO_CALLBACKS: CallbackPort = {
+  assertUrl: () => {},
+  askParams: async () => ({}),
+  typeNumbers: 'standard',
+  start: () => {},
+  taskChanged: () => {},
+  taskRemoved: () => {},
+  deliver: async () => {},
+  stop: async () => {},
+};
 
 let world: World;
 let output: CapturedOutput;
@@ -62,6 +73,42 @@ it.each([
   expect(lines()).toEqual([
     expect.objectContaining({ message: 'deliveryFailed', code, remedy: expect.stringContaining(remedy) }),
   ]);
+});
+
+describe('a delivery that is not retried before the next token', () => {
+  const event = { appid: APPID, type: 'access_token', subject: undefined, version: 1, attempt: 298 };
+
+  async function failedForGood(): Promise<ReturnType<World['manager']>> {
+    const tokens = logged(async () => ({ value: TOKEN, expiresInSeconds: 7_200 }));
+    engineOf(tokens).attach(NO_CALLBACKS);
+    await tokens.register({
+      appid: APPID,
+      secret: SECRET,
+      tasks: [{ type: 'access_token', notify: 'http://shop.test/' }],
+    });
+    await tokens.get(APPID, 'access_token');
+    const error = new TokenError('UPSTREAM_UNAVAILABLE', 'shop.test answered with status 500', event);
+    engineOf(tokens).events.emit('deliveryFailed', { ...event, error, retryAt: undefined });
+    return tokens;
+  }
+
+  it('stays in the log until the target accepts a token', async () => {
+    const tokens = await failedForGood();
+    await world.clock.advance(3_600_000);
+    engineOf(tokens).events.emit('delivered', event);
+    const failed = lines().filter(({ message }) => message === 'deliveryFailed');
+    expect(failed).toHaveLength(7);
+    expect(lines().filter(({ message }) => message === 'failureEnded')).toEqual([]);
+    expect(lines().at(-1)).toMatchObject({ message: 'recovered', of: 'deliveryFailed', seconds: 3_600 });
+  });
+
+  it('ends in the log within ten minutes after its task has lost the target', async () => {
+    const tokens = await failedForGood();
+    await world.clock.advance(3_000_000);
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token'] });
+    await world.clock.advance(600_000);
+    expect(lines().at(-1)).toMatchObject({ message: 'failureEnded', of: 'deliveryFailed', why: 'gone' });
+  });
 });
 
 it('a refresh by another process is logged by that process alone', async () => {
