@@ -154,11 +154,13 @@ export function appIsMissing(key: TokenKey): Waiting {
   };
 }
 
+const CHECK_STORE = 'Check the disk, Redis or database: whether it is full, read-only or unavailable.';
+
 export function storeTakesNoWrites(key: TokenKey): Waiting {
   return {
     waitingFor: 'store',
     reason: 'the store accepts no writes',
-    remedy: 'Check the disk, Redis or database: whether it is full, read-only or unavailable.',
+    remedy: CHECK_STORE,
     root: key,
   };
 }
@@ -179,6 +181,11 @@ const WAITING_BY_CODE: ReadonlyMap<string, WaitingFor> = new Map([
   ['TIMEOUT', 'dependency'],
 ]);
 
+const REMEDY_BY_CODE: ReadonlyMap<string, string> = new Map([
+  ['STORE_UNAVAILABLE', CHECK_STORE],
+  ['TIMEOUT', 'It is retried automatically. If it persists, check the tokens that this one depends on.'],
+]);
+
 /**
  * Describes the missing input from the error of an attempt of this process, if the state of the key does not explain
  * it.
@@ -191,7 +198,7 @@ export function attemptLacked(key: TokenKey, { code, message, ...error }: TokenE
   return {
     waitingFor,
     reason: message,
-    remedy: 'Register the app and the task with what the reason names.',
+    remedy: REMEDY_BY_CODE.get(code) ?? 'Register the app and the task with what the reason names.',
     root,
   };
 }
