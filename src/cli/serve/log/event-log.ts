@@ -6,6 +6,7 @@ import { keyId, type TokenKey, tokenKey } from '../../../core/model/token-key.js
 import { TICKETS_STOPPED } from '../../../core/model/waiting-texts.js';
 import { isError } from '../../../core/primitives/foreign-objects.js';
 import { ticketKey, VERIFY_TICKET } from '../../../core/pushes/platform-tasks.js';
+import type { Registry } from '../../../core/registry/registry.js';
 import type { Peers } from '../../../http/access/peers.js';
 import type { TokenManager } from '../../../token-manager.js';
 import { LineLimit } from './line-limit.js';
@@ -30,11 +31,13 @@ export function logEvents(manager: TokenManager, log: Log): void {
     if (source !== 'store') log.info('refreshed', { ...named(key), source, reason, expiresAt: iso(record.expiresAt) });
   });
   manager.on('refreshFailed', ({ error, attempt, retryAt, ...key }) => {
-    groups.failed(failureOf('warn', 'refreshFailed', key, error, { attempt, retryAt }));
+    const failure = failureOf('warn', 'refreshFailed', key, error, { attempt, retryAt });
+    groups.failed({ ...failure, isOver: untilRemoved(registry, keyOf(key)) });
     if (error.code === 'REAUTHORIZATION_REQUIRED') groups.renew('reauthorizationRequired', keyId(keyOf(key)), retryAt);
   });
   manager.on('reauthorizationRequired', ({ error, ...key }) => {
-    groups.failed(failureOf('error', 'reauthorizationRequired', key, error));
+    const failure = failureOf('error', 'reauthorizationRequired', key, error);
+    groups.failed({ ...failure, isOver: untilRemoved(registry, keyOf(key)) });
   });
   manager.on('recovered', (event) => {
     const key = keyId(keyOf(event));
@@ -114,6 +117,12 @@ function silenceOf({ component, since }: TokenManagerEvents['verifyTicketMissing
     retryAt: Number.POSITIVE_INFINITY,
     facts: { appid: component, error: reason, since: iso(since), remedy },
   };
+}
+
+/** Returns a function that returns whether the task of a key, or the app if the key has no task, has been unregistered since. */
+function untilRemoved(registry: Pick<Registry, 'task' | 'hasApp'>, key: TokenKey): () => boolean {
+  const hadTask = registry.task(key) !== undefined;
+  return () => (hadTask ? registry.task(key) === undefined : !registry.hasApp(key.appid));
 }
 
 interface Attempt {

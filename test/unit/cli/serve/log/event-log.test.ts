@@ -3,8 +3,9 @@ import { logEvents, logStore } from '../../../../../src/cli/serve/log/event-log.
 import { Log } from '../../../../../src/cli/serve/log/log.js';
 import { engineOf } from '../../../../../src/core/engine/engine-of.js';
 import type { CallbackPort } from '../../../../../src/core/model/callback-port.js';
-import { type Grant, TokenError } from '../../../../../src/index.js';
+import { type Grant, type Refresher, TokenError } from '../../../../../src/index.js';
 import { CapturedOutput } from '../../../../support/servers/command-line.js';
+import { RotatingRefresher } from '../../../../support/worlds/rotating-refresher.js';
 import { APPID, SECRET, World } from '../../../../support/worlds/world.js';
 
 const TOKEN = 'CANARY-the-token';
@@ -167,6 +168,49 @@ it('a required reauthorization is logged as an error', async () => {
   expect(lines()).toContainEqual(
     expect.objectContaining({ level: 'error', message: 'reauthorizationRequired', errcode: 42002 }),
   );
+});
+
+describe('a failure that is not retried for a day', () => {
+  const USER = { subject: 'openid-1' };
+
+  async function withdrawn(): Promise<ReturnType<World['manager']>> {
+    const tokens = world.manager({ refreshers: [new RotatingRefresher() as Refresher as Refresher<never>] });
+    logEvents(tokens, new Log(output, world.clock));
+    const params = { refresh_token: 'CANARY-that-was-withdrawn' };
+    await tokens.register({
+      appid: APPID,
+      secret: SECRET,
+      tasks: [{ type: 'user_token' as never, ...USER, params }],
+    });
+    await world.clock.advance(3_600_000);
+    expect(lines().at(-1)).toMatchObject({ message: 'reauthorizationRequired' });
+    return tokens;
+  }
+
+  const ended = (): unknown[] =>
+    lines()
+      .filter(({ message, why }) => message === 'failureEnded' && why === 'gone')
+      .map(({ of }) => of);
+
+  it('ends in the log within ten minutes after its task was unregistered', async () => {
+    const tokens = await withdrawn();
+    await tokens.unregister(APPID, 'user_token' as never, USER);
+    await world.clock.advance(600_000);
+    expect(ended()).toEqual(['refreshFailed', 'reauthorizationRequired']);
+  });
+
+  it('ends in the log within ten minutes after its app was unregistered', async () => {
+    const tokens = await withdrawn();
+    await tokens.unregister(APPID);
+    await world.clock.advance(600_000);
+    expect(ended()).toEqual(['refreshFailed', 'reauthorizationRequired']);
+  });
+
+  it('stays in the log while its task is registered', async () => {
+    await withdrawn();
+    await world.clock.advance(12 * 3_600_000);
+    expect(ended()).toEqual([]);
+  });
 });
 
 it('tasks that fail for the same reason are logged once, with the remedy, and so is their recovery', async () => {
