@@ -26,6 +26,12 @@ export interface HostBounds {
   readonly promptMs?: number;
   /** The limit of concurrent further calls to prompt hosts. Default: 64. */
   readonly maxFurther?: number;
+  /**
+   * Whether the newest waiting call begins first while a host is not prompt: for calls that end at an instant which their
+   * wait does not put off. The oldest has the least time left. If that is less than the host needs, a host that was slow
+   * once is never seen to answer promptly again. Default: no.
+   */
+  readonly newestFirst?: boolean;
 }
 
 /** The turn that a call waits for. */
@@ -76,11 +82,13 @@ export class HostTurns {
   readonly #answering = boundedCache<string, true>(MAX_REMEMBERED);
   readonly #maxPerHost: number;
   readonly #promptMs: number;
+  readonly #newestFirst: boolean;
   readonly #clock: Pick<Clock, 'monotonic'>;
 
   constructor(maxPerHost: number, clock: Pick<Clock, 'monotonic'>, bounds: HostBounds = {}) {
     this.#maxPerHost = maxPerHost;
     this.#promptMs = bounds.promptMs ?? PROMPT_MS;
+    this.#newestFirst = bounds.newestFirst ?? false;
     this.#further = newPool(bounds.maxFurther ?? MAX_FURTHER);
     this.#clock = clock;
   }
@@ -137,7 +145,8 @@ export class HostTurns {
       host.underWay += 1;
       if (pool !== this.#further) host.first += 1;
       pool.free -= 1;
-      host.waiting.take()?.begin(pool);
+      const isNewest = this.#newestFirst && pool === this.#doubtful;
+      (isNewest ? host.waiting.takeNewest() : host.waiting.take())?.begin(pool);
     }
   }
 

@@ -53,14 +53,20 @@ export class WaitingGroups<Item> {
 
   /** Removes and returns the first item of the group whose turn it is; `undefined` if no item waits. */
   take(): Item | undefined {
-    for (const [name, group] of this.#groups) {
-      for (const item of group) {
-        this.delete(item);
-        // The group moves to the end, so that its other items wait until all other groups have had a turn.
-        if (this.#groups.delete(name)) this.#groups.set(name, group);
-        return item;
-      }
-    }
+    for (const [name, group] of this.#groups) for (const item of group) return this.#takeOf(name, group, item);
     return undefined;
+  }
+
+  /** Removes and returns the last item of the group whose turn it is; `undefined` if no item waits. */
+  takeNewest(): Item | undefined {
+    for (const [name, group] of this.#groups) return this.#takeOf(name, group, [...group].at(-1) as Item);
+    return undefined;
+  }
+
+  #takeOf(name: string, group: Set<Item>, item: Item): Item {
+    this.delete(item);
+    // The group moves to the end, so that its other items wait until all other groups have had a turn.
+    if (this.#groups.delete(name)) this.#groups.set(name, group);
+    return item;
   }
 }

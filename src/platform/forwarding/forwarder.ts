@@ -49,7 +49,8 @@ export class Forwarder {
   constructor(parts: ForwarderParts) {
     const { clock } = parts;
     this.#parts = parts;
-    this.#turns = new HostTurns(MAX_AT_ONCE, clock, { promptMs: PROMPT_MS, maxFurther: MAX_FURTHER });
+    const bounds = { promptMs: PROMPT_MS, maxFurther: MAX_FURTHER, newestFirst: true };
+    this.#turns = new HostTurns(MAX_AT_ONCE, clock, bounds);
     this.#reports = new DampedReports(clock, (error) => parts.report(error));
   }
 

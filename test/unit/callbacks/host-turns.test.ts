@@ -72,6 +72,30 @@ describe('HostTurns', () => {
     expect((await hosts()).toSorted().join('')).toHaveLength(4 + 5);
   });
 
+  it('bounds may have the newest call begin first at a host that is not prompt, and the oldest at one that is', async () => {
+    const turns = new HostTurns(3, clock, { newestFirst: true });
+    const begun: number[] = [];
+    const ends: (() => void)[] = [];
+    const begin = (call: number): void => {
+      void turns.run({ host: 'slow', user: 'app' }, undefined, async () => {
+        begun.push(call);
+        await new Promise<void>((end) => ends.push(end));
+      });
+    };
+    const endFirst = async (): Promise<number[]> => {
+      ends.shift()?.();
+      await new Promise((resolve) => setImmediate(resolve));
+      return begun.splice(0);
+    };
+    for (let call = 1; call <= 8; call++) begin(call);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(begun.splice(0)).toEqual([1, 2]);
+    now += 2_000;
+    expect(await endFirst()).toEqual([8]);
+    expect(await endFirst()).toEqual([7]);
+    expect(await endFirst()).toEqual([3, 4]);
+  });
+
   it('300 silent hosts take no turns from hosts that answer, and both groups are bounded', async () => {
     const good = Array.from({ length: 520 }, (_unused, index) => `good${index}`);
     const { begin, hosts, endFirst } = working(await answering(2, good));

@@ -110,6 +110,24 @@ describe('a target', () => {
     expect((await pushed(world, receiver, 101)).contentType).toContain('text/xml');
   });
 
+  test('that hangs for a while is replied from again, although each push that waits for it has little time left', async () => {
+    await using world = new PlatformWorld();
+    const { receiver } = await receiving(world);
+    const slow = () => new Promise<string>((resolve) => void world.clock.setTimer(() => resolve(REPLY), 1_200));
+    const hanging = new Promise<string>(() => {});
+    const pushes: ReturnType<typeof pushed>[] = [];
+    for (let id = 0; id < 100; id++) {
+      targets.answer = id >= 10 && id < 40 ? () => hanging : slow;
+      pushes.push(pushed(world, receiver, id));
+      await world.settle(200);
+    }
+    await world.settle(3_500);
+    const replies = (await Promise.all(pushes)).map(({ contentType }) => contentType?.includes('xml') === true);
+    expect(replies.slice(0, 5)).toEqual(Array(5).fill(true));
+    expect(replies.slice(15, 25)).toEqual(Array(10).fill(false));
+    expect(replies.slice(-20)).toEqual(Array(20).fill(true));
+  });
+
   test('that is prompt gets many pushes at once', async () => {
     await using world = new PlatformWorld();
     const { receiver } = await receiving(world);
