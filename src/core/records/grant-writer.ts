@@ -1,7 +1,7 @@
 import { type Enrolment, marksOf } from '../model/enrolment.js';
 import { TokenError } from '../model/errors.js';
 import type { RefreshedEvent } from '../model/events.js';
-import { dueAfterOverlapAt, dueAgainAt } from '../model/refresh-policy.js';
+import { dueAfterOverlapAt, dueAgainAt, lifeMs } from '../model/refresh-policy.js';
 import type { Lease } from '../model/store.js';
 import { documentId, keyId, type TokenKey } from '../model/token-key.js';
 import { boundedCache } from '../primitives/bounded-cache.js';
@@ -212,11 +212,11 @@ export class GrantWriter {
       await this.release(options);
       return this.#records.adopt(key, document, current, { source: 'store', announceFirst: options.enrolment.hadTask });
     }
-    const grant = {
-      ...current,
-      dueAt: dueAgainAt(current, this.#clock.now(), this.#records.leftOfGrantMs(key, current)),
-    };
-    return this.#moveDue(key, { ...document, grant }, grant, options);
+    const now = this.#clock.now();
+    const statedMs = Math.min(answer.expiresAt - now, lifeMs(answer));
+    const leftMs = Math.min(current.expiresAt - now, Math.max(this.#records.leftOfGrantMs(key, current), statedMs));
+    const grant = { ...current, dueAt: dueAgainAt(current, now, leftMs) };
+    return this.#moveDue(key, { ...document, grant }, grant, options, statedMs);
   }
 
   /**
@@ -243,11 +243,15 @@ export class GrantWriter {
     document: KeyDocument,
     grant: StoredGrant,
     options: WriteOptions,
+    statedMs?: number,
   ): Promise<CachedRecord> {
     const moved = { ...document, report: undefined, trying: undefined };
     const version = await this.#documents.save(key, moved, saveOptions(grant.dueAt, options));
     const adoption: Adoption = { source: 'store', announceFirst: options.enrolment.hadTask };
-    if (version !== undefined) return this.#records.adopt(key, { ...document, version }, grant, adoption);
+    if (version !== undefined) {
+      const proven = statedMs === undefined ? adoption : { ...adoption, statedMs };
+      return this.#records.adopt(key, { ...document, version }, grant, proven);
+    }
     await this.release(options);
     const stored = await this.#documents.read(key);
     if (stored.grant !== undefined) return this.#records.adopt(key, stored, stored.grant, adoption);

@@ -30,7 +30,22 @@ export class KnownEnds {
   note(key: TokenKey, life: Lifetime, atMonotonic: number): number {
     const id = idOf(key, life);
     const known = this.#ends.get(id);
-    const end = known === undefined ? atMonotonic : Math.min(known, atMonotonic);
+    return this.#set(id, known, known === undefined ? atMonotonic : Math.min(known, atMonotonic));
+  }
+
+  /**
+   * Notes that WeChat has just said that a record lives until this instant. An earlier end that is known was computed
+   * while the time of the store was not known, and is wrong.
+   *
+   * @returns the later of the two.
+   */
+  prove(key: TokenKey, life: Lifetime, atMonotonic: number): number {
+    const id = idOf(key, life);
+    const known = this.#ends.get(id);
+    return this.#set(id, known, known === undefined ? atMonotonic : Math.max(known, atMonotonic));
+  }
+
+  #set(id: string, known: number | undefined, end: number): number {
     if (known !== undefined) this.#ends.delete(id);
     this.#ends.set(id, end);
     if (this.#ends.size > MAX_ENDS) deleteOldest(this.#ends, ENDS_IN_A_PASS);

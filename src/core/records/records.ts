@@ -37,6 +37,8 @@ export interface Adoption {
   readonly replaces?: number;
   /** A cached record that has been found to be no newer, whatever the versions say. */
   readonly inPlaceOf?: CachedRecord;
+  /** The remaining lifetime that WeChat has just stated, if it repeated the token. */
+  readonly statedMs?: number;
   /** Whether the record is announced although no record was known before. A changed value is always announced. */
   readonly announceFirst: boolean;
 }
@@ -131,7 +133,7 @@ export class Records {
       this.#goOn(before, document);
       return before;
     }
-    const cached = this.#cached(key, document, grant, written);
+    const cached = this.#cached(key, document, grant, written, adoption.statedMs);
     if (adoption.replaces !== undefined) this.#replaced.set(cached, adoption.replaces);
     this.cache.set(cached);
     for (const listener of this.#listeners) listener(cached);
@@ -327,7 +329,13 @@ export class Records {
     return CONFIRM_EVERY_MS - (this.#clock.monotonic() - confirmedAtMonotonic);
   }
 
-  #cached(key: TokenKey, document: KeyDocument, grant: StoredGrant, written: boolean): CachedRecord {
+  #cached(
+    key: TokenKey,
+    document: KeyDocument,
+    grant: StoredGrant,
+    written: boolean,
+    statedMs: number | undefined,
+  ): CachedRecord {
     const now = this.#clock.now();
     const monotonic = this.#clock.monotonic();
     const dueAt = dueOf(grant, now);
@@ -335,7 +343,9 @@ export class Records {
     // expired now would not be returned any more.
     const leftMs = this.#clock.isDoubtful ? lifeMs(grant) : Math.min(grant.expiresAt - now, lifeMs(grant));
     const endByWall = monotonic + leftMs;
-    const endsAtMonotonic = this.#end(key, grant, endByWall);
+    const known = this.#end(key, grant, endByWall);
+    const endsAtMonotonic =
+      statedMs === undefined ? known : this.#ends.prove(key, grant, Math.min(endByWall, monotonic + statedMs));
     const cached = new CachedRecord({
       key: this.cache.keyOf(key),
       grant,

@@ -224,3 +224,32 @@ test.each([LIFE_MS, -LIFE_MS])(
     expect(world.wechat.calls).toBeLessThanOrEqual(4);
   },
 );
+
+test.each([LIFE_MS / 2, DAY_MS])(
+  'a token that WeChat repeats is answered by every process when the clock of the store was ahead by %i ms and is set right',
+  async (aheadMs) => {
+    let setByMs = aheadMs;
+    const store = (memory: TokenStore): TokenStore => ({
+      ...shared(memory),
+      now: async () => (await memory.now()) + setByMs,
+    });
+    await using world = new World({ store });
+    const endsAt = world.clock.now() + LIFE_MS;
+    world.wechat.always = async () => ({
+      value: 'repeated',
+      expiresInSeconds: Math.floor((endsAt - world.clock.now()) / 1_000),
+    });
+    const first = await world.registered();
+    await first.get(APPID, TYPE);
+    await world.clock.advance(30_000);
+    const second = world.manager();
+    expect(await second.get(APPID, TYPE)).toBe('repeated');
+    setByMs = 0;
+    await world.clock.advance(120_000);
+    for (let minute = 0; minute < 100; minute++) {
+      for (const tokens of [first, second]) expect(await tokens.get(APPID, TYPE)).toBe('repeated');
+      await world.clock.advance(60_000);
+    }
+    expect(world.wechat.calls).toBeLessThanOrEqual(8);
+  },
+);
