@@ -77,7 +77,7 @@ describe('HostTurns', () => {
     const begun: number[] = [];
     const ends: (() => void)[] = [];
     const begin = (call: number): void => {
-      void turns.run({ host: 'slow', user: 'app' }, undefined, async () => {
+      void turns.run({ host: 'slow', group: 'app' }, undefined, async () => {
         begun.push(call);
         await new Promise<void>((end) => ends.push(end));
       });
