@@ -52,7 +52,9 @@ export class Deliveries {
    */
   readonly #setbacks = new Map<string, { readonly attempts: number; readonly delivery: Delivery }>();
   #isStopping = false;
-  readonly #refreshed = (event: RefreshedEvent): void => this.#onRefreshed(event);
+  readonly #refreshed = ({ appid, type, subject, source }: RefreshedEvent): void =>
+    this.#onRefresh(tokenKey(appid, type, subject), source);
+  #endExtensions: (() => void) | undefined;
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
@@ -62,8 +64,9 @@ export class Deliveries {
 
   /** Starts the deliveries. Deliveries that were pending when the previous process ended are still made. */
   start(): void {
-    const { registry, clock, events } = this.#parts;
+    const { registry, records, clock, events } = this.#parts;
     events.on('refreshed', this.#refreshed);
+    this.#endExtensions = records.onExtension((key, source) => this.#onRefresh(key, source));
     for (const { key, notify } of registry.tasks()) {
       if (notify !== undefined) this.#lookIn(key, clock.random() * START_SPREAD_MS);
     }
@@ -118,13 +121,13 @@ export class Deliveries {
     this.#isStopping = true;
     this.#schedule.stop();
     this.#parts.events.off('refreshed', this.#refreshed);
+    this.#endExtensions?.();
     for (const { waiting } of this.#underWay.values()) waiting.abort();
     await Promise.allSettled([...this.#underWay.values()].map(({ work }) => work));
   }
 
-  #onRefreshed({ appid, type, subject, source }: RefreshedEvent): void {
+  #onRefresh(key: TokenKey, source: RefreshedEvent['source']): void {
     const { registry, clock } = this.#parts;
-    const key = tokenKey(appid, type, subject);
     if (registry.task(key)?.notify === undefined) return;
     const { least, spread } = OTHERS_LOOK_AFTER_MS;
     this.#lookIn(key, source === 'store' ? least + clock.random() * spread : 0);

@@ -20,7 +20,7 @@ export interface TokenEvent {
 }
 
 /**
- * There is a new current token, or the current one lives longer: emitted once per process and version.
+ * There is a new current token: emitted once per process and version.
  *
  * @public
  */
@@ -92,7 +92,7 @@ export interface DeliveryFailedEvent extends TokenEvent {
  */
 export interface TokenManagerEvents {
   /**
-   * A new token is current, or WeChat has extended the life of the current one. Emitted once for each version by each process.
+   * A new token is current. Emitted once for each version by each process.
    *
    * @remarks Nothing; count it if you keep metrics.
    */

@@ -56,6 +56,8 @@ export type ReadStoredResult = (
 /** The apps that this process knows to be registered. */
 export type Registered = Pick<Registrations, 'hasApp'>;
 
+type ExtensionListener = (key: TokenKey, source: RefreshedEvent['source']) => void;
+
 /** Keeps the current records of this process: which may be served, until when, and which have to be checked again. */
 export class Records {
   readonly cache: RecordCache;
@@ -72,6 +74,7 @@ export class Records {
   readonly #registered: Registered;
   #lastHitAt: number = Number.NEGATIVE_INFINITY;
   readonly #listeners: ((cached: CachedRecord) => void)[] = [];
+  readonly #extensionListeners = new Set<ExtensionListener>();
 
   /**
    * @param registered - the known apps. Hits are served for these only, since a read of the store can bring the record
@@ -102,6 +105,17 @@ export class Records {
   }
 
   /**
+   * Calls the listener when a current token lives longer than before: WeChat extends the token of a user that is still
+   * valid. That is no new token, so it is not announced.
+   *
+   * @returns a function that ends the calls.
+   */
+  onExtension(listener: ExtensionListener): () => void {
+    this.#extensionListeners.add(listener);
+    return () => this.#extensionListeners.delete(listener);
+  }
+
+  /**
    * Returns the record that may be served without being checked. This is the hot path: it looks up the names and reads
    * the clock once.
    */
@@ -121,9 +135,9 @@ export class Records {
   }
 
   /**
-   * Makes a grant current, unless a newer one is, and announces a token that is new to this process or lives longer, since
-   * WeChat extends a user's token that is still valid. The rotation is updated even if the record stays: in a store that
-   * was set back, another refresh token may be stored beside the record, with a lower version.
+   * Makes a grant current, unless a newer one is, and announces a value that is new to this process. The rotation is
+   * updated even if the record stays: in a store that was set back, another refresh token may be stored beside the
+   * record, with a lower version.
    */
   adopt(key: TokenKey, document: KeyDocument, grant: StoredGrant, adoption: Adoption): CachedRecord {
     const before = this.cache.get(key);
@@ -141,8 +155,11 @@ export class Records {
     // By the clock of the process that stores a record, that is hardly ever due or in the future. If the clock of the
     // store was set, processes notice that at different times, and until then each would replace what the other stored.
     if (adoption.source === 'store' && (cached.isFromTheFuture || this.isDue(cached))) this.#clock.doubt();
-    const isNews = before === undefined ? adoption.announceFirst : !repeats(before, grant);
+    const isNews = before === undefined ? adoption.announceFirst : before.value !== grant.value;
     if (isNews) this.#announce(cached, adoption);
+    else if (before !== undefined && !repeats(before, grant)) {
+      for (const listener of this.#extensionListeners) listener(cached.key, adoption.source);
+    }
     return cached;
   }
 
