@@ -72,7 +72,7 @@ export class SharedSlots {
     const ofType = this.#shareOf(type);
     const app = ofType.apps.get(appid) ?? this.#newShare(type, appid);
     ofType.apps.set(appid, app);
-    const mayBegin = app.waiting.size === 0 && this.#roomOf(ofType) > 0 && this.#hasRoom(ofType, app);
+    const mayBegin = app.waiting.size === 0 && this.#hasRoom(ofType, app);
     const asSilent = mayBegin ? this.#begin(ofType, app) : await this.#wait(type, ofType, app, signal);
     let isHeld = true;
     return (wasAnswered) => {
@@ -112,9 +112,9 @@ export class SharedSlots {
     else if (this.#silent.size > 0) this.#silent.delete(app.id);
   }
 
-  /** Returns the number of further slots that a type may acquire. */
+  /** Returns the number of further slots that a type may acquire, which is not positive if it may acquire none. */
   #roomOf({ running }: TypeShare): number {
-    return this.#free === 0 ? 0 : TIMES_WHAT_IS_LEFT * this.#free - running;
+    return TIMES_WHAT_IS_LEFT * this.#free - running;
   }
 
   #hasRoom(ofType: TypeShare, app: AppShare): boolean {
@@ -182,9 +182,8 @@ export class SharedSlots {
    * and among its apps likewise.
    */
   #next(): [TypeShare, AppShare] | undefined {
-    if (this.#free === 0) return undefined;
-    const waiting = [...this.#types.values()].filter(isWaitedFor);
-    for (const ofType of waiting.sort((left, right) => left.running - right.running)) {
+    const byRunning = [...this.#types.values()].sort((left, right) => left.running - right.running);
+    for (const ofType of byRunning) {
       if (this.#roomOf(ofType) <= 0) return undefined;
       const [first] = ofType.first;
       const [silent] = ofType.silent;
@@ -195,10 +194,6 @@ export class SharedSlots {
     }
     return undefined;
   }
-}
-
-function isWaitedFor({ first, more, silent }: TypeShare): boolean {
-  return first.size + more.size + silent.size > 0;
 }
 
 function fewest(apps: ReadonlySet<AppShare>): AppShare | undefined {

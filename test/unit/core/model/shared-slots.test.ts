@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type GiveBack, SharedSlots, type SlotUser } from '../../../../src/core/model/shared-slots.js';
 
 const ONE: SlotUser = { appid: 'wx1', type: 'user_token' };
@@ -133,6 +133,128 @@ test('a wait that is aborted takes no slot', async () => {
   for (let left = works.count(ONE); left > 0; left--) await works.end(ONE);
   expect(works.count(SAME_TYPE)).toBe(begun);
   await expect(new SharedSlots(1).take(ONE, AbortSignal.abort('enough'))).rejects.toBe('enough');
+});
+
+test('an app holds fewer than three times the slots that it leaves of the share of its type', async () => {
+  const works = new Works(13);
+  await works.demand(ONE, 20);
+  // With nine slots, it leaves three of the twelve that its type could hold now.
+  expect(works.count(ONE)).toBe(9);
+});
+
+test('an app that has released its slots may hold as many as before, however often it has held some', async () => {
+  const works = new Works(96);
+  for (let round = 0; round < 100; round++) {
+    await works.demand(ONE);
+    await works.end(ONE);
+  }
+  await works.demand(ONE, 1_000);
+  expect(works.count(ONE)).toBe(67);
+});
+
+describe('the order of those that wait', () => {
+  test.each([
+    [ONE, OTHER_TYPE],
+    [OTHER_TYPE, ONE],
+  ])('the type that holds the fewest slots gets the next one: %j before %j', async (busy, idle) => {
+    for (const waiting of [
+      [busy, idle],
+      [idle, busy],
+    ]) {
+      const works = new Works(4);
+      await works.demand(busy, 3);
+      await works.demand(idle);
+      for (const { type } of waiting) await works.demand({ appid: 'waits', type });
+      await works.end(busy);
+      expect(works.begun.at(-1)?.user).toEqual({ appid: 'waits', type: idle.type });
+    }
+  });
+
+  test.each([
+    ['a', 'b'],
+    ['b', 'a'],
+  ])(
+    'of the apps that hold slots, the one with the fewest gets the next, whether it waits from before: %s, %s',
+    async (...waiting) => {
+      const works = new Works(16);
+      const apps = { a: { appid: 'a', type: ONE.type }, b: { appid: 'b', type: ONE.type } };
+      await works.demand(ONE, 6);
+      await works.demand(apps.a, 4);
+      await works.demand(apps.b, 2);
+      for (const appid of waiting) await works.demand(apps[appid as 'a' | 'b']);
+      await works.end(ONE);
+      expect([works.count(apps.a), works.count(apps.b)]).toEqual([4, 3]);
+    },
+  );
+
+  test('of the apps that hold as many slots, the one that waits for the longest time gets the next', async () => {
+    const works = new Works(16);
+    const [a, b] = ['a', 'b'].map((appid) => ({ appid, type: ONE.type })) as [SlotUser, SlotUser];
+    await works.demand(ONE, 6);
+    for (const app of [a, b]) await works.demand(app, 3);
+    for (const app of [b, a]) await works.demand(app);
+    await works.end(ONE);
+    expect([works.count(a), works.count(b)]).toEqual([3, 4]);
+  });
+
+  test('an app keeps its turn when it demands another slot', async () => {
+    const works = new Works(4);
+    const [a, b] = ['a', 'b'].map((appid) => ({ appid, type: ONE.type })) as [SlotUser, SlotUser];
+    await works.demand(ONE, 3);
+    for (const app of [a, b, a]) await works.demand(app);
+    await works.end(ONE);
+    expect([works.count(a), works.count(b)]).toEqual([1, 0]);
+  });
+});
+
+describe('what the outcome of work says about an app', () => {
+  const apps = Array.from({ length: 100 }, (_unused, index): SlotUser => ({ appid: `app${index}`, type: ONE.type }));
+
+  async function endEach(works: Works, ...outcomes: (boolean | undefined)[]): Promise<void> {
+    for (const app of apps) {
+      for (const wasAnswered of outcomes) {
+        await works.demand(app);
+        await works.end(app, wasAnswered);
+      }
+    }
+  }
+
+  test.each<[string, (boolean | undefined)[]]>([
+    ['received an answer', [true]],
+    ['received an answer after none', [false, true]],
+    ['ended in a way that says nothing', [undefined]],
+  ])('apps may hold the whole share of their type when their last work %s', async (_name, outcomes) => {
+    const works = new Works(96);
+    await endEach(works, ...outcomes);
+    for (const app of apps) await works.demand(app);
+    expect(works.begun).toHaveLength(72);
+  });
+
+  test('an app remains silent when its next work ends in a way that says nothing', async () => {
+    const works = new Works(96);
+    await endEach(works, false, undefined);
+    for (const app of apps) await works.demand(app);
+    expect(works.begun).toHaveLength(67);
+  });
+
+  test('silent apps may hold as many slots as before once their work has ended, while another app holds one', async () => {
+    const works = new Works(96);
+    await works.demand(ONE);
+    await endEach(works, false);
+    for (let round = 0; round < 3; round++) {
+      for (const app of apps) await works.demand(app);
+      expect(works.begun).toHaveLength(1 + 66);
+      while (works.begun.length > 1) await works.end(works.begun[1]?.user as SlotUser, false);
+    }
+  });
+
+  test('the slots of other apps do not count as those of silent ones', async () => {
+    const works = new Works(96);
+    await endEach(works, false);
+    await works.demand(ONE, 20);
+    for (const app of apps) await works.demand(app);
+    expect(works.begun).toHaveLength(20 + 48);
+  });
 });
 
 test('running work never exceeds the slots, no work waits that has room, and all of it runs in the end', async () => {
