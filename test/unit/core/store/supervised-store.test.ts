@@ -473,3 +473,9 @@ describe('SupervisedStore: claimDue', () => {
     expect(released).toEqual(['e/f', 'a/b']);
   });
 });
+
+test('a store without a judge of absences counts as one that has never lost or brought back anything', async () => {
+  expect(await store.judgeAbsence(ID)).toBe('deleted');
+  expect(await store.lookAtHistory()).toBe(Number.NEGATIVE_INFINITY);
+  expect([store.isAwaited(ID), store.isToBeRemoved('mark')]).toEqual([false, false]);
+});
