@@ -40,12 +40,27 @@ test('a read that fails is over, and reports its failure', async () => {
   expect(reads.turns.of('a')).toBeUndefined();
 });
 
-test('a document is read again at once if it is not being read', async () => {
+test('a document is read again at once, each time it is not being read', async () => {
   const reads = new Reads();
-  const reading = reads.turns.again('a', reads.read);
-  expect([reads.begun, reads.turns.of('a')]).toEqual([1, reading]);
+  for (const begun of [1, 2]) {
+    const reading = reads.turns.again('a', reads.read);
+    expect(reads.begun).toBe(begun);
+    expect(reads.turns.of('a')).toBe(reading);
+    await reads.end();
+    await reading;
+  }
+});
+
+test('a read that follows another one is known as the one of its document until it ends', async () => {
+  const reads = new Reads();
+  const first = reads.turns.begin(['a'], reads.read);
+  const again = reads.turns.again('a', reads.read);
   await reads.end();
-  await reading;
+  expect(reads.turns.of('a')).toBeInstanceOf(Promise);
+  expect(reads.turns.of('a')).not.toBe(first);
+  await reads.end();
+  await again;
+  expect(reads.turns.of('a')).toBeUndefined();
 });
 
 test.each([undefined, new Error('no')])(
