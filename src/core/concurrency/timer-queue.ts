@@ -166,8 +166,8 @@ export class TimerQueue<Item extends Queued> {
     const queued = this.#roomOfFirst(now);
     if (this.#countWaiting() === 0) return queued;
     for (const room of ORDERS[this.#turn % ORDERS.length] as readonly Room[]) {
-      if (room === queued && this.#waiting[room].size === 0) return room;
-      if (this.#waiting[room].size > 0 && this.#places.hasPlace(room)) return room;
+      // The first item in the queue is known to have a place, and so have those that wait in its room.
+      if (room === queued || (this.#waiting[room].size > 0 && this.#places.hasPlace(room))) return room;
     }
     return undefined;
   }

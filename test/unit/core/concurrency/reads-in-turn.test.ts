@@ -26,7 +26,8 @@ class Reads {
 test('a read is known as the one of each of its documents until it ends', async () => {
   const reads = new Reads();
   const reading = reads.turns.begin(['a', 'b'], reads.read);
-  expect([reads.turns.of('a'), reads.turns.of('b'), reads.turns.of('c')]).toEqual([reading, reading, undefined]);
+  for (const id of ['a', 'b']) expect(reads.turns.of(id)).toBe(reading);
+  expect(reads.turns.of('c')).toBeUndefined();
   await reads.end();
   expect([reads.turns.of('a'), reads.turns.of('b')]).toEqual([undefined, undefined]);
 });

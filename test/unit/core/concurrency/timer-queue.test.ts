@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { LocalRateLimit } from '../../../../src/core/concurrency/rate-limit.js';
+import { CLOCK_JUMP_MS } from '../../../../src/core/concurrency/time-limits.js';
 import { TimerQueue, type TimerQueueOptions } from '../../../../src/core/concurrency/timer-queue.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { type QueuedItem, QueuedItems } from '../../../support/worlds/queued-items.js';
@@ -327,6 +328,85 @@ describe('TimerQueue: items that hang', () => {
   });
 });
 
+describe('TimerQueue: items that wait for a place', () => {
+  /** A schedule of four places whose items last until they are ended. */
+  function lasting(options: TimerQueueOptions<QueuedItem> = {}) {
+    const clock = new WatchedClock();
+    const start = clock.now();
+    const came: [string, number][] = [];
+    const ends = new Map<string, () => void>();
+    const onDue = ({ id }: QueuedItem): Promise<void> => {
+      came.push([id, clock.now() - start]);
+      return new Promise((resolve) => ends.set(id, resolve));
+    };
+    const schedule = new TimerQueue<QueuedItem>(clock, onDue, { maxRunning: 4, ...options });
+    schedule.start();
+    const end = async (...ids: readonly string[]): Promise<void> => {
+      for (const id of ids) ends.get(id)?.();
+      await clock.advance(0);
+    };
+    return { clock, start, came, end, schedule };
+  }
+
+  test('a fresh item that waits begins as soon as another fresh one has ended, while a place is left to others', async () => {
+    const { clock, start, came, end, schedule } = lasting({ isFresh: () => true });
+    for (const [index, id] of ['a', 'b', 'c', 'd'].entries()) schedule.set(item(id), start - 10 + index);
+    await clock.advance(1_000);
+    expect(came.map(([id]) => id)).toEqual(['a', 'b', 'c']);
+    await end('a');
+    expect(came.slice(3)).toEqual([['d', 1_000]]);
+  });
+
+  test('an item that waits begins as soon as the rate limit permits it after there is a place for it', async () => {
+    const clock = new FakeClock();
+    const rateLimit = new LocalRateLimit({ perSecond: 10, perSecondOfApp: 10 }, () => clock.monotonic());
+    const start = clock.now();
+    const came: [string, number][] = [];
+    const ends: (() => void)[] = [];
+    const onDue = ({ id }: QueuedItem): Promise<void> => {
+      came.push([id, clock.now() - start]);
+      return new Promise((resolve) => ends.push(resolve));
+    };
+    const schedule = new TimerQueue<QueuedItem>(clock, onDue, { maxRunning: 4, rateLimit, isFresh: () => true });
+    schedule.start();
+    for (const [index, id] of ['a', 'b', 'c', 'd'].entries()) schedule.set(item(id), start - 10 + index);
+    await clock.advance(200);
+    ends[0]?.();
+    await clock.advance(1_000);
+    expect(came).toEqual([
+      ['a', 0],
+      ['b', 50],
+      ['c', 150],
+      ['d', 250],
+    ]);
+  });
+
+  test('an item that was slow the last time and waits does not come once it is deleted', async () => {
+    const { clock, came, end, schedule } = lasting();
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    for (const [index, id] of ids.entries()) schedule.set(item(id), clock.now() - 10 + index);
+    await clock.advance(3_000);
+    await clock.advance(3_000);
+    await end(...ids);
+    for (const [index, id] of ids.entries()) schedule.set(item(id), clock.now() - 10 + index);
+    await clock.advance(0);
+    expect(came.slice(5).map(([id]) => id)).toEqual(['a', 'b', 'c', 'd']);
+    schedule.delete(item('e'));
+    await end('a', 'b');
+    await clock.advance(10_000);
+    expect(came).toHaveLength(9);
+  });
+
+  test('at most 10,000 items are taken out of the queue to wait, so that their groups take turns', async () => {
+    let looked = 0;
+    const groupOf = (): string => String(looked++);
+    const { clock, start, schedule } = lasting({ groupOf });
+    for (let id = 0; id < 10_100; id++) schedule.set(item(String(id)), start);
+    await clock.advance(2_999);
+    expect(looked).toBe(10_000);
+  });
+});
+
 test('an item that sends no request uses no rate limit', async () => {
   const clock = new FakeClock();
   const pace = new LocalRateLimit({ perSecond: 10, perSecondOfApp: 10 }, () => clock.monotonic());
@@ -381,6 +461,24 @@ describe('TimerQueue: a wall clock that is set back', () => {
     await clock.advance(89_999);
     expect(fired).toEqual([]);
     await clock.advance(1);
+    expect(fired.map(([id]) => id)).toEqual(['a']);
+  });
+
+  test('an instant stays what it is when the wall clock was set back by so little that it was not a step', async () => {
+    const { clock, start, schedule, fired } = scheduled();
+    schedule.set(item('a'), start + 50_000);
+    clock.jump(-CLOCK_JUMP_MS);
+    await clock.advance(50_000);
+    expect(fired).toEqual([]);
+    await clock.advance(CLOCK_JUMP_MS);
+    expect(fired).toEqual([['a', 50_000]]);
+  });
+
+  test('an instant follows a wall clock that was set back by a little more', async () => {
+    const { clock, start, schedule, fired } = scheduled();
+    schedule.set(item('a'), start + 50_000);
+    clock.jump(-CLOCK_JUMP_MS - 1);
+    await clock.advance(50_000);
     expect(fired.map(([id]) => id)).toEqual(['a']);
   });
 });
