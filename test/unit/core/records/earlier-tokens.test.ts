@@ -35,15 +35,18 @@ describe('revoking earlier tokens', () => {
   function parts(documents: readonly Partial<KeyDocument>[], versions: readonly (number | undefined)[]) {
     const [reads, saves] = [[...documents], [...versions]];
     const saved: KeyDocument[] = [];
+    const options: unknown[] = [];
     const adopted: unknown[] = [];
     return {
       saved,
+      options,
       adopted,
       parts: {
         documents: {
           read: async () => reads.shift() ?? documents.at(-1),
-          save: async (_key: unknown, document: KeyDocument) => {
+          save: async (_key: unknown, document: KeyDocument, how: unknown) => {
             saved.push(document);
+            options.push(how);
             return saves.shift();
           },
         },
@@ -70,8 +73,10 @@ describe('revoking earlier tokens', () => {
   });
 
   test.each([undefined, 999])('a record is stored with the revocation if that is %s', async (revokedAt) => {
-    const { parts: given, saved, adopted } = parts([stored], [5]);
+    const { parts: given, saved, options, adopted } = parts([stored], [5]);
     expect(await revokeEarlier(record(revokedAt), given)).toBe('adopted');
+    // A key that is not in the schedule is not added to it.
+    expect(options).toEqual([{ hadTask: false, dueAt: GRANT.dueAt }]);
     const revoked = { ...stored, revokedAt: 1_000 };
     expect(saved).toEqual([revoked]);
     expect(adopted).toEqual([[KEY, { ...revoked, version: 5 }, GRANT, ADOPTION]]);

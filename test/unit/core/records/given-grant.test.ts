@@ -54,6 +54,15 @@ function changing(): { grant: Grant; reads: string[] } {
   return { grant, reads };
 }
 
+function thrownBy(run: () => unknown): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
 describe('a returned grant', () => {
   test('a returned grant is read once, field by field', () => {
     const { grant, reads } = changing();
@@ -106,6 +115,21 @@ test.each<[string, () => unknown]>([
 test('a promise that was not awaited is named in the error', () => {
   const message = 'a grant must be an object, got a promise that was not awaited';
   expect(() => readGivenGrant(Promise.resolve(GRANT))).toThrow(message);
+});
+
+test.each(['value', 'refreshToken'] as const)(
+  'a grant that a caller puts is refused if characters were copied along with its %s',
+  (name) => {
+    const given = { ...GRANT, [name]: `${GRANT[name]}\n` };
+    expect(() => readGivenGrant(given)).toThrow(new RegExp(`^a grant's ${name} `));
+    expect(everythingShown(thrownBy(() => readGivenGrant(given)))).not.toContain('CANARY');
+    expect(readReturnedGrant(given)).toEqual({ grant: given, problem: undefined });
+  },
+);
+
+test('a grant that a caller puts is read as it is, also where a token is no text', () => {
+  expect(readGivenGrant(GRANT)).toEqual(GRANT);
+  expect(readGivenGrant({ value: 7 })).toEqual({ value: 7 });
 });
 
 /** What a refresher that returns this fails with, for the caller and as an event. */

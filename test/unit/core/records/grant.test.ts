@@ -237,3 +237,93 @@ test('an answer is stored as JSON has it where JSON leaves something out', () =>
     n: null,
   });
 });
+
+test.each([
+  [-7_199, 'accepted'],
+  [-7_200, 'a grant must not have expired already'],
+  [-7_201, 'a grant must not have expired already'],
+])('a grant obtained %i s before now, for 7,200 s, is: %s', (secondsAgo, expected) => {
+  expect(refusal(() => stored({ obtainedAt: NOW + secondsAgo * 1_000 }))).toBe(expected);
+});
+
+describe('the scope of a grant', () => {
+  test.each(['', 'snsapi_base,snsapi_userinfo', 'x'.repeat(4_096)])('a scope of that length is stored: %#', (scope) => {
+    expect(stored({ scope }).scope).toBe(scope);
+  });
+
+  test('a grant without a scope is stored without one', () => {
+    expect(stored({})).not.toHaveProperty('scope');
+  });
+
+  test.each([
+    ['CANARY'.padEnd(4_097), '4097 characters'],
+    [['CANARY'], 'an array'],
+    [null, 'null'],
+  ])('a scope that is not valid is rejected, and described as %2$s: %#', (scope, got) => {
+    expect(refusal(() => stored({ scope }))).toBe(
+      `a grant's scope must be a string of at most 4096 characters, got ${got}`,
+    );
+  });
+});
+
+describe('a field that is not valid is named as in the answer of WeChat', () => {
+  const fieldNames = { value: 'ticket', expiresInSeconds: 'expires_in' };
+  const LIFE_SECONDS = 'must be 1 to 31536000';
+
+  test.each<[string, object, string]>([
+    ['a missing value', { value: undefined, result: { expires_in: 7_200 } }, 'ticket is missing'],
+    ['an empty value', { value: '', result: { ticket: '' } }, 'ticket is an empty string'],
+    [
+      'a missing lifetime',
+      { expiresInSeconds: undefined, result: { ticket: 'CANARY' } },
+      `expires_in is missing, and ${LIFE_SECONDS} seconds`,
+    ],
+    [
+      'a lifetime of 0',
+      { expiresInSeconds: 0, result: { expires_in: 0 } },
+      `expires_in is 0, and ${LIFE_SECONDS} seconds`,
+    ],
+    [
+      'a lifetime of an answer that is no object',
+      { expiresInSeconds: 0, result: 'CANARY' },
+      `a grant's expiresInSeconds ${LIFE_SECONDS}, got 0`,
+    ],
+    [
+      'a value of an answer that is absent',
+      { value: '' },
+      "a grant's value must be a non-empty string, got an empty string",
+    ],
+  ])('%s', (_name, fields, message) => {
+    expect(refusal(() => stored({ fieldNames, ...fields }))).toBe(message);
+  });
+
+  test.each([undefined, {}, { value: 'ticket' }, { expiresInSeconds: 7 }])(
+    'a lifetime has the name that it has in a grant if its name in the answer is unknown: %j',
+    (names) => {
+      const given = { fieldNames: names, expiresInSeconds: 0, result: { expires_in: 0, undefined: 5, 7: 5 } };
+      expect(refusal(() => stored(given))).toBe(`a grant's expiresInSeconds ${LIFE_SECONDS}, got 0`);
+    },
+  );
+});
+
+describe('the refresh token of a grant that is otherwise unusable', () => {
+  const saved = (fields: object) => savedToken({ expiresInSeconds: -1, ...fields }, ASKED);
+
+  test('the refresh token of an unusable grant is saved with its end, counted from the request', () => {
+    const fields = { refreshToken: 'r', refreshTokenExpiresInSeconds: 60 };
+    expect(saved(fields)).toEqual({ value: 'r', expiresAt: ASKED + 60_000 });
+    expect(saved({ refreshToken: 'r' })).toEqual({ value: 'r', expiresAt: undefined });
+  });
+
+  test('the refresh token of an unusable grant is saved without an end where its lifetime is not valid', () => {
+    const fields = { refreshToken: 'r', refreshTokenExpiresInSeconds: -1 };
+    expect(saved(fields)).toEqual({ value: 'r', expiresAt: undefined });
+  });
+
+  test.each([undefined, '', 5, 'x'.repeat(16_385)])(
+    'a refresh token that is not valid is not saved: %#',
+    (refreshToken) => {
+      expect(saved({ refreshToken, refreshTokenExpiresInSeconds: 60 })).toBeUndefined();
+    },
+  );
+});

@@ -47,4 +47,35 @@ describe('the answer to a refresh token that was moved to the reserve meanwhile'
     const after = withSuccessor({ ...PUT, known }, { value: 'B', expiresAt: undefined }, spent('A'));
     expect(after?.known).toEqual([known[0], ...known.slice(2), secretHash('B')]);
   });
+
+  const RECEIVED = { value: 'B', expiresAt: undefined };
+  const TWO: Rotation = { token: 'P', reserve: [{ token: 'C', expiresAt: NOW + 7 }, { token: 'A' }] };
+
+  test('one of several refresh tokens in reserve is replaced, and the others stay', () => {
+    expect(isReserved(TWO, spent('A'))).toBe(true);
+    expect(withSuccessor(TWO, RECEIVED, spent('A'))).toEqual({
+      token: 'P',
+      known: [secretHash('B')],
+      reserve: [{ token: 'C', expiresAt: NOW + 7 }, { token: 'B' }],
+    });
+    expect(withSuccessor(TWO, RECEIVED, spent('C'))?.reserve).toEqual([
+      { token: 'B', expiresAt: NOW + 7 },
+      { token: 'A' },
+    ]);
+  });
+
+  test('a refresh token that was known before is the latest one that is known', () => {
+    const known = ['P', 'B', 'A'].map(secretHash);
+    const after = withSuccessor({ ...TWO, known }, RECEIVED, spent('A'));
+    expect(after?.known).toEqual(['P', 'A', 'B'].map(secretHash));
+  });
+
+  test('what is no longer in reserve is not put there again', () => {
+    expect(withSuccessor({ token: 'P' }, RECEIVED, spent('A'))).toEqual({
+      token: 'P',
+      known: [secretHash('B')],
+      reserve: [],
+    });
+    expect(withSuccessor(undefined, RECEIVED, spent('A'))).toBeUndefined();
+  });
 });
