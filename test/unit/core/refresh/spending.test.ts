@@ -5,7 +5,7 @@ import { failureFacts } from '../../../../src/core/model/failure-facts.js';
 import { InputMissing } from '../../../../src/core/model/input-missing.js';
 import type { Rotation } from '../../../../src/core/model/rotation.js';
 import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
-import { START_AGAIN } from '../../../../src/core/refresh/outcome.js';
+import { PARAMS_WANTED, START_AGAIN } from '../../../../src/core/refresh/outcome.js';
 import { Interrupted, Spending, type SpendingParts } from '../../../../src/core/refresh/spending.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import {
@@ -231,6 +231,72 @@ test('settle stores a rejection after which another input was registered, and th
   await attempt.spend(undefined, 'offered');
   expect(await attempt.settle(REFUSED)).toBe(START_AGAIN);
   expect((await read()).rotation).toMatchObject({ token: 'A', refused: [{ hash: secretHash('A') }] });
+});
+
+describe('params that were not requested yet', () => {
+  const urlNotAsked = true;
+
+  test('the params are wanted before the attempt ends without anything to send', async () => {
+    const attempt = spending(NO_KEY_DOCUMENT, { urlNotAsked });
+    const interruption = await rejection(attempt.spend(undefined, 'offered'));
+    expect(interruption).toBeInstanceOf(Interrupted);
+    expect(interruption.message).toBe('the refresh starts again: paramsWanted');
+    expect(attempt.interruption).toBe(interruption);
+    expect((interruption as Interrupted).restart).toBe(PARAMS_WANTED);
+    expect(await memory.get([ID])).toEqual([undefined]);
+  });
+
+  test('a stored refresh token is sent although the params were not requested', async () => {
+    const attempt = spending(await stored({ token: 'A' }), { urlNotAsked });
+    expect(await attempt.spend(undefined, 'offered')).toEqual({ value: 'A', stored: true });
+    expect(await attempt.settle(REFUSED)).toBe(PARAMS_WANTED);
+    expect((await read()).rotation?.refused).toMatchObject([{ hash: secretHash('A') }]);
+  });
+});
+
+describe('an answer that says that an input is missing', () => {
+  const MISSING = new TokenError('INPUT_MISSING', 'no ticket', { errcode: 61004 });
+
+  test.each([undefined, () => false])(
+    'an answer that says that an input is missing refuses no refresh token, since it concerns another input: %#',
+    async (isPushed) => {
+      const attempt = spending(await stored({ token: 'A' }), isPushed === undefined ? {} : { isPushed });
+      await attempt.spend(undefined, 'offered');
+      expect(await attempt.settle(MISSING)).toBe(MISSING);
+      expect(attempt.document.rotation).toEqual({ token: 'A' });
+    },
+  );
+
+  test('an answer that says that an input is missing refuses the pushed value that was sent', async () => {
+    const attempt = spending(NO_KEY_DOCUMENT, { isPushed: (value) => value === 'ticket' });
+    await attempt.spend('ticket', 'offered');
+    expect(await attempt.settle(MISSING)).toMatchObject({
+      code: 'INPUT_MISSING',
+      retryAt: clock.now() + LOOKS_AGAIN_MS,
+    });
+    expect(attempt.document.rotation?.refused).toMatchObject([{ hash: secretHash('ticket') }]);
+  });
+
+  test('another failure refuses no pushed value', async () => {
+    const busy = new TokenError('UPSTREAM_UNAVAILABLE', 'busy', { errcode: -1 });
+    const attempt = spending(NO_KEY_DOCUMENT, { isPushed: () => true });
+    await attempt.spend('ticket', 'offered');
+    expect(await attempt.settle(busy)).toBe(busy);
+    expect(attempt.document.rotation?.refused).toBeUndefined();
+  });
+});
+
+test.each([
+  [0, 'REAUTHORIZATION_REQUIRED'],
+  [1, 'UPSTREAM_UNAVAILABLE'],
+  [LEASE_MS + 5_000, 'UPSTREAM_UNAVAILABLE'],
+  [LEASE_MS + 5_001, 'REAUTHORIZATION_REQUIRED'],
+])('a token that was refused and counts as dead in %i ms fails the attempt with %s', async (ms, code) => {
+  const refused = [{ hash: secretHash('A'), deadAt: clock.now() + ms, error: failureFacts(REFUSED) }];
+  const error = await rejection(spending(await stored({ token: 'A', refused })).spend(undefined, 'offered'));
+  // An instant that is farther ahead than a lease lasts was recorded before the clock was set back.
+  const retryAt = clock.now() + (code === 'UPSTREAM_UNAVAILABLE' ? ms : LOOKS_AGAIN_MS);
+  expect(error).toMatchObject({ code, retryAt });
 });
 
 describe('keep', () => {
