@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { FARTHEST_DUE_MS } from '../../../../src/core/concurrency/time-limits.js';
 import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
+import type { CachedRecord } from '../../../../src/core/records/cached-record.js';
 import { StoredDues } from '../../../../src/core/schedule/stored-dues.js';
 import { type Absence, NOTHING_IS_LOST } from '../../../../src/core/store/absence.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
@@ -103,6 +105,117 @@ describe('postpone', () => {
   });
 });
 
+describe('postpone after a clock was set back, and after other changes', () => {
+  test.each([
+    [FARTHEST_DUE_MS, false],
+    [FARTHEST_DUE_MS + 1, true],
+  ])('postpone moves a due that is %i ms ahead, farther than any is stored: %s', async (ms, moves) => {
+    await write({}, now + ms);
+    expect(await storedDues.postpone(KEY, now + 5_000, true)).toBe(moves);
+    expect(await dueAt()).toBe(now + (moves ? 5_000 : ms));
+  });
+
+  test('postpone says that a key without a task was not written', async () => {
+    expect(await storedDues.postpone({ appid: 'wx1', type: 'b' }, now + 5_000, false)).toBe(false);
+    expect(await storedDues.postpone(KEY, now + 5_000, false)).toBe(true);
+  });
+
+  test('postpone says that a key which another process has written meanwhile was not written', async () => {
+    const version = await write({}, now);
+    store.before = async (method, id) => {
+      if (method !== 'set' || id !== ID) return;
+      store.before = () => {};
+      await store.set(ID, seal(ID, {}), version, { due: { lane: 'a', at: now + 90_000 } });
+    };
+    expect(await storedDues.postpone(KEY, now + 5_000, true)).toBe(false);
+    expect(await dueAt()).toBe(now + 90_000);
+  });
+
+  test.each([true, false])(
+    'a failure with another input than the present one defers nothing: %s',
+    async (isOutdated) => {
+      const trying = {
+        attempts: 1,
+        failedAt: now,
+        retryAt: now + 600_000,
+        registration: 'r',
+        backingOff: false,
+        error: {},
+      };
+      await write({ trying: trying as never }, now);
+      const judged: unknown[] = [];
+      await storedDues.postpone(KEY, now + 5_000, true, undefined, (failed) => {
+        judged.push(failed.registration);
+        return isOutdated;
+      });
+      expect(judged).toEqual(['r']);
+      expect(await dueAt()).toBe(now + (isOutdated ? 5_000 : 600_000));
+      expect((await stored())?.data['trying']).toEqual(trying);
+    },
+  );
+});
+
+describe('bringForward', () => {
+  const DUE_IN = 7_000_000;
+  const TOLERANCE_MS = 5_000;
+
+  /** Returns a record as it is cached from the stored one. */
+  const cached = (version: number, storedDueAt = now + DUE_IN) => ({ key: KEY, version, storedDueAt }) as CachedRecord;
+
+  test('bringForward moves the due of a record and of its document to an earlier instant', async () => {
+    const version = await write({ grant: grant(now + DUE_IN) }, now + DUE_IN);
+    await storedDues.bringForward(cached(version), now + 1_000.4);
+    expect(await dueAt()).toBe(now + 1_000);
+    expect((await stored())?.data['grant']).toEqual(grant(now + 1_000));
+  });
+
+  test.each([
+    [TOLERANCE_MS, false],
+    [TOLERANCE_MS + 1, true],
+  ])('bringForward moves a due that is %i ms too late: %s', async (lateMs, moves) => {
+    const version = await write({ grant: grant(now + DUE_IN) }, now + DUE_IN);
+    const at = now + DUE_IN - lateMs;
+    await storedDues.bringForward(cached(version), at);
+    expect(await dueAt()).toBe(moves ? at : now + DUE_IN);
+  });
+
+  test.each<[string, () => JsonObject, (version: number) => CachedRecord]>([
+    ['that another process has replaced', () => ({ grant: grant(now + DUE_IN) }), (version) => cached(version + 1)],
+    [
+      'whose due another process has moved',
+      () => ({ grant: grant(now + DUE_IN) }),
+      (version) => cached(version, now + DUE_IN + 1),
+    ],
+    ['whose token is gone', () => ({}), (version) => cached(version)],
+  ])('bringForward leaves a record alone %s', async (_what, content, held) => {
+    const version = await write(content(), now + DUE_IN);
+    await storedDues.bringForward(held(version), now + 1_000);
+    expect(await dueAt()).toBe(now + DUE_IN);
+  });
+
+  test('bringForward leaves a key alone that is not in the schedule, or not stored', async () => {
+    await storedDues.bringForward(cached(1), now + 1_000);
+    expect(await stored()).toBeUndefined();
+    const version = await write({ grant: grant(now + DUE_IN) }, undefined);
+    await storedDues.bringForward(cached(version), now + 1_000);
+    expect(await dueAt()).toBeUndefined();
+  });
+
+  test('bringForward makes no key due before its last failure permits another attempt', async () => {
+    const trying = {
+      attempts: 1,
+      failedAt: now,
+      retryAt: now + 600_000,
+      registration: '',
+      backingOff: false,
+      error: {},
+    };
+    const version = await write({ trying: trying as never, grant: grant(now + DUE_IN) }, now + DUE_IN);
+    await storedDues.bringForward(cached(version), now + 1_000);
+    expect(await dueAt()).toBe(now + 600_000);
+  });
+});
+
 describe('makeAllDueNow', () => {
   const trying = { attempts: 1, failedAt: 0, retryAt: 0, registration: '', backingOff: false, error: {} } as never;
 
@@ -110,6 +223,8 @@ describe('makeAllDueNow', () => {
     ['that has failed', () => ({ trying }), 60_000, 0],
     ['without a token', () => ({}), 60_000, 0],
     ['whose token was due and put off', () => ({ grant: grant(now - 1) }), 60_000, 0],
+    ['whose token is due now and put off', () => ({ grant: grant(now) }), 60_000, 0],
+    ['that has failed and whose token is not due', () => ({ trying, grant: grant(now + 60_000) }), 60_000, 0],
     ['whose token is not due', () => ({ grant: grant(now + 60_000) }), 60_000, 60_000],
     ['that is due already', () => ({ trying }), -1, -1],
     ['that is not in the schedule', () => ({ trying }), undefined, undefined],
@@ -188,6 +303,13 @@ describe('remove', () => {
       expect(judged).toEqual(missing);
     },
   );
+
+  test('remove has nothing to do for a key without a task and a document', async () => {
+    await store.delete('task/wx1/a', (await store.get(['task/wx1/a']))[0]?.version ?? 0);
+    store.calls.length = 0;
+    expect(await storedDues.remove(KEY, { id: ID, document: undefined, release: async () => {} })).toBe(true);
+    expect(store.calls).toEqual(['get']);
+  });
 
   test('remove deletes what is left of an app that was removed', async () => {
     await write({ grant: grant(now) }, now);
