@@ -152,6 +152,14 @@ test('an app that has released its slots may hold as many as before, however oft
   expect(works.count(ONE)).toBe(67);
 });
 
+test('an app that has released one of its slots may hold one more, and no further ones', async () => {
+  const works = new Works(96);
+  await works.demand(ONE, 67);
+  await works.end(ONE);
+  await works.demand(ONE, 1_000);
+  expect(works.count(ONE)).toBe(67);
+});
+
 describe('the order of those that wait', () => {
   test.each([
     [ONE, OTHER_TYPE],
