@@ -212,6 +212,22 @@ describe('a check', () => {
     expect(told).toEqual(['a']);
   });
 
+  test('a silence that lasts is reported once', async () => {
+    watch('a');
+    await clock.advance(4 * LIMIT);
+    expect(told).toEqual(['a']);
+  });
+
+  test('a silence that is planned after a check is checked in time', async () => {
+    watch('a');
+    await clock.advance(LIMIT);
+    const next = watch('b');
+    next.checkAt = clock.monotonic() + 5_000;
+    checks.plan(next);
+    await clock.advance(5_000);
+    expect(readTickets).toEqual(['a', 'b']);
+  });
+
   test('a check that fails is repeated 10 s later', async () => {
     watch('a');
     whileReading = () => Promise.reject(new Error('away'));
