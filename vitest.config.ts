@@ -16,6 +16,7 @@ const ALONE = [
   'test/unit/stores/file/file-failure.test.ts',
   'test/unit/stores/file/stalls.test.ts',
   'test/unit/stores/file/watch.test.ts',
+  'test/unit/stores/redis/change-subscription.test.ts',
   'test/unit/wechat/client.test.ts',
   'test/unit/wechat/lazy-client.test.ts',
 ];
