@@ -302,7 +302,7 @@ describe.skipIf(skips)(`the status page in a browser${skips ? `: ${NO_BROWSER}` 
     expect(await stopped.count()).toBe(0);
     await world.pass(page, 31 * 60_000);
     await stopped.waitFor();
-    expect(await textOf(page.locator('#silences'))).toMatch(/wxcomponent000000[\s\S]*startPushTicket/);
+    expect(await textOf(page.locator('#silences'))).toMatch(/wxcomponent000000[\s\S]*api_start_push_ticket/);
     await page.getByRole('button', { name: '中文' }).click();
     await page.getByText('已超过 30 分钟未收到新的验证票据').waitFor();
     await page.clock.resume();
