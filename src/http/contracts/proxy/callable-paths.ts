@@ -1,4 +1,4 @@
-import { comparablePath, isWithin } from '../../../gateway/canonical-path.js';
+import { isWithin } from '../../../gateway/canonical-path.js';
 import { isUserCall } from '../wechat/wechat-paths.js';
 
 /**
@@ -22,22 +22,20 @@ const QUOTA_CLEARING = /\/clear_quota/;
 const SNS = '/sns';
 const COMPONENT = '/cgi-bin/component';
 
-/** Returns whether no key may call a canonical path, whatever its paths. */
-export function isNeverCalled(given: string): boolean {
-  const path = comparablePath(given);
+/** Returns whether no key may call a comparable path, whatever its paths. */
+export function isNeverCalled(path: string): boolean {
   if (REFUSED.some((refused) => isWithin(path, refused)) || QUOTA_CLEARING.test(path)) return true;
   return isWithin(path, SNS) && !isUserCall(path);
 }
 
 /**
- * Returns whether a key may call a canonical path. The paths of a component are only called by a key that names them
+ * Returns whether a key may call a comparable path. The paths of a component are only called by a key that names them
  * exactly, since most of them act for all its authorizers.
  *
  * @param paths - the paths of the key in comparable form; `undefined` for a key without any.
  */
-export function mayCall(given: string, paths: readonly string[] | undefined): boolean {
-  if (isNeverCalled(given)) return false;
-  const path = comparablePath(given);
+export function mayCall(path: string, paths: readonly string[] | undefined): boolean {
+  if (isNeverCalled(path)) return false;
   if (isWithin(path, COMPONENT)) return paths?.includes(path) === true;
   return paths === undefined || paths.some((allowed) => isWithin(path, allowed));
 }

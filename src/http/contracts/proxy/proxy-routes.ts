@@ -40,14 +40,14 @@ async function call(context: RequestContext, services: RouteServices): Promise<H
   if (!isCanonicalPath(path)) {
     throw badRequest('the path of WeChat must be segments of letters, digits, _ - and dots between them, not encoded');
   }
-  if (!mayCall(path, context.paths)) throw new RouteFailure({ status: 403, message: refusalOf(path) });
+  const comparable = comparablePath(path);
+  if (!mayCall(comparable, context.paths)) throw new RouteFailure({ status: 403, message: refusalOf(comparable) });
   const appid = context.param('appid');
   assertAppid(appid);
   const subject = request.header('x-token-subject') || undefined;
   const found = request.header('x-token-type') || defaultType(appid, services);
   const type = typeof found === 'string' ? found : await found;
   if (!CALL_TYPES.has(type)) throw badRequest(`X-Token-Type must be one of ${[...CALL_TYPES].join(', ')}`);
-  const comparable = comparablePath(path);
   assertFits(type, comparable);
   if (subject !== undefined) await assertKnownSubject({ appid, type, subject }, services);
   const token = { of: { appid, type, subject }, parameter: tokenParameterOf(comparable, type) };
