@@ -197,7 +197,9 @@ export class TokenSource implements TokenGetter {
       const stored = await deadline.race(this.#recordReader.read(key));
       if (stored !== undefined && records.leftMs(stored) > 0) return stored;
     }
-    if (failure !== undefined && !this.#isNear(failure.retryAt, deadline)) throw failure.error();
+    // A caller that was told of a failure may end its process, and the next process must find that failure in the store.
+    const isFinal = failure !== undefined && !failure.isBeingStored;
+    if (isFinal && !this.#isNear(failure.retryAt, deadline)) throw failure.error();
     try {
       return await this.#join(key, 'demand', undefined, deadline);
     } catch (error) {

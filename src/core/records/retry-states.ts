@@ -14,6 +14,8 @@ export interface ActiveFailure {
   readonly failedAt: number;
   readonly retryAt: number;
   readonly local: boolean;
+  /** Whether the attempt's flight is still storing the failure, so that no other process knows of it yet. */
+  readonly isBeingStored: boolean;
   /**
    * Creates the error for a caller. It is created only when it is thrown, since recording a call stack takes longer
    * than everything else here.
@@ -64,6 +66,7 @@ export class RetryStates {
       failedAt: trying.failedAt,
       retryAt,
       local,
+      isBeingStored: isBeingStored(failure),
       error: () => failureError(trying.error, { ...key, hostOnly: local, retryAt: heldBackAt }),
     };
   }
@@ -108,7 +111,9 @@ export class RetryStates {
   update(key: TokenKey, document: KeyDocument): void {
     const { version, trying } = document;
     const known = this.#cache.failure(key);
-    if (this.#isOutdatedVersion(key, version, known) || isBeingStored(known, document)) return;
+    if (this.#isOutdatedVersion(key, version, known)) return;
+    // A caller that comes while the failure is being stored may read the document from before that write.
+    if (known !== undefined && isBeingStored(known) && version <= known.version) return;
     if (trying === undefined) {
       if (known?.local === false || isSuperseded(known, document)) this.#cache.clearFailure(key);
       return;
@@ -167,12 +172,9 @@ export class RetryStates {
   }
 }
 
-/**
- * Returns whether a failure is being stored and the document is from before that write, as one may be that is read for a
- * caller that comes meanwhile.
- */
-function isBeingStored(known: RememberedFailure | undefined, { version }: KeyDocument): boolean {
-  return known?.local === false && known.unstoredOn !== undefined && version <= known.version;
+/** Returns whether a failure of the whole fleet has been recorded in memory, and is still being stored. */
+function isBeingStored({ local, unstoredOn }: RememberedFailure): boolean {
+  return !local && unstoredOn !== undefined;
 }
 
 /**

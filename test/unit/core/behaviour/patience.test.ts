@@ -92,6 +92,24 @@ describe('callers without a token', () => {
     },
   );
 
+  test('a caller that comes while a refusal is being stored gets it once the store has it', async () => {
+    await using world = new World({ store: (store) => new FaultyStore(store) });
+    const tokens = await cold(world);
+    world.wechat.next(new TokenError('UPSTREAM_REJECTED', 'wrong secret', { errcode: 40_125 }));
+    (world.store as FaultyStore).before = async (method, id) => {
+      if (method === 'set' && id?.startsWith('key/') === true) await wait(world.clock, 50, { ref: true });
+    };
+    const early = timed(world, tokens.get(APPID, TYPE));
+    await world.clock.advance(30);
+    const late = timed(world, tokens.get(APPID, TYPE));
+    await world.clock.advance(1_000);
+    expect([early, late]).toEqual([
+      { outcome: 'UPSTREAM_REJECTED', afterMs: 50 },
+      { outcome: 'UPSTREAM_REJECTED', afterMs: 20 },
+    ]);
+    expect(world.wechat.calls).toBe(1);
+  });
+
   test('callers of several processes that wait for the same attempt get its failure, whichever process makes it', async () => {
     await using world = new World();
     world.wechat.always = BUSY;
