@@ -19,7 +19,7 @@ import { lateByMs, redated } from '../store/redated.js';
 import type { StoreClock } from '../store/store-clock.js';
 import { CachedRecord } from './cached-record.js';
 import { DisplacedRecords } from './displaced-records.js';
-import { KnownEnds } from './known-ends.js';
+import { type DatedToken, isSameGrant, MonotonicEnds } from './monotonic-ends.js';
 import { newestRotation } from './newest-rotation.js';
 import type { RecordCache } from './record-cache.js';
 import type { RecordIndex } from './record-index.js';
@@ -42,9 +42,6 @@ export interface Adoption {
   /** Whether the record is announced although no record was known before. A changed value is always announced. */
   readonly announceFirst: boolean;
 }
-
-/** The value of a token and the instants by which its end is known. */
-export type DatedToken = Pick<StoredGrant, 'value' | 'obtainedAt' | 'expiresAt'>;
 
 /** Reads WeChat's answer for a record; `endOf` tells when its grant expires on the present clock. */
 export type ReadStoredResult = (
@@ -69,8 +66,7 @@ export class Records {
   readonly #readResult: ReadResult;
   /** The versions that records which are not stored were to replace. */
   #replaced = new WeakMap<CachedRecord, number>();
-  /** The expiry instants of records, including those that are no longer cached. */
-  readonly #ends = new KnownEnds();
+  readonly #ends: MonotonicEnds;
   readonly #registered: Registered;
   #lastHitAt: number = Number.NEGATIVE_INFINITY;
   readonly #listeners: ((cached: CachedRecord) => void)[] = [];
@@ -95,6 +91,7 @@ export class Records {
     this.#times = times;
     this.#readResult = (key, version) => readResult(key, version, (grant) => this.presentEndOf(key, grant));
     this.#registered = registered;
+    this.#ends = new MonotonicEnds(cache, clock);
     this.displaced = new DisplacedRecords(cache, clock, (cached) => this.leftMs(cached));
   }
 
@@ -198,7 +195,7 @@ export class Records {
    */
   leftOfGrantMs(key: TokenKey, grant: DatedToken): number {
     const byWallMs = grant.expiresAt - this.#clock.now();
-    const end = this.#knownEnd(key, grant);
+    const end = this.#ends.get(key, grant);
     return end === undefined ? byWallMs : Math.min(byWallMs, end - this.#clock.monotonic());
   }
 
@@ -354,55 +351,19 @@ export class Records {
     statedMs: number | undefined,
   ): CachedRecord {
     const now = this.#clock.now();
-    const monotonic = this.#clock.monotonic();
-    const dueAt = dueOf(grant, now);
-    // A clock that was just set shows no end. What is known of an end only shrinks, so that a token which seems to have
-    // expired now would not be returned any more.
-    const leftMs = this.#clock.isDoubtful ? lifeMs(grant) : Math.min(grant.expiresAt - now, lifeMs(grant));
-    const endByWall = monotonic + leftMs;
-    const known = this.#end(key, grant, endByWall);
-    const endsAtMonotonic =
-      statedMs === undefined ? known : this.#ends.prove(key, grant, Math.min(endByWall, monotonic + statedMs));
     const cached = new CachedRecord({
       key: this.cache.keyOf(key),
       grant,
       version: document.recordVersion,
       rotation: document.rotation,
       revokedAt: document.revokedAt,
-      endsAtMonotonic,
-      dueAtMonotonic: this.#dueAtMonotonic(key, grant, monotonic + dueAt - now, endsAtMonotonic, endByWall),
-      confirmedAtMonotonic: written ? monotonic : undefined,
-      dueAt,
+      ...this.#ends.note(key, grant, statedMs),
+      confirmedAtMonotonic: written ? this.#clock.monotonic() : undefined,
+      dueAt: dueOf(grant, now),
       isFromTheFuture: isFromTheFuture(grant, now),
     });
     this.#planCheck(cached);
     return cached;
-  }
-
-  /**
-   * Returns when a record is due by the monotonic clock. Setting back the wall clock must not shorten the planned time
-   * between the refresh and the expiry of the token. A due that was changed since is used as it is.
-   */
-  #dueAtMonotonic(key: TokenKey, grant: StoredGrant, byWall: number, end: number, endByWall: number): number {
-    const held = this.cache.get(key);
-    if (held === undefined || !isSameGrant(held, grant)) return byWall - (endByWall - end);
-    return Math.min(byWall, held.storedDueAt === grant.dueAt ? held.dueAtMonotonic : end);
-  }
-
-  /**
-   * Returns the earlier of the expiry by the present wall clock and the expiry that was known before, and remembers it.
-   */
-  #end(key: TokenKey, grant: StoredGrant, byWall: number): number {
-    const held = this.cache.get(key);
-    const isHeld = held !== undefined && isSameGrant(held, grant);
-    return this.#ends.note(key, grant, isHeld ? Math.min(byWall, held.endsAtMonotonic) : byWall);
-  }
-
-  /** Returns when a grant expires by the monotonic clock, if this process holds it or has held it recently. */
-  #knownEnd(key: TokenKey, grant: DatedToken): number | undefined {
-    const held = this.cache.get(key);
-    if (held !== undefined && isSameGrant(held, grant)) return held.endsAtMonotonic;
-    return this.#ends.get(key, grant);
   }
 
   /**
@@ -423,11 +384,6 @@ export class Records {
   #announce(cached: CachedRecord, { source, reason }: Adoption): void {
     this.#events.emit('refreshed', { ...tokenEvent(cached.key), record: this.show(cached), reason, source });
   }
-}
-
-/** Returns whether both come from the same answer of WeChat, regardless of version and due. */
-function isSameGrant(held: CachedRecord, { value, obtainedAt, expiresAt }: DatedToken): boolean {
-  return held.value === value && held.obtainedAt === obtainedAt && held.expiresAt === expiresAt;
 }
 
 /** Returns how long before its expiry a token was planned to be refreshed. */
