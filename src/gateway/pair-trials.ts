@@ -9,6 +9,8 @@ const PER_SECOND = 1;
 const PER_DAY = 100;
 const DAY_MS = 86_400_000;
 const REST_MS = 600_000;
+/** The longest rest of a pair. Each refusal doubles it, so that a mistyped secret does not use up the trials of all apps. */
+const MAX_REST_MS = 4_800_000;
 const REFUSALS_OF_APPID = 3;
 const MAX_REMEMBERED = 1_000;
 /** Stands for a code that is not a number. */
@@ -31,9 +33,15 @@ export interface TrialRest {
 /** The outcome of a trial: WeChat accepts the pair, refuses it or gives no answer, or is not asked now. */
 export type TrialOutcome = 'accepted' | 'unanswered' | TrialRefusal | TrialRest;
 
+interface RefusedServer extends TrialRefusal {
+  /** The monotonic time until which no pair is tried. */
+  readonly until: number;
+}
+
 interface RefusedPair extends TrialRefusal {
   /** The monotonic time until which the pair is not tried again. */
   readonly until: number;
+  readonly restMs: number;
 }
 
 /** The refusals of an appid, by monotonic time. */
@@ -44,19 +52,19 @@ interface RefusedAppid {
 
 /**
  * Tries pairs of appid and secret at WeChat, which counts wrong ones against the address of this server. The trials are
- * therefore limited, and a refused pair is not tried again for ten minutes.
+ * therefore limited, and a refused pair is not tried again for ten minutes, and for longer each time that it is refused.
  */
 export class PairTrials {
   readonly #gateway: Pick<Gateway, 'ask'>;
   readonly #clock: Clock;
   readonly #rate = new RateLimiter(PER_SECOND, PER_SECOND);
-  /** The monotonic times of the trials of the last day. */
+  /** The monotonic times of the trials of the last day that WeChat has refused, or has not answered yet. */
   readonly #trials: number[] = [];
   readonly #refused = boundedCache<string, RefusedPair>(MAX_REMEMBERED);
   readonly #refusedAppids = boundedCache<string, RefusedAppid>(MAX_REMEMBERED);
   readonly #underWay = new Map<string, Promise<TrialOutcome>>();
   /** The refusal that concerns this server, after which no pair is tried for a while. */
-  #refusedServer: RefusedPair | undefined;
+  #refusedServer: RefusedServer | undefined;
 
   constructor(gateway: Pick<Gateway, 'ask'>, clock: Clock) {
     this.#gateway = gateway;
@@ -74,7 +82,7 @@ export class PairTrials {
     const rest = this.#restAt(now, appid);
     if (rest !== undefined) return Promise.resolve(rest);
     this.#trials.push(now);
-    const trial = this.#try(appid, secret, pair).finally(() => this.#underWay.delete(pair));
+    const trial = this.#try(appid, secret, pair, now).finally(() => this.#underWay.delete(pair));
     this.#underWay.set(pair, trial);
     return trial;
   }
@@ -93,7 +101,7 @@ export class PairTrials {
     }
     while ((this.#trials[0] ?? now) < now - DAY_MS) this.#trials.shift();
     if (this.#trials.length >= PER_DAY) {
-      const reason = `this server tries ${PER_DAY} pairs of appid and secret a day`;
+      const reason = `WeChat has refused ${PER_DAY} pairs of appid and secret in a day: this server tries no other for a while`;
       return { reason, retryAfterMs: (this.#trials[0] ?? now) + DAY_MS - now };
     }
     const retryAfterMs = this.#rate.reserve(now);
@@ -101,18 +109,24 @@ export class PairTrials {
     return { reason: 'this server tries one pair of appid and secret a second', retryAfterMs };
   }
 
-  async #try(appid: string, secret: string, pair: string): Promise<TrialOutcome> {
+  async #try(appid: string, secret: string, pair: string, startedAt: number): Promise<TrialOutcome> {
     const body = { grant_type: 'client_credential', appid, secret, force_refresh: false };
     const text = await this.#gateway.ask('/cgi-bin/stable_token', body, appid).catch(() => undefined);
     const answer = parseAnswer(text);
+    const token = answer?.['access_token'];
+    const errcode = readErrcode(answer?.['errcode']) ?? UNREADABLE;
+    // Only a refusal counts against this server at WeChat. While WeChat or its whitelist refuses every trial, a program that asks
+    // again each second would use up those of the day within minutes.
+    if (typeof token === 'string' || !concernsPair(errcode)) this.#trials.splice(this.#trials.indexOf(startedAt), 1);
     if (answer === undefined) return 'unanswered';
-    if (typeof answer['access_token'] === 'string') {
+    if (typeof token === 'string') {
+      this.#refused.delete(pair);
       this.#refusedAppids.delete(appid);
       return 'accepted';
     }
     const { errmsg } = answer;
     const refusal = {
-      errcode: readErrcode(answer['errcode']) ?? UNREADABLE,
+      errcode,
       errmsg: typeof errmsg === 'string' ? errmsg.replaceAll(secret, '***') : 'refused by WeChat',
     };
     this.#note(refusal, appid, pair);
@@ -120,13 +134,21 @@ export class PairTrials {
   }
 
   #note(refusal: TrialRefusal, appid: string, pair: string): void {
-    const { errcode } = refusal;
-    const until = this.#clock.monotonic() + REST_MS;
-    if (OF_THIS_SERVER.test(String(errcode))) this.#refusedServer = { ...refusal, until };
-    else if (errcode > 0) {
-      this.#refused.set(pair, { ...refusal, until });
+    const now = this.#clock.monotonic();
+    if (isOfThisServer(refusal.errcode)) this.#refusedServer = { ...refusal, until: now + REST_MS };
+    else if (concernsPair(refusal.errcode)) {
+      const restMs = Math.min(MAX_REST_MS, 2 * (this.#refused.get(pair)?.restMs ?? REST_MS / 2));
+      this.#refused.set(pair, { ...refusal, until: now + restMs, restMs });
       const refusals = (this.#refusedAppids.get(appid)?.refusals ?? 0) + 1;
-      this.#refusedAppids.set(appid, { refusals, until });
+      this.#refusedAppids.set(appid, { refusals, until: now + REST_MS });
     }
   }
+}
+
+function isOfThisServer(errcode: number): boolean {
+  return OF_THIS_SERVER.test(String(errcode));
+}
+
+function concernsPair(errcode: number): boolean {
+  return errcode > 0 && !isOfThisServer(errcode);
 }

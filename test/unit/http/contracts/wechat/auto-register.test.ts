@@ -107,16 +107,39 @@ test('one pair of an unknown app is tried a second', async () => {
   expect(await ask(world, tokenPath('wxapp2'))).toHaveProperty('access_token');
 });
 
-test('a hundred pairs of unknown apps are tried a day', async () => {
+test('a hundred refused pairs of unknown apps are tried a day', async () => {
   await using world = await start();
-  world.wechat.fail(STABLE, { errcode: -1 });
   for (let trial = 0; trial < 101; trial++) {
     await ask(world, tokenPath(`wxapp${trial}`));
     await world.clock.advance(1_000);
   }
   expect(world.wechat.countCalls(STABLE)).toBe(100);
-  const errmsg = 'this server tries 100 pairs of appid and secret a day';
+  const errmsg = 'WeChat has refused 100 pairs of appid and secret in a day: this server tries no other for a while';
   expect(await ask(world, tokenPath('wxapp101'))).toEqual({ errcode: 45011, errmsg });
+});
+
+test.each([
+  ['no answer', { status: 500 }],
+  ['that it is busy', { errcode: -1 }],
+])('asking each second while WeChat gives %s uses up no trial of the day', async (_, failure) => {
+  await using world = await start();
+  const clear = world.wechat.fail(STABLE, failure);
+  for (let trial = 0; trial < 120; trial++) {
+    expect(await ask(world, tokenPath())).toMatchObject({ errcode: -1 });
+    await world.clock.advance(1_000);
+  }
+  clear();
+  expect(await ask(world, tokenPath())).toHaveProperty('access_token');
+});
+
+test('a program that asks with a wrong secret for days leaves most trials to other apps', async () => {
+  await using world = await start({ wechat: { apps: { [APPID]: { secret: SECRET }, wxother: { secret: SECRET } } } });
+  for (let tenMinutes = 0; tenMinutes < 288; tenMinutes++) {
+    expect(await ask(world, tokenPath(APPID, 'wrong'))).toMatchObject({ errcode: 40125 });
+    await world.clock.advance(600_000);
+  }
+  expect(world.wechat.countCalls(STABLE)).toBeLessThan(50);
+  expect(await ask(world, tokenPath('wxother'))).toHaveProperty('access_token');
 });
 
 test.each([
