@@ -52,6 +52,8 @@ const SQLITE = 'sqlite';
 const KNOWN = [...SERVERS.keys(), SQLITE].map((scheme) => `${scheme}:`).join(', ');
 /** The scheme of a URL. It has at least two letters, since one letter and a colon are a drive on Windows. */
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
+/** A name that may be a mistyped URL with a password: a colon before an at sign, and no drive, `.` or `/` in front. */
+const PASSWORD_AT_HOST = /^(?![./\\~]|[a-z]:[\\/]).*:.*@/is;
 
 /**
  * Returns the location that `--store` names.
@@ -63,11 +65,11 @@ export function storeLocation(given: GivenValue): StoreLocation {
   // A URL in quotation marks, as an env file may hold it, would otherwise be taken for a directory of that name.
   if (text.includes('://')) asUsage(() => assertNoStrayCharacter(source, text));
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();
-  if (scheme === undefined) return directoryLocation(given);
+  if (scheme === undefined && !PASSWORD_AT_HOST.test(text)) return directoryLocation(given);
   if (scheme === SQLITE) return sqliteLocation(given);
-  const kind = SERVERS.get(scheme);
-  if (kind !== undefined) return serverLocation(given, kind, scheme);
-  const got = describeWord(`${scheme}:`);
+  const kind = SERVERS.get(scheme ?? '');
+  if (scheme !== undefined && kind !== undefined) return serverLocation(given, kind, scheme);
+  const got = scheme === undefined ? 'a URL without a scheme' : describeWord(`${scheme}:`);
   throw new UsageError(
     `${source} must be a directory (with ./ before a name that has a colon) or a URL of ${KNOWN}; got ${got}`,
   );

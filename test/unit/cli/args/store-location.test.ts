@@ -154,6 +154,24 @@ it.each([
   expect(refusal(text)).toBe(message);
 });
 
+it.each(['redis//:CANARY@a.test', 'redis ://:CANARY@a.test', 'u:CANARY@a.test:5432/db', ':CANARY@a.test'])(
+  'a mistyped URL with a password is not taken for a directory, whose name would be logged: %#',
+  (text) => {
+    const message = refusal(text);
+    expect(message).toContain(
+      '--store must be a directory (with ./ before a name that has a colon) or a URL of redis:',
+    );
+    expect(message).not.toContain('CANARY');
+  },
+);
+
+it.each(['./a:b@c', '/srv/a:b@c', 'tokens@home', 'C:\\tokens@home', 'd:/tokens@home'])(
+  'the store %s is a directory, although its name has signs of a URL',
+  (path) => {
+    expect(locate(path)).toEqual({ kind: 'directory', path, shown: path });
+  },
+);
+
 describe('a URL that is split in the wrong place', () => {
   it.each([
     'redis://:CAN#ARY@a.test',
