@@ -253,3 +253,13 @@ describe('ClaimLoop: stop', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 });
+
+test('a lane of this process counts as handed out for as long as asked after a poll that found less than it asked for', async () => {
+  expect(schedule.isHandedOut('a', Number.MAX_SAFE_INTEGER)).toBe(false);
+  schedule.start();
+  await clock.advance(0);
+  await schedule.stop();
+  await clock.advance(1_000);
+  expect([1_000, 1_001].map((ms) => schedule.isHandedOut('a', ms))).toEqual([false, true]);
+  expect(schedule.isHandedOut('another', 1_001)).toBe(false);
+});

@@ -230,3 +230,79 @@ describe('StoreClock: the tick', () => {
     expect(wall.pendingTimers).toBe(0);
   });
 });
+
+describe('StoreClock: a doubt', () => {
+  test('a doubt takes a sample at once, and not more than one a second', async () => {
+    clock.start();
+    await clock.sync();
+    reads = 0;
+    clock.doubt();
+    await wall.advance(999);
+    clock.doubt();
+    expect(reads).toBe(0);
+    await wall.advance(1);
+    clock.doubt();
+    clock.doubt();
+    expect(reads).toBe(1);
+    await wall.advance(0);
+    clock.doubt();
+    expect(reads).toBe(1);
+  });
+
+  test('a doubt takes no sample while the clocks are not compared', async () => {
+    clock.doubt();
+    clock.start();
+    clock.stop();
+    clock.doubt();
+    await wall.advance(0);
+    expect(reads).toBe(0);
+  });
+
+  test('a doubt that the store does not resolve leaves no rejection unhandled', async () => {
+    answer = () => Promise.reject(new Error('gone'));
+    clock.start();
+    clock.doubt();
+    await wall.advance(0);
+    expect(reads).toBe(1);
+  });
+
+  test.each([
+    [250, false],
+    [251, true],
+    [-250, false],
+    [-251, true],
+  ])('the time is doubtful after the wall clock was set by %i ms: %s', (ms, isDoubtful) => {
+    expect(clock.isDoubtful).toBe(false);
+    wall.jump(ms);
+    expect(clock.isDoubtful).toBe(isDoubtful);
+  });
+
+  test('the time is doubtful until a sample succeeds', async () => {
+    clock.start();
+    answer = () => Promise.reject(new Error('gone'));
+    wall.jump(-3_600_000);
+    await wall.advance(1_000);
+    expect(clock.isDoubtful).toBe(true);
+    answer = async () => {};
+    await wall.advance(1_000);
+    expect(clock.isDoubtful).toBe(false);
+  });
+
+  test('the poll interval is a second, or a twentieth of the shortest life', () => {
+    expect(clock.pollIntervalMs).toBe(1_000);
+    clock.watchLife(10_000);
+    clock.watchLife(7_200_000);
+    expect(clock.pollIntervalMs).toBe(500);
+  });
+
+  test('a clock that nothing listens to goes on after both clocks were set', async () => {
+    const unheard = new StoreClock(wall, async () => wall.now() + ahead);
+    for (const ms of [-3_600_000, 3_600_000]) {
+      ahead += ms;
+      await unheard.sync();
+      wall.jump(ms);
+      await unheard.check();
+      expect(unheard.now() - wall.now()).toBe(ahead);
+    }
+  });
+});
