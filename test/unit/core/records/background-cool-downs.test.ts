@@ -73,6 +73,21 @@ describe('keys that wait for a dependency', () => {
     expect(coolDowns.takeWaiting(DEPENDENCY)).toEqual([]);
   });
 
+  test('a key that waits for a dependency is still found when another one has stopped waiting for it', () => {
+    const other = { ...KEY, subject: 'b' };
+    coolDowns.add(KEY, true, 0, missing(DEPENDENCY));
+    coolDowns.add(other, true, 0, missing(DEPENDENCY));
+    coolDowns.clear(other);
+    expect(coolDowns.takeWaiting(DEPENDENCY)).toEqual([KEY]);
+  });
+
+  test('a key that waits for the token of one subject is not found when that of another or of the app comes', () => {
+    coolDowns.add(KEY, true, 0, missing({ ...DEPENDENCY, subject: 'user' }));
+    expect(coolDowns.takeWaiting(DEPENDENCY)).toEqual([]);
+    expect(coolDowns.takeWaiting({ ...DEPENDENCY, subject: 'another' })).toEqual([]);
+    expect(coolDowns.takeWaiting({ ...DEPENDENCY, subject: 'user' })).toEqual([KEY]);
+  });
+
   test('the keys that wait for a dependency do not include those cleared or waiting for another one', () => {
     const other = { ...KEY, subject: 'b' };
     coolDowns.add(KEY, true, 0, missing(DEPENDENCY));
@@ -80,5 +95,33 @@ describe('keys that wait for a dependency', () => {
     coolDowns.clear(KEY);
     coolDowns.add(other, true, 0, missing(other));
     expect(coolDowns.takeWaiting(DEPENDENCY)).toEqual([]);
+  });
+});
+
+describe('the error for a missing input', () => {
+  test('the error for a missing input has the facts of the one that prevented the attempt, and no others', () => {
+    const facts = { ...DEPENDENCY, subject: 'user', retryable: true, retryAt: clock.now() + 1_000 };
+    coolDowns.add(KEY, true, 0, missing(facts));
+    const error = coolDowns.lackOf(KEY);
+    expect(error).toBeInstanceOf(TokenError);
+    expect(error).toMatchObject({ code: 'INPUT_MISSING', message: 'missing', ...facts });
+    coolDowns.add(KEY, true, 0, missing({ appid: 'wx1' }));
+    expect({ ...coolDowns.lackOf(KEY) }).toEqual({ ...new TokenError('INPUT_MISSING', 'missing', { appid: 'wx1' }) });
+  });
+
+  test.each<[string, unknown]>([
+    ['whose attempt failed for another reason', new TokenError('STORE_UNAVAILABLE', 'away', DEPENDENCY)],
+    ['whose attempt brought nothing new', undefined],
+  ])('a key %s has no error for a missing input', (_, error) => {
+    expect(coolDowns.lackOf(KEY)).toBeUndefined();
+    coolDowns.add(KEY, true, 0, missing(DEPENDENCY));
+    coolDowns.add(KEY, true, 0, error);
+    expect(coolDowns.lackOf(KEY)).toBeUndefined();
+  });
+
+  test('the error for a missing input is forgotten with the cool-down', () => {
+    coolDowns.add(KEY, true, 0, missing(DEPENDENCY));
+    coolDowns.clear(KEY);
+    expect(coolDowns.lackOf(KEY)).toBeUndefined();
   });
 });

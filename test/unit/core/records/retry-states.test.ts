@@ -15,6 +15,7 @@ import {
   NO_KEY_DOCUMENT,
   type RetryState,
   readKeyDocument,
+  type StoredGrant,
 } from '../../../../src/core/store/key-document.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
@@ -371,6 +372,106 @@ describe('learn', () => {
     retryStates.update(KEY, at(6, 3));
     expect(retryStates.remembered(KEY)).toMatchObject({ local: false, trying: { attempts: 3 } });
   });
+});
+
+describe('a failure that is not stored yet, or was not accepted by the store', () => {
+  const grant = (): StoredGrant => {
+    const now = clock.now();
+    return { value: 'v', obtainedAt: now, expiresAt: now + 7_200_000, dueAt: now + 6_000_000 };
+  };
+  const rotation = (token: string): KeyDocument['rotation'] => ({ token, known: [] }) as never;
+
+  test('a failure that is being stored is not cleared by a read of the document from before that write', async () => {
+    await memory.set(ID, seal(ID, { chain: ['x'] }), 0);
+    const before = await stored();
+    const seen: unknown[] = [];
+    faulty.before = (method) => {
+      if (method !== 'set') return;
+      retryStates.update(KEY, before);
+      retryStates.update(KEY, NO_KEY_DOCUMENT);
+      seen.push(retryStates.active(KEY, false)?.isBeingStored);
+    };
+    await record(busy, before);
+    expect([seen, retryStates.active(KEY, false)?.isBeingStored]).toEqual([[true], false]);
+  });
+
+  test('a failure that is being stored yields to a document that was written after the attempt', async () => {
+    let seen: unknown = 'unset';
+    faulty.before = (method) => {
+      if (method !== 'set') return;
+      retryStates.update(KEY, { ...NO_KEY_DOCUMENT, version: 4, recordVersion: 4 });
+      seen = retryStates.active(KEY, false);
+    };
+    await record(busy, { ...NO_KEY_DOCUMENT, version: 3, recordVersion: 3 });
+    expect(seen).toBeUndefined();
+  });
+
+  test.each<[string, boolean, () => Partial<KeyDocument>]>([
+    ['the version that the attempt was based on', true, () => ({ version: 5, rotation: rotation('newer') })],
+    ['a later version with the same refresh token and record', true, () => ({ version: 6, grant: grant() })],
+    ['a later version with the same refresh token and no grant', true, () => ({ version: 6, recordVersion: 6 })],
+    ['a later version with a newer record', false, () => ({ version: 6, recordVersion: 6, grant: grant() })],
+    ['a later version with another refresh token', false, () => ({ version: 6, rotation: rotation('newer') })],
+    ['a later version without a refresh token', false, () => ({ version: 6, rotation: undefined })],
+  ])('a failure that the store has not accepted, followed by %s, is remembered: %s', async (_, isKept, change) => {
+    const basis = { ...NO_KEY_DOCUMENT, version: 5, recordVersion: 5, rotation: rotation('sent') };
+    faulty.before = (method) => {
+      if (method === 'set') throw new Error('full');
+    };
+    await record(busy, basis);
+    retryStates.update(KEY, { ...basis, ...change() });
+    expect(retryStates.active(KEY, false) !== undefined).toBe(isKept);
+  });
+
+  test.each<[string, boolean, string]>([
+    ['the same refresh token', true, 'sent'],
+    ['another refresh token', false, 'newer'],
+  ])('a failure that the store has not accepted outlasts a shorter one with %s: %s', async (_, isKept, token) => {
+    const basis = { ...NO_KEY_DOCUMENT, version: 5, recordVersion: 5, rotation: rotation('sent') };
+    faulty.before = (method) => {
+      if (method === 'set') throw new Error('full');
+    };
+    await record(refused, basis);
+    const shorter = trying({ retryAt: clock.now() + 1_000 });
+    retryStates.update(KEY, { ...basis, version: 6, rotation: rotation(token), trying: shorter });
+    expect(retryStates.active(KEY, false)?.local).toBe(isKept);
+  });
+});
+
+describe('a failure that no longer forbids attempts', () => {
+  const OTHER = { appid: 'wx1', type: 'user_token', subject: 'a/b' };
+
+  test('the keys whose failures come from the future are those that failed before the clock was set back', () => {
+    const now = clock.now();
+    retryStates.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying({ failedAt: now - 3_600_000 }) });
+    retryStates.update(OTHER, { ...NO_KEY_DOCUMENT, trying: trying() });
+    expect(retryStates.fromTheFuture()).toEqual([]);
+    clock.jump(-1_800_000);
+    expect(retryStates.fromTheFuture()).toEqual([OTHER]);
+    expect(retryStates.active(OTHER, false)).toBeUndefined();
+  });
+
+  test('a failure is outdated if it was made with another input than the present one', () => {
+    expect(retryStates.isOutdated(KEY)).toBe(false);
+    retryStates.update(KEY, { ...NO_KEY_DOCUMENT, trying: trying() });
+    expect(retryStates.isOutdated(KEY)).toBe(false);
+    registry.setApp({ appid: 'wx1', secret: 'S', accessToken: undefined, version: 3 });
+    expect(retryStates.isOutdated(KEY)).toBe(true);
+  });
+});
+
+test.each([
+  ['UPSTREAM_UNAVAILABLE', false, true],
+  // A request that never left this host has used no quota.
+  ['UPSTREAM_UNAVAILABLE', true, false],
+  ['UPSTREAM_REJECTED', false, true],
+  ['QUOTA_EXHAUSTED', false, true],
+  ['INPUT_MISSING', false, false],
+] as const)('a failure %s, of this host alone: %s, draws on the failure budget: %s', async (code, hostOnly, draws) => {
+  const drawn: string[] = [];
+  const budget = { draw: async (appid: string) => drawn.push(appid) } as unknown as FailureBudget;
+  await record(new TokenError(code, 'x', { hostOnly, retryable: true }), NO_KEY_DOCUMENT, true, { budget });
+  expect(drawn).toEqual(draws ? ['wx1'] : []);
 });
 
 describe('a failure from before this process began', () => {
