@@ -251,3 +251,75 @@ describe('FleetRateLimit: the rate of an app', () => {
     expect(await pace.reserveForApp('wx2', never())).toBe(true);
   });
 });
+
+describe('FleetRateLimit: how much is reserved', () => {
+  /** A hundred a second are begun by the schedule, five at once. */
+  const FAST: RefreshRates = { perSecond: 100 / SHARE_OF_SCHEDULE, perSecondOfApp: 100 };
+  const APP_PACE = 'limit/wx1/~pace';
+  const sets = (): number => faulty.calls.filter((call) => call === 'set').length;
+
+  test.each([
+    { refunds: 1, leftMs: 50 },
+    { refunds: 2, leftMs: 40 },
+    { refunds: 5, leftMs: 10 },
+    // No more are kept than are reserved at once.
+    { refunds: 6, leftMs: 10 },
+  ])('of six permits, $leftMs ms have to be reserved after $refunds were not used', async ({ refunds, leftMs }) => {
+    const fast = another(FAST);
+    for (let count = 0; count < refunds; count++) fast.refund();
+    await fast.reserve(6, never());
+    expect(await reservedInMs()).toBeCloseTo(leftMs, 0);
+  });
+
+  test('an unused permit is used once', async () => {
+    const fast = another(FAST);
+    fast.refund();
+    await fast.reserve(1, never());
+    expect(await reservedInMs()).toBe(0);
+    await fast.reserve(1, never());
+    expect(await reservedInMs()).toBeCloseTo(10, 0);
+  });
+
+  test('unused permits that have expired are not added to later ones', async () => {
+    const fast = another(FAST);
+    fast.refund();
+    await clock.advance(1_000);
+    fast.refund();
+    await fast.reserve(2, never());
+    expect(await reservedInMs()).toBeCloseTo(10, 0);
+  });
+
+  test('an unused permit is kept where the rest cannot be reserved', async () => {
+    const fast = another(FAST);
+    fast.refund();
+    fast.charge('wx1');
+    await reserve(5_000);
+    expect(await fast.tryReserve(never())).toBe(false);
+    const document = (await faulty.get([FLEET]))[0];
+    await faulty.set(FLEET, seal(FLEET, { reservedUntil: clock.now() }), document?.version ?? 0);
+    expect(await fast.tryReserve(never())).toBe(true);
+    expect(await reservedInMs()).toBeCloseTo(10, 0);
+  });
+
+  test('a busy app reserves 1, 2, 4 and then at most 5 permits at once', async () => {
+    const fast = another(FAST);
+    const commands: number[] = [];
+    for (let call = 0; call < 10; call++) {
+      await waited(fast.reserveForApp('wx1', never()));
+      commands.push(sets());
+    }
+    // The first one needs no reservation.
+    expect(commands).toEqual([0, 1, 2, 2, 3, 3, 3, 3, 4, 4]);
+  });
+
+  test('the first reservation of an app is for one permit, and for what was charged', async () => {
+    const fast = another(FAST);
+    await fast.reserveForApp('wx1', never());
+    await fast.reserveForApp('wx1', never());
+    expect(await reservedInMs(APP_PACE)).toBe(10);
+    fast.charge('wx2');
+    await fast.reserveForApp('wx2', never());
+    await fast.reserveForApp('wx2', never());
+    expect(await reservedInMs('limit/wx2/~pace')).toBe(20);
+  });
+});
