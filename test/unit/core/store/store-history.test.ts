@@ -484,3 +484,59 @@ describe('StoreHistory: changes', () => {
     expect((await stored())?.data).toEqual(data);
   });
 });
+
+describe('StoreHistory: what was seen last', () => {
+  test('a history that follows no other was never replaced, and one that does was replaced when it began', async () => {
+    const one = history();
+    expect(one.replacedAt).toBe(Number.NEGATIVE_INFINITY);
+    await one.check();
+    expect(one.replacedAt).toBe(Number.NEGATIVE_INFINITY);
+    await clock.advance(5_000);
+    await remove();
+    await one.check();
+    const replacedAt = clock.now();
+    await clock.advance(5_000);
+    const later = history('later');
+    await later.check();
+    expect([one.replacedAt, later.replacedAt]).toEqual([replacedAt, replacedAt]);
+  });
+
+  test('only the version that was seen last is recognized, and none before the first check', async () => {
+    const one = history();
+    expect(await one.isSeen(1)).toBe(false);
+    await one.check();
+    const version = (await stored())?.version as number;
+    expect([await one.isSeen(version), await one.isSeen(version + 1)]).toEqual([true, false]);
+  });
+
+  test('a version that this process is writing is recognized, since the write is awaited', async () => {
+    const one = history();
+    await one.check();
+    let answer = (): void => {};
+    faulty.afterSet = () => new Promise((resolve) => (answer = resolve));
+    const noting = one.notes.noteUnregistered(['app/wx1']);
+    await clock.advance(0);
+    const isSeen = one.isSeen((await stored())?.version as number);
+    answer();
+    expect(await isSeen).toBe(true);
+    await noting;
+  });
+
+  test('nothing counts as registered or unregistered before the first check', () => {
+    expect([history().hasRegistered('app/wx1'), history().hasUnregistered('app/wx1', {})]).toEqual([false, false]);
+  });
+
+  test.each<[string, string, { app?: string; task?: string }, boolean]>([
+    ['an app', 'app/wx1', {}, true],
+    ['a task of an app', 'task/wx1/access_token', {}, true],
+    ['another app', 'app/wx2', {}, false],
+    ['an app with an enrolment', 'app/wx3', { app: 'mark-of-app' }, true],
+    ['a task with an enrolment', 'task/wx3/access_token', { task: 'mark-of-task' }, true],
+    ['an app with another enrolment', 'app/wx3', { app: 'another' }, false],
+  ])('%s is known to be unregistered by its names: %#', async (_, id, marks, expected) => {
+    const one = history();
+    await one.check();
+    await one.notes.noteUnregistered(['app/wx1', 'mark-of-app', 'mark-of-task']);
+    expect(one.hasUnregistered(id, { app: undefined, task: undefined, ...marks })).toBe(expected);
+  });
+});
