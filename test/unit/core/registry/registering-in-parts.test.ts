@@ -1,13 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Clock, wait } from '../../../../src/core/concurrency/clock.js';
-import { Closing } from '../../../../src/core/model/closing.js';
-import { LeaseTimeUp, RegistrationLease } from '../../../../src/core/registry/registration-lease.js';
-import { RegistrationWriter } from '../../../../src/core/registry/registration-writer.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
-import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { FaultyStore } from '../../../support/stores/shared-store.js';
 import { driven, RegistrarProcess } from '../../../support/worlds/registrar-process.js';
 
 const APP = 'app/wx1';
@@ -54,26 +49,6 @@ function beforeLease(process: RegistrarProcess, n: number, run: () => Promise<un
     await known(method, id);
   };
 }
-
-test.each([
-  [7_999, true, true],
-  [8_000, false, true],
-  [8_001, false, true],
-  [15_999, false, true],
-  [16_000, false, false],
-  [16_001, false, false],
-])(
-  '%i ms after its lease was requested, a registration has time for more: %s, and may send: %s',
-  async (ms, has, may) => {
-    const lease = new RegistrationLease('wx1', clock, clock.monotonic());
-    await clock.advance(ms);
-    expect([lease.hasTime, lease.isHeld]).toEqual([has, may]);
-    if (has) expect(() => lease.assertTime()).not.toThrow();
-    else expect(() => lease.assertTime()).toThrow(LeaseTimeUp);
-    if (may) expect(() => lease.assertHeld()).not.toThrow();
-    else expect(() => lease.assertHeld()).toThrow(LeaseTimeUp);
-  },
-);
 
 describe('a registration of up to 1,000 tasks', () => {
   test('a registration that exceeds its lease is undone before others may begin, and fails', async () => {
@@ -137,22 +112,6 @@ describe('a registration of up to 1,000 tasks', () => {
     expect(Math.max(...sizes)).toBeLessThanOrEqual(256);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(2_002);
   });
-});
-
-test('no write is undone once the lease no longer covers it', async () => {
-  const faulty = new FaultyStore(memory);
-  const writer = new RegistrationWriter(
-    new SupervisedStore(faulty, clock, { unavailable() {}, available() {} }),
-    new Closing(),
-  );
-  await write('task/wx1/user/u0', {});
-  const [document] = await memory.get(['task/wx1/user/u0']);
-  const version = document?.version ?? 0;
-  const settled = [{ id: 'task/wx1/user/u0', before: undefined, data: {}, version, isWritten: true }];
-  const lease = new RegistrationLease('wx1', clock, clock.monotonic());
-  await clock.advance(16_000);
-  await writer.undo(settled, lease);
-  expect([faulty.calls, (await ids('task')).length]).toEqual([[], 1]);
 });
 
 describe('in a fleet, a due written by another process at the same time', () => {
