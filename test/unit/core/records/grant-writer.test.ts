@@ -343,3 +343,102 @@ describe('a registration that was removed meanwhile', () => {
     expect((await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).value).toBe('a');
   });
 });
+
+describe('what is remembered of a write', () => {
+  test('the version that was last written is known until it is forgotten', async () => {
+    expect(world.writer.lastVersion(KEY)).toBeUndefined();
+    const first = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    expect(world.writer.lastVersion(KEY)).toBe(first.version);
+    const next = await world.writer.write(KEY, await world.documents.read(KEY), grant('b', 1), UPSTREAM);
+    expect([world.writer.lastVersion(KEY), next.version > first.version]).toEqual([next.version, true]);
+    world.writer.forgetVersions();
+    expect(world.writer.lastVersion(KEY)).toBeUndefined();
+  });
+
+  test('idle waits for the last of several writes', async () => {
+    const answers: (() => void)[] = [];
+    faulty.before = (method) => (method === 'set' ? new Promise<void>((resolve) => answers.push(resolve)) : undefined);
+    const first = world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    const other = world.writer.write({ ...KEY, subject: 'b' }, NO_KEY_DOCUMENT, grant('b'), UPSTREAM).catch(() => {});
+    const last = world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a', 1), UPSTREAM);
+    await clock.advance(0);
+    faulty.before = () => {};
+    answers[0]?.();
+    await first;
+    let isIdle = false;
+    const waiting = world.writer.idle(KEY).then(() => {
+      isIdle = true;
+    });
+    await clock.advance(0);
+    expect(isIdle).toBe(false);
+    for (const answer of answers) answer();
+    await Promise.all([last, other, waiting]);
+    expect(isIdle).toBe(true);
+  });
+});
+
+describe('a forced refresh', () => {
+  test('a forced refresh revokes the tokens before its own, and no other one does', async () => {
+    const first = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
+    expect([first.revokedAt, await content()]).toMatchObject([undefined, { grant: { value: 'a' } }]);
+    expect(await content()).not.toHaveProperty('revokedAt');
+    const forced = { ...UPSTREAM, reason: 'forced' } as const;
+    const next = await world.writer.write(KEY, await world.documents.read(KEY), grant('b', 1_000), forced);
+    expect([next.revokedAt, (await content())?.['revokedAt']]).toEqual([clock.now() + 1_000, clock.now() + 1_000]);
+  });
+});
+
+describe('a refresh token that was replaced while it was sent', () => {
+  const SPENT: Partial<WriteOptions> = {
+    spent: { hash: 'spent', base: 'base', known: [] },
+    received: { value: 'refresh-of-ours', expiresAt: undefined },
+  };
+  const theirs = { rotation: { token: 'refresh-of-another', known: [] } };
+
+  test('an answer to a replaced refresh token yields to the stored grant, and releases the lease', async () => {
+    await put({ ...theirs, grant: { ...grant('b') } });
+    const options = { ...UPSTREAM, ...SPENT, lease: await lease() };
+    const cached = await world.writer.write(KEY, await world.documents.read(KEY), grant('a', 1), options);
+    expect([cached.value, events, await isLeased()]).toEqual(['b', ['b store undefined'], false]);
+    expect((await world.documents.read(KEY)).rotation?.token).toBe('refresh-of-another');
+  });
+
+  test('an answer to a replaced refresh token fails for now where no grant is stored', async () => {
+    await put(theirs);
+    const options = { ...UPSTREAM, ...SPENT, lease: await lease() };
+    const writing = world.writer.write(KEY, await world.documents.read(KEY), grant('a'), options);
+    await expect(writing).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', retryable: true, ...KEY });
+    await expect(writing).rejects.toThrow('another refresh token of access_token was stored meanwhile');
+    expect([world.records.cache.get(KEY), await isLeased()]).toEqual([undefined, false]);
+  });
+});
+
+describe('a refresh token without a grant', () => {
+  const received = { value: 'refresh-1', expiresAt: undefined };
+
+  test('a refresh token without a grant is not stored for a registration that is gone', async () => {
+    await remove('app/wx1');
+    await world.writer.writeToken(KEY, { ...UPSTREAM, received });
+    expect(await stored()).toBeUndefined();
+    await put({ chain: ['x'] });
+    await world.writer.writeToken(KEY, { ...UPSTREAM, received });
+    expect(await content()).toEqual({ chain: ['x'] });
+  });
+
+  test('a refresh token without a grant ends the failure of the one that it replaces', async () => {
+    await put({ trying: { attempts: 3 } });
+    await world.writer.writeToken(KEY, { ...UPSTREAM, received });
+    expect(await content()).not.toHaveProperty('trying');
+    await put({ ...(await content()), trying: { attempts: 3 } });
+    await world.writer.writeToken(KEY, { ...UPSTREAM, received });
+    expect(await content()).toHaveProperty('trying');
+  });
+
+  test('a refresh token without a grant that loses twenty times in a row is not stored', async () => {
+    let changes = 0;
+    meanwhile(() => put({ chain: [`${++changes}`] }), 30);
+    const writing = world.writer.writeToken(KEY, { ...UPSTREAM, received });
+    await expect(writing).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
+    expect(changes).toBe(20);
+  });
+});
