@@ -229,3 +229,35 @@ describe('RecordCache: a fleet that shares more than one process can hold', () =
     expect([cache.find('a', 't', undefined), cache.get(key('a')), held()]).toEqual([undefined, undefined, ['b/t']]);
   });
 });
+
+describe('remembered failures', () => {
+  const failure = (version: number) => ({ trying: {} as RetryState, local: true, version });
+
+  test('the remembered failures are listed by the ids of their keys', () => {
+    const [one, other] = [key('a'), key('a', 't', 'a/b')];
+    cache.setFailure(one, failure(1));
+    cache.setFailure(other, failure(2));
+    expect(Object.fromEntries(cache.failures())).toEqual({ [keyId(one)]: failure(1), [keyId(other)]: failure(2) });
+  });
+
+  test('failures whose versions are forgotten are remembered otherwise', () => {
+    cache.setFailure(key('a'), failure(7));
+    cache.setFailure(key('b'), { ...failure(8), local: false });
+    cache.forgetVersionsOfFailures();
+    expect([cache.failure(key('a')), cache.failure(key('b'))]).toEqual([failure(0), { ...failure(0), local: false }]);
+  });
+});
+
+test('a closed cache holds nothing, and stores nothing more', () => {
+  addTask(key('b', 't', 's'));
+  for (const of of [key('a'), key('b', 't', 's')]) cache.set(cached(of));
+  cache.setFailure(key('a'), { trying: {} as RetryState, local: true, version: 1 });
+  cache.close();
+  cache.set(cached(key('a')));
+  expect([cache.get(key('a')), cache.get(key('b', 't', 's')), cache.failure(key('a'))]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect([...cache.records(), ...cache.recordsOf('a')]).toEqual([]);
+});

@@ -3,11 +3,13 @@ import { HeldRecords } from '../../../../src/core/engine/held-records.js';
 import { Closing } from '../../../../src/core/model/closing.js';
 import { keyId, type TokenKey } from '../../../../src/core/model/token-key.js';
 import type { JsonObject } from '../../../../src/core/primitives/json.js';
+import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
 import type { CachedRecord } from '../../../../src/core/records/cached-record.js';
 import { RecordReader } from '../../../../src/core/records/record-reader.js';
+import { NOTHING_IS_LOST } from '../../../../src/core/store/absence.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import { HISTORY_ID } from '../../../../src/core/store/history-document.js';
-import type { StoredGrant } from '../../../../src/core/store/key-document.js';
+import { reportedGrant, type StoredGrant } from '../../../../src/core/store/key-document.js';
 import { StoreHistory } from '../../../../src/core/store/store-history.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
@@ -29,6 +31,7 @@ let faulty: FaultyStore;
 let world: HeldRecordsWorld;
 let restorer: HeldRecords;
 let reader: RecordReader;
+let closing: Closing;
 let events: string[];
 let changed: string[];
 
@@ -46,7 +49,8 @@ beforeEach(() => {
     changed: (key: TokenKey) => void changed.push(keyId(key)),
   };
   restorer = new HeldRecords({ ...world, history, changes });
-  reader = new RecordReader({ ...world, restorer, changes, closing: new Closing() });
+  closing = new Closing();
+  reader = new RecordReader({ ...world, restorer, changes, closing });
 });
 
 const grant = (value: string, fields: Partial<StoredGrant> = {}): StoredGrant => grantNow(clock, value, fields);
@@ -160,6 +164,84 @@ describe('read', () => {
     };
     expect(await reader.read(KEY)).toBe(ours);
     expect(held()?.value).toBe('c');
+  });
+});
+
+describe('read: what it is told, and what it tells', () => {
+  test('a stale report in the document is told with its value, each time that it is read', async () => {
+    await put({ grant: { ...grant('a') }, report: { value: secretHash('a'), at: clock.now() } });
+    const document = await world.documents.read(KEY);
+    await reader.read(KEY);
+    expect(reportedGrant(document)?.value).toBe('a');
+    expect(changed).toEqual(['wx1/access_token', 'wx1/access_token reported a']);
+    reader.adopt(KEY, document);
+    expect(changed.slice(2)).toEqual(['wx1/access_token reported a']);
+  });
+
+  test('a read that is in progress can be found, and one that has ended cannot', async () => {
+    await put({ grant: { ...grant('a') } });
+    expect(reader.underWay(KEY)).toBeUndefined();
+    const reading = reader.read(KEY);
+    expect([reader.underWay(KEY), reader.underWay({ ...KEY, subject: 'b' })]).toEqual([reading, undefined]);
+    await reading;
+    expect(reader.underWay(KEY)).toBeUndefined();
+  });
+
+  test('a read that ends after the closing has begun adopts nothing', async () => {
+    await put({ grant: { ...grant('a') } });
+    await reader.read(KEY);
+    await put({ grant: { ...grant('b') } });
+    faulty.afterGet = () => closing.begin();
+    expect((await reader.read(KEY))?.value).toBe('a');
+    expect(held()?.value).toBe('a');
+    await expect(reader.loadAll([KEY])).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+
+  test('a record is read with its registration in one round trip, and only if its app is registered', async () => {
+    await put({ grant: { ...grant('a') } });
+    expect(await reader.readWithRegistration(KEY)).toBeUndefined();
+    expect(held()).toBeUndefined();
+    await memory.set('app/wx1', seal('app/wx1', { secret: 'S' }), 0);
+    faulty.calls.length = 0;
+    expect((await reader.readWithRegistration(KEY))?.value).toBe('a');
+    expect(faulty.calls).toEqual(['get']);
+  });
+
+  test('a record that is missing because it is being put back is read again', async () => {
+    await put({ grant: { ...grant('a') } });
+    const first = await reader.read(KEY);
+    await remove();
+    const judged: string[] = [];
+    world.store.judgeAbsencesBy({
+      ...NOTHING_IS_LOST,
+      judgeAbsence: async (id) => {
+        judged.push(id);
+        await put({ grant: { ...grant('put back') } });
+        return 'restored';
+      },
+    });
+    const cached = await reader.read(KEY);
+    expect([cached?.value, judged, cached === first]).toEqual(['put back', [ID], false]);
+  });
+
+  test('the absence of a record that no store ever held is not judged', async () => {
+    const document = { version: 9, recordVersion: 9, unknown: {} };
+    world.records.adopt(KEY, document, grant('a'), { source: 'upstream', written: false, announceFirst: false });
+    const judged: string[] = [];
+    const judgeAbsence = async (id: string): Promise<'deleted'> => {
+      judged.push(id);
+      return 'deleted';
+    };
+    world.store.judgeAbsencesBy({ ...NOTHING_IS_LOST, judgeAbsence });
+    expect((await reader.read(KEY))?.value).toBe('a');
+    expect(judged).toEqual([]);
+  });
+
+  test('a revocation that was stored beside the same record is adopted', async () => {
+    const version = await put({ grant: { ...grant('a') } });
+    await reader.read(KEY);
+    await put({ grant: { ...grant('a') }, recordVersion: version, revokedAt: clock.now() - 1 });
+    expect((await reader.read(KEY))?.revokedAt).toBe(clock.now() - 1);
   });
 });
 
