@@ -7,6 +7,7 @@ import type { JsonObject } from '../../../../src/core/primitives/json.js';
 import { Registrar } from '../../../../src/core/registry/registrar.js';
 import { appFrom, credentialsOf } from '../../../../src/core/registry/registration-document.js';
 import { Registry } from '../../../../src/core/registry/registry.js';
+import { NOTHING_IS_LOST } from '../../../../src/core/store/absence.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import { DocumentReader } from '../../../../src/core/store/document-reader.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
@@ -433,6 +434,71 @@ test('removing an unknown task or app notifies no listener', () => {
   expect(told).toEqual([]);
 });
 
+test('an app whose document has become unreadable is still known as it was', async () => {
+  const version = await write(APP, { secret: 'S' });
+  await registry.reload(APP);
+  await put(APP, newer(APP));
+  await registry.reload(APP);
+  expect(() => registry.app('wx1')).toThrow();
+  expect([registry.known('wx1')?.secret, registry.versionOf(APP)]).toEqual(['S', version]);
+});
+
+test('the versions of apps and tasks are those of the documents that were read', async () => {
+  const versions = [await write(APP, {}), await write(TASK, {})];
+  expect([APP, TASK].map((id) => registry.versionOf(id))).toEqual([undefined, undefined]);
+  await registry.loadAll();
+  expect([APP, TASK].map((id) => registry.versionOf(id))).toEqual(versions);
+});
+
+test('an app that the store no longer shows was deleted, until it is registered again', async () => {
+  await registry.reload(APP);
+  expect(registry.wasDeleted('wx1')).toBe(false);
+  await write(APP, {});
+  await write(TASK, {});
+  await registry.loadAll();
+  await remove(TASK);
+  await registry.reload(TASK);
+  expect(registry.wasDeleted('wx1')).toBe(false);
+  await remove(APP);
+  await registry.reload(APP);
+  expect(registry.wasDeleted('wx1')).toBe(true);
+  await write(APP, {});
+  await registry.reload(APP);
+  expect(registry.wasDeleted('wx1')).toBe(false);
+});
+
+test('an app or a task is enrolled anew if its mark has changed, which is told after a look at the history', async () => {
+  let looks = 0;
+  const lookAtHistory = async (): Promise<number> => ++looks;
+  store.judgeAbsencesBy({ ...NOTHING_IS_LOST, lookAtHistory });
+  for (const mark of ['first', 'first', 'second']) {
+    await write(APP, { enrolment: mark });
+    await write(TASK, { enrolment: mark });
+    await registry.reload(APP);
+    await registry.reload(TASK);
+  }
+  expect([looks, told.filter((line) => line === 'forgot wx1')]).toEqual([2, ['forgot wx1', 'forgot wx1']]);
+});
+
+test('apps and tasks of a replaced store stay known, below every version of the new one', async () => {
+  await write(APP, { secret: 'S' });
+  await write(TASK, {});
+  await registry.loadAll();
+  registry.leaveOver();
+  expect([registry.app('wx1')?.secret, taskIds()]).toEqual(['S', ['wx1/access_token']]);
+  const versions = [APP, TASK].map((id) => registry.versionOf(id) as number);
+  expect(versions.every((version) => version < 1)).toBe(true);
+  registry.setApp({ appid: 'wx1', secret: 'of the new store', accessToken: undefined, version: 1 });
+  expect(registry.app('wx1')?.secret).toBe('of the new store');
+});
+
+test('a registry that holds everything has a key cached if its app is', async () => {
+  expect(registry.isCached(KEY)).toBe(false);
+  await write(APP, {});
+  await registry.loadAll();
+  expect([registry.isCached(KEY), registry.isCached({ ...KEY, appid: 'wx2' })]).toEqual([true, false]);
+});
+
 test.each([
   [{ secret: 'S', accessToken: 'stable' }, 'S', 'stable'],
   [{ secret: 'S', accessToken: 'plain' }, 'S', 'plain'],
@@ -501,6 +567,59 @@ describe('a registry with bounded memory', () => {
     await write(TASK, {});
     await registry.load([KEY]);
     expect([registry.hasApp('wx1'), taskIds()]).toEqual([true, ['wx1/access_token']]);
+  });
+
+  test('a key is cached once its app and its task, or the absence of that, are known', async () => {
+    await write(APP, {});
+    await registry.loadApp('wx1');
+    expect(registry.isCached(KEY)).toBe(false);
+    await registry.load([KEY]);
+    expect(registry.isCached(KEY)).toBe(true);
+    await registry.load([{ ...KEY, appid: 'unknown' }]);
+    expect(registry.isCached({ ...KEY, appid: 'unknown' })).toBe(false);
+  });
+
+  test('a document is read together with what is not cached of its registration, in one round trip', async () => {
+    await write(APP, { secret: 'S' });
+    await write('key/wx1/access_token', { n: 1 });
+    expect((await registry.loadWith('key/wx1/access_token', KEY))?.id).toBe('key/wx1/access_token');
+    expect([faulty.calls, registry.app('wx1')?.secret, taskIds()]).toEqual([['get'], 'S', []]);
+    // The absence of a task is doubted each time.
+    await write(TASK, {});
+    await registry.loadWith('key/wx1/access_token', KEY);
+    expect([faulty.calls, taskIds()]).toEqual([['get', 'get'], ['wx1/access_token']]);
+    expect(await registry.loadWith('key/wx1/other', KEY)).toBeUndefined();
+    expect(faulty.calls).toHaveLength(3);
+  });
+
+  test('look-ups of the same app at the same time share one read, and fail together', async () => {
+    await write(APP, { secret: 'S' });
+    await Promise.all([registry.loadApp('wx1'), registry.load([KEY]), registry.loadApp('wx1')]);
+    expect([registry.app('wx1')?.secret, faulty.calls]).toEqual(['S', ['get', 'get']]);
+    faulty.before = () => Promise.reject(new Error('gone'));
+    const looks = [registry.loadApp('wx2'), registry.loadApp('wx2')];
+    for (const look of looks) await expect(look).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+
+  test('a task that is looked up often is not forgotten, and one that is not is', async () => {
+    for (const type of ['access_token', 'other']) await write(`task/wx1/${type}`, {});
+    await write(APP, {});
+    await registry.load([KEY, { ...KEY, type: 'other' }]);
+    for (let app = 2; app < 30; app++) {
+      await write(`app/wx${app}`, {});
+      await registry.loadApp(`wx${app}`);
+      registry.task(KEY);
+    }
+    expect(taskIds()).toEqual(['wx1/access_token']);
+  });
+
+  test('the absence of a task in a replaced store does not count in the new one', async () => {
+    await write(APP, {});
+    await registry.load([KEY]);
+    registry.leaveOver();
+    await write(TASK, {});
+    await registry.load([KEY]);
+    expect([taskIds(), registry.hasApp('wx1')]).toEqual([['wx1/access_token'], true]);
   });
 
   test('a task whose params are a function is never forgotten', async () => {
