@@ -6,11 +6,11 @@ import { failureFacts } from '../model/failure-facts.js';
 import { lifeMs } from '../model/refresh-policy.js';
 import { endsOf, withEndsTold } from '../model/rotation.js';
 import type { Lease } from '../model/store.js';
-import { documentId, type TokenKey } from '../model/token-key.js';
+import type { TokenKey } from '../model/token-key.js';
 import type { FailureBudget } from '../store/failure-budget.js';
 import { type KeyDocument, nextDueAt, type RetryState, retryAtForCallers } from '../store/key-document.js';
 import type { KeyDocuments } from '../store/key-documents.js';
-import { checkRegistration } from '../store/registration-check.js';
+import { deleteIfEnded } from '../store/registration-check.js';
 import type { Storage } from '../store/storage.js';
 import type { StoreClock } from '../store/store-clock.js';
 import type { SupervisedStore } from '../store/supervised-store.js';
@@ -182,9 +182,7 @@ export class FailedAttempts {
       const dueAt = nextDueAt(failed, this.#clock.now());
       const version = await this.#documents.save(key, failed, { hadTask: enrolment.hadTask, dueAt, lease });
       const isFirst = document.version === 0;
-      if (version !== undefined && isFirst && (await checkRegistration(this.#store, key, enrolment)) === 'gone') {
-        await this.#store.delete(documentId('key', key), version);
-      }
+      if (version !== undefined && isFirst) await deleteIfEnded(this.#store, key, version, enrolment);
       return version ?? 'lost';
     } catch {
       return 'failed';

@@ -8,7 +8,7 @@ import type { AccessTokenMode, AppCredentials, BuiltInRefresher, Upstream } from
 import { isDynamicParams } from '../model/registration.js';
 import type { Intent, ReceivedToken } from '../model/rotation.js';
 import type { Lease } from '../model/store.js';
-import { documentId, type TokenKey } from '../model/token-key.js';
+import type { TokenKey } from '../model/token-key.js';
 import type { TokenRecord } from '../model/token-record.js';
 import { noop } from '../primitives/noop.js';
 import type { CachedRecord } from '../records/cached-record.js';
@@ -24,7 +24,7 @@ import { tokenAwaitedUntil, unsettledRefusal } from '../store/awaited-tokens.js'
 import type { CountedLimits } from '../store/counted-limits.js';
 import type { FailureBudget } from '../store/failure-budget.js';
 import type { KeyDocument, StoredGrant } from '../store/key-document.js';
-import { checkRegistration, mayBeginAgain, reloadRegistration } from '../store/registration-check.js';
+import { deleteIfEnded, mayBeginAgain, reloadRegistration } from '../store/registration-check.js';
 import type { Storage } from '../store/storage.js';
 import { notRegistered } from '../store/write-errors.js';
 import { type Asked, askRefresher } from './ask-refresher.js';
@@ -190,17 +190,11 @@ export class Attempt {
     return !hasGone && !retryStates.fingerprint(key).hasSameInput(fingerprint);
   }
 
-  /**
-   * Deletes the document that an announcement has created if the registration has ended, and returns whether it has.
-   *
-   * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
-   */
+  /** Deletes the document that an announcement has created if the registration has ended, and returns whether it has. */
   async #deleteIfEnded(key: TokenKey, version: number, enrolment: Enrolment): Promise<boolean> {
-    const { store, registry } = this.#parts;
-    if ((await checkRegistration(store, key, enrolment)) !== 'gone') return false;
-    await store.delete(documentId('key', key), version);
-    await reloadRegistration(registry, key);
-    return true;
+    const hasEnded = await deleteIfEnded(this.#parts.store, key, version, enrolment);
+    if (hasEnded) await reloadRegistration(this.#parts.registry, key);
+    return hasEnded;
   }
 
   /**

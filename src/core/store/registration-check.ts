@@ -1,7 +1,7 @@
 import { belongsTo, type Enrolment, markFrom } from '../model/enrolment.js';
 import { isTokenError } from '../model/errors.js';
 import type { Registrations } from '../model/registrations.js';
-import { appDocumentId, registrationIds, type TokenKey } from '../model/token-key.js';
+import { appDocumentId, documentId, registrationIds, type TokenKey } from '../model/token-key.js';
 import type { Absence } from './absence.js';
 import type { SupervisedStore } from './supervised-store.js';
 
@@ -38,6 +38,24 @@ export async function checkRegistration(
     if (isTokenError(error)) return 'same';
     throw error;
   }
+}
+
+/**
+ * Deletes the document of a key, which was created for a registration, if that has ended meanwhile.
+ *
+ * @param version - the version with which the document was created. Another one is left alone.
+ * @returns whether the registration has ended.
+ * @throws a `TokenError` with code `STORE_UNAVAILABLE`.
+ */
+export async function deleteIfEnded(
+  store: SupervisedStore,
+  key: TokenKey,
+  version: number,
+  enrolment: Enrolment,
+): Promise<boolean> {
+  if ((await checkRegistration(store, key, enrolment)) !== 'gone') return false;
+  await store.delete(documentId('key', key), version);
+  return true;
 }
 
 /**
