@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { SingleFlight } from '../../../../src/core/refresh/single-flight.js';
+import type { OpenedClaim } from '../../../../src/core/refresh/claim.js';
+import { Flight, SingleFlight } from '../../../../src/core/refresh/single-flight.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 
@@ -109,5 +110,48 @@ describe('SingleFlight', () => {
     land();
     await expect(settled).resolves.toBeUndefined();
     await new SingleFlight<number>().settled();
+  });
+});
+
+describe('a flight', () => {
+  const claimOf = (recordVersion: number) => ({ document: { recordVersion } }) as unknown as OpenedClaim;
+
+  test('a flight has its claim until that is detached, once', async () => {
+    const flight = new Flight(KEY, 'due', undefined, async () => 1);
+    expect([flight.hasClaim, flight.detachClaim()]).toEqual([false, undefined]);
+    const claim = claimOf(1);
+    flight.attachClaim(claim);
+    expect([flight.hasClaim, flight.detachClaim()]).toEqual([true, claim]);
+    expect([flight.hasClaim, flight.detachClaim()]).toEqual([false, undefined]);
+  });
+
+  test('a flight knows the latest version of the records that it was told of', () => {
+    const flight = new Flight(KEY, 'due', undefined, async () => 1);
+    const versions = [5, 7, 6].map((version) => {
+      flight.attachClaim(claimOf(version));
+      return flight.knownVersion;
+    });
+    expect(versions).toEqual([5, 7, 7]);
+  });
+
+  test('a flight has asked once its request is about to be sent, which is told each time', () => {
+    const flight = new Flight(KEY, 'due', undefined, async () => 1);
+    expect(flight.hasAsked).toBe(false);
+    flight.asks();
+    expect(flight.hasAsked).toBe(true);
+    let asked = 0;
+    flight.onAsking = () => {
+      asked += 1;
+    };
+    flight.asks();
+    expect(asked).toBe(1);
+  });
+
+  test.each([
+    ['succeeds', true],
+    ['fails', false],
+  ])('a flight that %s has brought a record: %s', async (end, expected) => {
+    const fly = end === 'fails' ? () => Promise.reject(new Error('no')) : async () => 1;
+    expect(await new Flight(KEY, 'due', undefined, fly).broughtRecord()).toBe(expected);
   });
 });
