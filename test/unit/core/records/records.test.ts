@@ -474,3 +474,102 @@ describe('an unwritten record', () => {
     expect(adopt(1, grant('b', { obtainedAt: start - LIFE, expiresAt: start })).value).toBe('b');
   });
 });
+
+describe('listeners for records', () => {
+  test('a listener gets the records that are cached, and then each one that becomes current', () => {
+    const first = adopt(7, grant('a'));
+    const heard: CachedRecord[] = [];
+    records.listen((cached) => void heard.push(cached));
+    const next = adopt(8, grant('b'));
+    adopt(6, grant('older'));
+    expect(heard).toEqual([first, next]);
+  });
+
+  test('a listener for extensions gets those of a token that lives longer, until it ends the calls', () => {
+    const heard: string[] = [];
+    const end = records.onExtension((key, source) => void heard.push(`${key.subject} ${source}`));
+    const LONGER: Adoption = { source: 'upstream', announceFirst: true };
+    adopt(7, grant('a'));
+    adopt(8, grant('a', { expiresAt: start + 2 * LIFE }), LONGER);
+    expect([heard, events.length]).toEqual([['s upstream'], 1]);
+    // Neither another token nor the same grant is an extension.
+    adopt(9, grant('b', { expiresAt: start + 3 * LIFE }));
+    adopt(9, grant('b', { expiresAt: start + 3 * LIFE }));
+    expect(heard).toHaveLength(1);
+    end();
+    adopt(10, grant('b', { expiresAt: start + 4 * LIFE }));
+    expect([heard.length, events.length]).toEqual([1, 2]);
+  });
+});
+
+describe('doubts about the clock of the store', () => {
+  let samples: number;
+
+  beforeEach(async () => {
+    samples = 0;
+    const clock = new StoreClock(wall, async () => {
+      samples += 1;
+      return wall.now();
+    });
+    clock.start();
+    const times = { marginMs: undefined, jitterMs: undefined, minValidityMs: undefined };
+    records = new Records(cache, clock, new Events(), times, async () => undefined, { hasApp: () => true });
+  });
+
+  test.each<[string, Partial<StoredGrant>, Adoption, number]>([
+    ['that is not due', {}, STORE, 0],
+    ['that was due when it was read', { dueAt: 0 }, STORE, 1],
+    ['from the future', { obtainedAt: 3_600_000, dueAt: 9_000_000, expiresAt: 9_500_000 }, STORE, 1],
+    ['that this process has requested and that is due', { dueAt: 0 }, { ...STORE, source: 'upstream' }, 0],
+  ])('a record %s has the clock sampled: %#', async (_, inMs, adoption, expected) => {
+    const fields = Object.fromEntries(Object.entries(inMs).map(([name, ms]) => [name, start + (ms as number)]));
+    adopt(7, grant('a', fields), adoption);
+    await wall.advance(0);
+    expect(samples).toBe(expected);
+  });
+});
+
+describe('records of documents', () => {
+  const document = (given?: StoredGrant): KeyDocument => {
+    const fields = { version: 12, recordVersion: 7, unknown: {} };
+    return given === undefined ? fields : { ...fields, grant: given };
+  };
+
+  test('a document with a grant has a record of its version, which is not made current', async () => {
+    const record = records.recordOf(KEY, document(grant('a')));
+    expect(record).toMatchObject({ value: 'a', version: 7, obtainedAt: start, expiresAt: start + LIFE });
+    expect(await record?.result()).toEqual({ version: 7 });
+    expect([cache.get(KEY), records.recordOf(KEY, document())]).toEqual([undefined, undefined]);
+  });
+
+  test('the end of a token is earlier on a clock that was set back', () => {
+    const given = grant('a');
+    expect(records.presentEndOf(KEY, given)).toBe(start + LIFE);
+    adopt(7, given);
+    expect(records.presentEndOf(KEY, given)).toBe(start + LIFE);
+    wall.jump(-3_600_000);
+    expect(records.presentEndOf(KEY, given)).toBe(start + LIFE - 3_600_000);
+  });
+
+  test('a document overtakes a cached refresh token unless the cached one is newer', () => {
+    const rotation = (token: string, known: string[] = []): Rotation => ({ token, known }) as unknown as Rotation;
+    const held = records.adopt(KEY, { ...document(grant('a')), rotation: rotation('held') }, grant('a'), STORE);
+    const follows = { ...document(grant('b')), rotation: rotation('newer', [secretHash('held')]) };
+    expect([records.overtakes(held, follows), records.goingOn(held, follows)?.token]).toEqual([false, 'newer']);
+    const next = { ...document(grant('c')), rotation: rotation('second', [secretHash('first')]) };
+    const heldNext = records.adopt(KEY, { ...next, recordVersion: 20 }, grant('c'), STORE);
+    const before = { ...document(grant('b')), rotation: rotation('first') };
+    expect([records.overtakes(heldNext, before), records.goingOn(heldNext, before)?.token]).toEqual([true, 'second']);
+    expect(records.overtakes(heldNext, document(grant('b')))).toBe(false);
+  });
+});
+
+test('no record is served by a hit after the clock has gone back, until it was checked', () => {
+  const cached = adopt(7, grant('a'));
+  expect(records.hit(KEY.appid, KEY.type, KEY.subject)).toBe(cached);
+  wall.jump(-1);
+  expect(records.hit(KEY.appid, KEY.type, KEY.subject)).toBeUndefined();
+  records.checkForClockStep();
+  expect(records.hit(KEY.appid, KEY.type, KEY.subject)).toBe(cached);
+  expect(records.hit(KEY.appid, KEY.type)).toBeUndefined();
+});

@@ -122,3 +122,8 @@ test('params have a hash unless they have to be requested', () => {
     undefined,
   ]);
 });
+
+test('a key without a task has the input of a task without params', () => {
+  const alone = { ...registryWith(undefined), task: () => undefined } as unknown as Registry;
+  expect(fingerprintOf(KEY, alone, []).input).toBe(fingerprintOf(KEY, registryWith(undefined), []).input);
+});
