@@ -72,9 +72,10 @@ describe('the time of a lease', () => {
   });
 
   test.each([
-    ['is too slow', new LeaseTimeUp('wx1')],
-    ['was replaced', new StoreReplaced('wx1')],
-  ])('the error of a store that %s says so, names the app, and asks for another try', (words, error) => {
+    ['is too slow', () => new LeaseTimeUp('wx1')],
+    ['was replaced', () => new StoreReplaced('wx1')],
+  ])('the error of a store that %s says so, names the app, and asks for another try', (words, create) => {
+    const error = create();
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', appid: 'wx1', retryable: true });
     expect(error.message).toContain(words);
     expect(error.message).toContain('registration of wx1');
