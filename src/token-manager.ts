@@ -31,8 +31,8 @@ import { hasMethods } from './core/primitives/foreign-objects.js';
 import { describeKind, describeName } from './core/primitives/redact.js';
 import type { CachedRecord } from './core/records/cached-record.js';
 import { MemoryStore } from './stores/memory.js';
+import { createWeChatClient } from './wechat/client.js';
 import { exposeHosts } from './wechat/hosts-of.js';
-import { createLazyWeChatClient } from './wechat/lazy-client.js';
 import { Origins, parseOrigins, parseProxy } from './wechat/origins.js';
 import { createBuiltInRefreshers } from './wechat/refreshers/built-in.js';
 
@@ -97,7 +97,7 @@ export class TokenManager<Custom extends string = never> {
       events: this.#events,
       types: [...this.#refreshers.keys()],
       refresherOf: (type) => this.#refreshers.get(type),
-      upstream: (clock) => createLazyWeChatClient({ origins, proxy, clock }),
+      upstream: (clock) => createWeChatClient({ origins, proxy, clock }),
       newId: randomUUID,
     });
     exposeEngine(this, this.#engine);

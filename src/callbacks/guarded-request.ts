@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../core/concurrency/clock.js';
 import { setGraceTimer } from '../core/concurrency/grace-timer.js';
 import { closedError, safeCause, TokenError, type TokenErrorFacts } from '../core/model/errors.js';
 import { assertNumber } from '../core/primitives/assert-options.js';
+import { loadUndici } from '../wechat/load-undici.js';
 import { assertCallbackRules, type CallbackRules, parseCallbackUrl } from './callback-url.js';
 import { AddressRefused, createGuardedConnector } from './guarded-connector.js';
 import { type Lookup, systemLookup } from './host-lookups.js';
@@ -115,7 +116,7 @@ export class GuardedRequests {
   }
 
   async #exchange(url: URL, call: GuardedRequest, signal: AbortSignal): Promise<GuardedAnswer> {
-    const { Client, buildConnector } = await import('undici');
+    const { Client, buildConnector } = await loadUndici();
     signal.throwIfAborted();
     const { publicOnly = false } = this.#rules;
     const client = new Client(url.origin, {

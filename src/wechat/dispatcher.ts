@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { ProxyFailure } from './connect-failure.js';
+import { loadUndici } from './load-undici.js';
 
 /** The limit of concurrent requests, of which those for one app and type have a share. */
 export const MAX_IN_FLIGHT = 96;
@@ -26,7 +27,7 @@ async function createDispatcher(
   proxy: string | undefined,
   bounds: DispatcherBounds = TOKEN_REQUESTS,
 ): Promise<Dispatcher> {
-  const { Agent, Client, Pool, ProxyAgent } = await import('undici');
+  const { Agent, Client, Pool, ProxyAgent } = await loadUndici();
   const { connections } = bounds;
   const createClient = (origin: URL, settings: object): Dispatcher => withOwnError(new Client(origin, settings));
   const createPool = (origin: string | URL, settings: object): Dispatcher =>

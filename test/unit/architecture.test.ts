@@ -22,7 +22,7 @@ const RINGS: Readonly<Record<string, Ring>> = {
   core: { imports: [], packages: ['eventemitter3', 'lru-cache', 'flatqueue'], builtins: ['node:crypto'] },
   stores: { imports: ['core'], packages: [], builtins: true },
   wechat: { imports: ['core'], packages: ['undici', 'p-retry'], builtins: true },
-  callbacks: { imports: ['core'], packages: ['undici', 'ipaddr.js'], builtins: true },
+  callbacks: { imports: ['core', 'wechat/load-undici.ts'], packages: ['undici', 'ipaddr.js'], builtins: true },
   gateway: { imports: ['core', 'wechat'], packages: ['undici'], builtins: true },
   platform: { imports: ['core', 'callbacks'], packages: ['lru-cache'], builtins: ['node:crypto'] },
   http: {

@@ -2,6 +2,7 @@ import { reasonOf } from '../../core/concurrency/abort-listeners.js';
 import { hasMethods } from '../../core/primitives/foreign-objects.js';
 import { noop } from '../../core/primitives/noop.js';
 import { withToken } from './api-url.js';
+import { fetchFailure } from './fetch-failure.js';
 import type { FetchRequest } from './fetch-request.js';
 import { showWithoutToken } from './shown-response.js';
 
@@ -33,13 +34,11 @@ export class Attempts {
   }
 
   /** Returns the error to be thrown: what a request failed with is shown without the token. */
-  async shown(error: unknown): Promise<unknown> {
+  shown(error: unknown): unknown {
     const last = this.#last;
     if (last === undefined || !('error' in last) || last.error !== error) return error;
     const { signal } = this.#request;
     if (signal?.aborted === true) return reasonOf(signal);
-    // It is loaded on demand, because every program that imports the package would load it otherwise.
-    const { fetchFailure } = await import('./fetch-failure.js');
     return fetchFailure(error, this.#sent);
   }
 

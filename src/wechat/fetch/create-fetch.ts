@@ -126,7 +126,7 @@ export function createFetch<Type extends string>(
     try {
       return await tokens.call(appid, type as Type, (token) => attempts.run(token), Object.fromEntries(wish));
     } catch (error) {
-      throw await attempts.shown(error);
+      throw attempts.shown(error);
     }
   };
 }

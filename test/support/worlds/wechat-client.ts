@@ -1,7 +1,6 @@
 import type { Clock } from '../../../src/core/concurrency/clock.js';
 import type { Upstream } from '../../../src/core/model/refresher.js';
 import { createWeChatClient, type WeChatClientOptions } from '../../../src/wechat/client.js';
-import { createLazyWeChatClient } from '../../../src/wechat/lazy-client.js';
 import { Origins, parseOrigins, parseProxy } from '../../../src/wechat/origins.js';
 
 interface ClientOptions {
@@ -13,11 +12,6 @@ interface ClientOptions {
 /** Creates a client of WeChat's API for these URLs, checked as the manager checks its options. */
 export function clientOf(options: ClientOptions): Upstream {
   return createWeChatClient(checked(options));
-}
-
-/** Creates a client that loads its implementation at the first request. */
-export function lazyClientOf(options: ClientOptions): Upstream {
-  return createLazyWeChatClient(checked(options));
 }
 
 function checked({ origins, proxy, clock }: ClientOptions): WeChatClientOptions {

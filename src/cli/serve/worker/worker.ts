@@ -85,9 +85,9 @@ function beat(isDebugged: boolean): void {
   });
 }
 
-/** Loads the modules that are otherwise loaded on demand, because the files on disk may later be those of another release. */
+/** Loads the package that is otherwise loaded on demand, because the files on disk may later be those of another release. */
 async function loadWhatIsLazy(): Promise<void> {
-  await Promise.all([import('../../../wechat/client.js'), import('undici')]);
+  await import('undici');
 }
 
 function crash(log: Log, error: unknown): void {
