@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type KnownKey, type WaitingParts, waitingOf } from '../../../../src/core/engine/waiting.js';
+import { type KnownKey, type WaitingParts, waitingAfter, waitingOf } from '../../../../src/core/engine/waiting.js';
+import { TokenError } from '../../../../src/core/model/errors.js';
 import type { BuiltInRefresher } from '../../../../src/core/model/refresher.js';
 import { keyId, type TokenKey } from '../../../../src/core/model/token-key.js';
 import { secretHash } from '../../../../src/core/primitives/secret-hash.js';
@@ -124,5 +125,105 @@ describe('the dependency of a waiting task', () => {
   test('a dependency that leads back to itself causes no endless recursion', () => {
     const round: BuiltInRefresher = { ...PLAIN, dependsOn: () => [KEY] };
     expect(waitingFor({ refresher: round })).toBeUndefined();
+  });
+});
+
+describe('a task whose process or app is the reason for the wait', () => {
+  const alone = (facts: Partial<KnownKey> = {}): KnownKey => known(KEY, facts);
+
+  test.each<[string, Scene, string | undefined]>([
+    ['a process that registers its app', { refresher: PLAIN, own: alone({ isRegistered: false }) }, 'process'],
+    ['nothing', { refresher: PLAIN }, undefined],
+    ['a store that accepts writes', { refresher: PLAIN, parts: { isStoreWritable: false } }, 'store'],
+    ['a process that refreshes', { refresher: PLAIN, parts: { refreshes: false } }, 'process'],
+    [
+      'nothing after a failure, though this process does not refresh',
+      { refresher: PLAIN, own: alone({ failure: FAILURE }), parts: { refreshes: false } },
+      undefined,
+    ],
+    [
+      'a process that refreshes, though the store of this one accepts no writes',
+      { refresher: PLAIN, parts: { refreshes: false, isStoreWritable: false } },
+      'process',
+    ],
+  ])('a task without a token waits for %s', (_, scene, expected) => {
+    expect(waitingFor(scene)).toBe(expected);
+  });
+
+  test('a task whose function is in another process waits for that, and one without a refresher for one', () => {
+    const task = { ...alone().task, functionMissing: true } as never;
+    const ofFunction = waitingFor({ refresher: PLAIN, own: alone({ task }) });
+    expect([ofFunction, alone().task?.functionMissing]).toEqual([expect.any(String), false]);
+    const unknown = { refresher: undefined as never };
+    expect(waitingFor(unknown)).toEqual(expect.any(String));
+    expect(waitingFor({ ...unknown, parts: { refreshes: false } })).toBe('process');
+  });
+
+  test('a key of which nothing is known yet waits for nothing', () => {
+    const parts = { refresherOf: () => PLAIN, known: () => undefined, isStoreWritable: true, refreshes: false };
+    expect(waitingOf(KEY, { ...parts, asksUrls: true, now: NOW })).toBeUndefined();
+  });
+
+  test('a task whose dependencies cannot be named waits for nothing, since the refresh reports that', () => {
+    const dependsOn = (): never => {
+      throw new Error('no');
+    };
+    expect(waitingFor({ refresher: { ...PLAIN, dependsOn } })).toBeUndefined();
+  });
+});
+
+describe('a pushed ticket that a task needs', () => {
+  const refused = (value: string) => ({ token: 'r', known: [], refused: [{ hash: secretHash(value) }] }) as never;
+
+  test.each<[string, object | undefined, Partial<KnownKey>, boolean]>([
+    ['that is stored', undefined, { value: 'x' }, false],
+    ['that its params contain', { access: 'x' }, {}, false],
+    ['that is missing', undefined, {}, true],
+    ['of which the params contain something else', { access: 5 }, {}, true],
+  ])('a task waits for a pushed ticket %s: %#', (_, params, facts, waits) => {
+    const own = known(KEY, {}, params);
+    const scene = { refresher: DEPENDENT, own, dependency: untasked(facts), isPushed: true };
+    expect(waitingFor(scene) !== undefined).toBe(waits);
+  });
+
+  test('a task waits for another ticket once WeChat has refused the present one', () => {
+    const scene = (rotation: never): Scene => ({
+      refresher: DEPENDENT,
+      own: known(KEY, { rotation }),
+      dependency: untasked({ value: 'x' }),
+      isPushed: true,
+    });
+    expect(waitingFor(scene(refused('another')))).toBeUndefined();
+    expect(waitingFor(scene(refused('x')))).toEqual(expect.any(String));
+  });
+});
+
+describe('what a task waits for after an attempt that lacked an input', () => {
+  const lack = new TokenError('INPUT_MISSING', 'the URL answered with 500');
+  const params = waitingOf(KEY, {
+    refresherOf: () => SPENDING,
+    known: () => withUrl(),
+    isStoreWritable: true,
+    refreshes: true,
+    asksUrls: true,
+    now: NOW,
+  });
+
+  test('an attempt that lacked nothing changes nothing', () => {
+    expect([waitingAfter(KEY, params, undefined, false), waitingAfter(KEY, undefined, undefined, false)]).toEqual([
+      params,
+      undefined,
+    ]);
+  });
+
+  test('an attempt says why the params are missing, and not why anything else is', () => {
+    expect(waitingAfter(KEY, params, lack, false)).toEqual({ ...params, reason: lack.message });
+    const other = { ...params, waitingFor: 'dependency' } as typeof params;
+    expect(waitingAfter(KEY, other, lack, false)).toEqual(other);
+  });
+
+  test('an attempt is all that is known where nothing else is missing, unless the task has failed', () => {
+    expect(waitingAfter(KEY, undefined, lack, false)?.reason).toContain(lack.message);
+    expect(waitingAfter(KEY, undefined, lack, true)).toBeUndefined();
   });
 });
