@@ -127,19 +127,81 @@ describe('a key whose refresher needs no refresh token', () => {
 });
 
 describe('a key that needs other tokens', () => {
-  const hold = (ms: number): void => {
-    const grant = grantNow(clock, 'pushed', { expiresAt: clock.now() + ms });
-    world.records.adopt(TICKET, { version: 1, recordVersion: 1, unknown: {} }, grant, {
-      source: 'put',
-      announceFirst: false,
-    });
+  const OTHER = { appid: 'wx1', type: 'other' };
+  const needs = (...keys: TokenKey[]): void => {
+    refresher = { type: 'user', dependsOn: ({ type }: TokenKey) => (type === 'user' ? keys : []) } as never;
   };
 
-  test('the tokens that a key needs are got, and handed over by their keys', async () => {
-    refresher = { type: 'user', dependsOn: () => [TICKET] } as unknown as BuiltInRefresher;
-    hold(1_000);
-    const inputs = await gather();
-    expect(got).toEqual(['ticket']);
-    expect(JSON.stringify([...inputs.tokens])).toContain('value of ticket');
+  function hold(key: TokenKey, ms: number): void {
+    const grant = grantNow(clock, 'held', { expiresAt: clock.now() + ms });
+    const document = { version: 1, recordVersion: 1, unknown: {} };
+    world.records.adopt(key, document, grant, { source: 'put', announceFirst: false });
+  }
+
+  function holdTaskOf(key: TokenKey): void {
+    world.registry.setTask({ key, params: undefined, notify: undefined, functionMissing: false, version: 1 });
+  }
+
+  test('the tokens that a key needs are got, and those that WeChat pushes are marked', async () => {
+    needs(TICKET, OTHER);
+    const { tokens } = await gather();
+    expect(got).toEqual(['ticket', 'other']);
+    expect([...tokens.values()]).toEqual([
+      { key: TICKET, value: 'value of ticket', pushed: true },
+      { key: OTHER, value: 'value of other', pushed: false },
+    ]);
+  });
+
+  test('a token in the params is used unless it has a task of its own, or WeChat pushes it', async () => {
+    needs(TICKET, OTHER);
+    setTask({ ticket: 'given ticket', other: 'given' });
+    const values = async (): Promise<string[]> => [...(await gather()).tokens.values()].map(({ value }) => value);
+    expect(await values()).toEqual(['value of ticket', 'given']);
+    holdTaskOf(OTHER);
+    expect(await values()).toEqual(['value of ticket', 'value of other']);
+  });
+
+  test('a URL is asked for a token without a task, but not for one with a task', async () => {
+    needs(OTHER);
+    setUrl({});
+    await gather();
+    expect(asked).toBe(1);
+    holdTaskOf(OTHER);
+    await gather();
+    expect(asked).toBe(1);
+  });
+
+  test('a URL is asked for a pushed token that is not held or has expired, and not for one that is held', async () => {
+    needs(TICKET);
+    setUrl({});
+    await gather();
+    hold(TICKET, 1_000);
+    await gather();
+    expect(asked).toBe(1);
+    await clock.advance(1_000);
+    await gather();
+    expect(asked).toBe(2);
+  });
+
+  test('a URL is asked for a token that is held but not pushed', async () => {
+    needs(OTHER);
+    setUrl({});
+    hold(OTHER, 1_000);
+    await gather();
+    expect(asked).toBe(1);
+  });
+});
+
+describe('params whose function fails', () => {
+  const fail = (): void => setTask(() => Promise.reject(new Error('no')));
+
+  test('a stored refresh token makes up for them, unless the refresher needs them', async () => {
+    spends();
+    fail();
+    await expect(gather()).rejects.toMatchObject({ error: { code: 'INPUT_MISSING', retryable: true } });
+    await storeToken();
+    expect((await gather()).params).toEqual({});
+    spends({ needsParams: () => true });
+    await expect(gather()).rejects.toMatchObject({ error: { code: 'INPUT_MISSING', retryable: true } });
   });
 });
