@@ -18,6 +18,7 @@ const ALONE = [
   'test/unit/stores/file/watch.test.ts',
   'test/unit/stores/redis/change-subscription.test.ts',
   'test/unit/wechat/client.test.ts',
+  'test/unit/wechat/load-undici.test.ts',
 ];
 
 /** What takes the longest of its project, the longest first. */

@@ -5,30 +5,37 @@ import { FakeWeChat } from 'wechat-token-manager/testing';
 
 const APPID = 'wx0123456789abcdef';
 
-/** @type {unknown[]} */
-const told = [];
 const wechat = await FakeWeChat.start({ apps: { [APPID]: { secret: 'secret' } } });
 const tokens = new TokenManager({ wechat: { origins: [wechat.origin] } });
 const call = createFetch(tokens, APPID);
-await tokens.register({ appid: APPID });
-await tokens.put(APPID, 'access_token', { value: 'token', expiresInSeconds: 7200 });
 await tokens.register({ appid: APPID, secret: 'secret' });
+await tokens.put(APPID, 'access_token', { value: 'token', expiresInSeconds: 7200 });
 
+/** @param {Promise<unknown>} work */
+const failureOf = (work) => work.then(undefined, (error) => error);
+
+/** @type {number[]} */
 const files = [];
-try {
+const openAll = () => {
   for (;;) files.push(openSync('/dev/null', 'r'));
-} catch (error) {
-  told.push(/** @type {NodeJS.ErrnoException} */ (error).code);
-}
-const meanwhile = await tokens.get(APPID, 'jsapi_ticket', { timeoutMs: 1_000 }).catch((error) => error);
-const fetched = await call('/cgi-bin/getcallbackip').catch((error) => error);
+};
+const { code: reason } = await failureOf(Promise.resolve().then(openAll));
+const asked = await failureOf(tokens.get(APPID, 'jsapi_ticket', { timeoutMs: 1_000 }));
+const called = await failureOf(call('/cgi-bin/getcallbackip'));
 for (const file of files) closeSync(file);
-told.push(meanwhile.code, meanwhile.hostOnly, fetched.name, fetched.cause?.code);
 
 await tokens.refresh(APPID, 'access_token', { stale: 'token' });
-told.push(wechat.isValid(await tokens.get(APPID, 'jsapi_ticket')));
+const isValid = wechat.isValid(await tokens.get(APPID, 'jsapi_ticket'));
 await wechat.close();
-const failed = await call('/cgi-bin/getcallbackip').catch((error) => error);
-told.push(failed.name, failed.cause?.code);
+const calledLater = await failureOf(call('/cgi-bin/getcallbackip'));
 await tokens.close();
-process.stdout.write(told.join(' '));
+
+process.stdout.write(
+  JSON.stringify({
+    reason,
+    asked: asked.code,
+    called: [called.name, called.cause?.code],
+    isValid,
+    calledLater: [calledLater.name, calledLater.cause?.code],
+  }),
+);

@@ -42,6 +42,12 @@ describe('undici', () => {
     await ask();
     expect(isUndiciLoaded()).toBe(true);
   });
+
+  it('a client that was never used is closed without a request, and rejects requests then', async () => {
+    await client.close();
+    await expect(ask()).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(wechat.countCalls()).toBe(0);
+  });
 });
 
 describe('requests of a client', () => {
