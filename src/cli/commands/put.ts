@@ -21,8 +21,9 @@ export async function put(call: CommandCall): Promise<number> {
   const { body } = await server.ask({ method: 'POST', path: ['tokens', appid, type], query: { subject }, body: grant });
   const named = [appid, type, subject].filter((part) => part !== undefined).join(' ');
   const { expires_in: left } = body;
-  const end = typeof left === 'number' ? `, which expires in ${shortDuration(left * 1_000)}` : '';
-  io.stdout.write(`${options.isSet(JSON_OUTPUT) ? JSON.stringify(body) : `put ${named}${end}`}\n`);
+  if (typeof left !== 'number') throw new Error('the server answered without an outcome');
+  const end = shortDuration(left * 1_000);
+  io.stdout.write(`${options.isSet(JSON_OUTPUT) ? JSON.stringify(body) : `put ${named}, which expires in ${end}`}\n`);
   return 0;
 }
 

@@ -32,7 +32,8 @@ export async function register({ operands, options, io }: CommandCall): Promise<
     ...(push !== undefined && { push }),
     tasks: types.map((type) => ({ type, ...facts })),
   };
-  await server.ask({ method: 'POST', path: ['registe'], body });
+  const { body: outcome } = await server.ask({ method: 'POST', path: ['registe'], body });
+  if (outcome['code'] !== 200) throw new Error('the server answered without an outcome');
   const tasks = types.length === 0 ? '' : `, with ${types.join(', ')}`;
   const answer = options.isSet(JSON_OUTPUT) ? JSON.stringify({ appid, tasks: types }) : `registered ${appid}${tasks}`;
   io.stdout.write(`${answer}\n`);

@@ -149,10 +149,13 @@ describe('a server of another kind', () => {
   it.each([
     ['list', 'the server answered without tasks'],
     ['get wx1 access_token', 'the server answered without a token'],
-  ])('%s reports other JSON than expected', async (line, message) => {
+    ['register wx1 --task access_token', 'the server answered without an outcome'],
+    ['put wx1 access_token', 'the server answered without an outcome'],
+  ])('%s reports other JSON than expected, and no success', async (line, message) => {
     const url = await answering(200, '{}');
-    const { code, err } = await runCommand([...line.split(' '), '--url', url]);
-    expect({ code, err }).toEqual({ code: 1, err: `wechat-token-manager: ${message}\n` });
+    const world = { env: { WECHAT_TOKENS_SECRET: 'secret' }, input: '{"value":"v","expires_in":7200}' };
+    const result = await runCommand([...line.split(' '), '--url', url], world);
+    expect(result).toEqual({ code: 1, out: '', err: `wechat-token-manager: ${message}\n` });
   });
 
   it('a redirect is not followed, since it would send the key on', async () => {
