@@ -51,7 +51,8 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       const store = new SqlStore(kysely, { table: 'missing' });
       const expected = { name: 'SqlFailure', code: 'TABLE_MISSING' };
       await expect(store.now()).rejects.toMatchObject(expected);
-      await expect(store.now()).rejects.toThrow(/^the table does not exist: call migrate\(\)/);
+      const remedy = 'create it with the statements of "wechat-token-manager ddl", or with migrate() of the SqlStore';
+      await expect(store.now()).rejects.toThrow(`the table does not exist: ${remedy}`);
       await expect(store.set('app/a', {}, 0)).rejects.toMatchObject(expected);
       await store.migrate();
       expect(await store.now()).toBeGreaterThan(0);
@@ -78,7 +79,7 @@ describe.each(ofThisRun(SQL_DATABASES))('SqlStore on $name', ({ isHere, start })
       const [create = ''] = tableDefinition(database.dialect, 'begun').split(';\n');
       await run(create);
       const store = new SqlStore(kysely, { table: 'begun' });
-      await expect(store.now()).rejects.toThrow('call migrate()');
+      await expect(store.now()).rejects.toThrow('run the statements of "wechat-token-manager ddl", or migrate()');
       await store.migrate();
       expect(await store.now()).toBeGreaterThan(0);
       expect(await describeTable(run, database.dialect, 'begun')).toContain('begun_changed');

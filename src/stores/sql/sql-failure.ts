@@ -43,7 +43,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
     codes: /^(23505|ER_DUP_ENTRY|SQLITE_CONSTRAINT\w*)$/,
   },
   TABLE_MISSING: {
-    message: 'the table does not exist: call migrate() of the SqlStore, or run the statements of tableDefinition()',
+    message:
+      'the table does not exist: create it with the statements of "wechat-token-manager ddl", or with migrate() of the SqlStore',
     codes: /^(42P01|3F000|ER_NO_SUCH_TABLE)$/,
     text: /\bno such table\b/,
   },

@@ -16,7 +16,8 @@ const MAX_ROUNDS = 10;
  */
 export async function checkTable(database: Database): Promise<void> {
   if (await hasFormat(database)) return;
-  throw new SqlFailure('TABLE_UNFIT', 'the table has no row with its format: call migrate() of the SqlStore');
+  const remedy = 'run the statements of "wechat-token-manager ddl", or migrate() of the SqlStore';
+  throw new SqlFailure('TABLE_UNFIT', `the table has no row with its format: ${remedy}`);
 }
 
 /** Creates what is missing. It is retried, because concurrent creations can interfere with each other. */
