@@ -272,3 +272,115 @@ describe('changes of a registration', () => {
     expect([await stored(TASK), storage.registry.task(KEY)]).toEqual([undefined, undefined]);
   });
 });
+
+describe('what is told of unregistrations', () => {
+  let events: unknown[];
+
+  beforeEach(() => {
+    events = [];
+    listener.unregistering = async (id) => {
+      events.push(`begins ${id}`);
+      return {
+        found: (documents) => void events.push(documents.map((document) => document.id).toSorted()),
+        done: () => void events.push('done'),
+      };
+    };
+    faulty.before = (method, id) => {
+      if (method === 'delete') events.push(`deletes ${id}`);
+    };
+  });
+
+  test('an app is told with its tasks before they are deleted, and when all is deleted', async () => {
+    await register();
+    await memory.set('key/wx1/user/a', seal('key/wx1/user/a', {}), 0);
+    await registrar.unregisterApp('wx1');
+    expect(events).toEqual([
+      'begins app/wx1',
+      [APP, TASK],
+      `deletes ${TASK}`,
+      `deletes ${APP}`,
+      'deletes key/wx1/user/a',
+      'deletes limit/wx1/~removal',
+      'done',
+    ]);
+    expect(storage.registry.hasApp('wx1')).toBe(false);
+  });
+
+  test('an app that is not stored is told as well, and leaves no mark', async () => {
+    await registrar.unregisterApp('wx1');
+    expect(events.filter((event) => !String(event).startsWith('deletes'))).toEqual(['begins app/wx1', [], 'done']);
+    expect(await memory.get(['limit/wx1/~removal'])).toEqual([undefined]);
+  });
+
+  test('the tasks of a large app are told before they are deleted', async () => {
+    for (let index = 0; index < 1_500; index++) {
+      const id = `task/wx1/user/u${index}`;
+      await memory.set(id, seal(id, {}), 0);
+    }
+    await memory.set(APP, seal(APP, {}), 0);
+    const removing = registrar.unregisterApp('wx1');
+    await clock.advance(60_000);
+    await removing;
+    const firstDeletion = events.findIndex((event) => event === 'deletes task/wx1/user/u0');
+    const told = new Set(events.slice(0, firstDeletion).flat());
+    expect(Array.from({ length: 1_500 }, (_, index) => `task/wx1/user/u${index}`).every((id) => told.has(id))).toBe(
+      true,
+    );
+    expect([events.at(-1), await stored('task/wx1/user/u1499')]).toEqual(['done', undefined]);
+  });
+
+  test('a task is told before its documents are deleted, and when they are', async () => {
+    await register();
+    await registrar.unregisterTask(KEY);
+    expect([events[0], events.at(-1)]).toEqual([`begins ${TASK}`, 'done']);
+    expect(events).toContain(`deletes ${TASK}`);
+  });
+
+  test('an app that others change each time is not unregistered after ten tries', async () => {
+    await register();
+    let changes = 0;
+    faulty.before = async (method, id) => {
+      if (method !== 'delete' || id !== APP) return;
+      changes += 1;
+      const [document] = await memory.get([APP]);
+      await memory.set(APP, document?.data as JsonObject, document?.version as number);
+    };
+    await expect(registrar.unregisterApp('wx1')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', appid: 'wx1' });
+    expect([changes, events.includes('done')]).toEqual([10, false]);
+  });
+});
+
+describe('enrolments that have ended', () => {
+  const KEY_ID = 'key/wx1/user/a';
+
+  async function put(id: string, content: JsonObject): Promise<void> {
+    await memory.set(id, seal(id, content), (await memory.get([id]))[0]?.version ?? 0);
+  }
+
+  test.each<[string, string, JsonObject, boolean]>([
+    ['an app', APP, { enrolment: { app: 'ended', task: 'of-task' } }, true],
+    ['a task', TASK, { enrolment: { app: 'of-app', task: 'ended' } }, true],
+    ['an app, but belongs to another task of the same mark', APP, { enrolment: { task: 'ended' } }, false],
+    ['a task, but belongs to an app of the same mark', TASK, { enrolment: { app: 'ended' } }, false],
+  ])('a document of a key is deleted with the enrolment of %s: %#', async (_, id, content, isDeleted) => {
+    await put(id, { enrolment: 'ended' });
+    await put(KEY_ID, content);
+    const asked: string[] = [];
+    await registrar.removeEnded('wx1', [id], (mark, of) => {
+      asked.push(`${mark} ${of}`);
+      return true;
+    });
+    expect([asked, await stored(id), (await stored(KEY_ID)) === undefined]).toEqual([
+      [`ended ${id}`],
+      undefined,
+      isDeleted,
+    ]);
+  });
+
+  test('an app without a mark, or whose enrolment goes on, stays', async () => {
+    await put(APP, {});
+    await put(TASK, { enrolment: 'goes on' });
+    await registrar.removeEnded('wx1', [APP, TASK, 'task/wx1/absent'], (mark) => mark !== 'goes on');
+    expect([await stored(APP), await stored(TASK)]).toEqual([{}, { enrolment: 'goes on' }]);
+  });
+});
