@@ -321,7 +321,7 @@ describe('what is told of unregistrations', () => {
     const removing = registrar.unregisterApp('wx1');
     await clock.advance(60_000);
     await removing;
-    const firstDeletion = events.findIndex((event) => event === 'deletes task/wx1/user/u0');
+    const firstDeletion = events.indexOf('deletes task/wx1/user/u0');
     const told = new Set(events.slice(0, firstDeletion).flat());
     expect(Array.from({ length: 1_500 }, (_, index) => `task/wx1/user/u${index}`).every((id) => told.has(id))).toBe(
       true,
