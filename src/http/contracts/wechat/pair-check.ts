@@ -33,7 +33,7 @@ export class PairCheck {
     const refusal = await secrets.refusal(peer, appid, secret);
     if (refusal !== undefined) {
       await this.#tryPair(context, appid, secret, refusal);
-      peers.refused.giveBack(peer);
+      if (refusal.reason === 'secret') peers.refused.giveBack(peer);
     }
     peers.accepted?.note(peer);
     return appid;
@@ -41,8 +41,9 @@ export class PairCheck {
 
   async #tryPair(context: RequestContext, appid: string, secret: string, refusal: Refusal): Promise<void> {
     const { autoRegisters, manager } = this.#services;
-    const isWrong = refusal.reason === 'secret';
-    const mayRegister = isWrong && autoRegisters && context.may('register', appid);
+    // The refusals that an address has used up keep no caller with the right from its trial, which has limits of its own: they may
+    // be those of another program on the same host, or behind the same proxy.
+    const mayRegister = autoRegisters && context.may('register', appid);
     if (!mayRegister) throw this.#failureFor(appid, refusal, autoRegisters);
     const outcome = await this.#trials.try(appid, secret);
     if (outcome !== 'accepted') throw notAccepted(outcome);

@@ -159,3 +159,13 @@ test('a new secret that WeChat accepts replaces the stored one, and the token li
   expect(await ask(world, tokenPath(APPID, 'CANARY-new-secret'))).toMatchObject({ access_token: token });
   expect(await world.server.ask(tokenPath())).toMatchObject({ errcode: 40125 });
 });
+
+test('an app is registered by its pair while another program at the same address keeps asking with a wrong one', async () => {
+  await using world = await start();
+  for (let request = 0; request < 40; request++) {
+    const answer = await world.server.ask(tokenPath('wxunknown', 'wrong'));
+    expect(answer).toMatchObject({ errcode: request < 20 ? 40013 : 45011 });
+  }
+  expect(await ask(world, tokenPath())).toHaveProperty('access_token');
+  expect(await world.server.ask(tokenPath('wxunknown', 'wrong'))).toMatchObject({ errcode: 45011 });
+});
