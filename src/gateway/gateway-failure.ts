@@ -38,6 +38,11 @@ export class GatewayFailure extends Error {
   }
 }
 
+/** Returns the failure of a call whose caller has ended the connection. */
+export function callerGone(): GatewayFailure {
+  return new GatewayFailure('gone', 'the caller has gone');
+}
+
 /** Returns the failure of a call whose caller has paused for too long in the middle of its body. */
 export function bodyTooSlow(): GatewayFailure {
   return new GatewayFailure('body', 'the body did not arrive in time');

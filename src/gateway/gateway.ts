@@ -9,7 +9,7 @@ import { type CallReport, codesIn, measure } from './call-report.js';
 import { comparablePath } from './canonical-path.js';
 import { DeafCalls } from './deaf-calls.js';
 import { headersFromWeChat, headersToWeChat } from './forwarded-headers.js';
-import { bodyTooSlow, GatewayFailure } from './gateway-failure.js';
+import { bodyTooSlow, callerGone, GatewayFailure } from './gateway-failure.js';
 import { type BodyMemory, HeldBodies } from './held-bodies.js';
 import { withToken } from './query-pieces.js';
 import { type ArrivingBody, type CallBody, isHeld, readWhileHeld, readWhole } from './request-body.js';
@@ -119,11 +119,11 @@ export class Gateway {
   }
 
   async #callWithinLimits(call: GatewayCall): Promise<UpstreamAnswer> {
-    const { appid, body } = call;
+    const { appid, body, whenGone } = call;
     const release = this.#limits.acquire(call);
     const memory = body === undefined ? undefined : this.#heldBodies.memoryOf(appid);
     try {
-      const sent = body === undefined || memory === undefined ? undefined : await this.#bodyFor(body, memory);
+      const sent = body === undefined || memory === undefined ? undefined : await this.#bodyFor(body, memory, whenGone);
       const answer = await this.#answerTo(call, sent);
       assertUsable(answer);
       if (Buffer.isBuffer(answer.body)) release();
@@ -138,23 +138,33 @@ export class Gateway {
   }
 
   /** Returns the body when it is whole, if it may be held. No connection to WeChat is taken before. */
-  #bodyFor(body: ArrivingBody, memory: BodyMemory): ArrivingBody | Promise<Uint8Array | ArrivingBody> {
+  #bodyFor(
+    body: ArrivingBody,
+    memory: BodyMemory,
+    whenGone: WhenGone,
+  ): ArrivingBody | Promise<Uint8Array | ArrivingBody> {
     const { length } = body;
     const mayHold = (bytes: number): boolean => memory.acquire(bytes);
-    if (length === undefined) return this.#inTime((moved) => readWhileHeld(body, mayHold, moved));
-    return memory.acquire(length) ? this.#inTime((moved) => readWhole(body, moved)) : body;
+    if (length === undefined) return this.#inTime(whenGone, (moved) => readWhileHeld(body, mayHold, moved));
+    return memory.acquire(length) ? this.#inTime(whenGone, (moved) => readWhole(body, moved)) : body;
   }
 
-  /** Reads a body of which each piece must arrive in time. */
-  #inTime<Body>(read: (moved: () => void) => Promise<Body>): Promise<Body> {
-    return new Promise((resolve, reject) => {
+  /** Reads a body of which each piece must arrive in time, as long as the caller is there. */
+  #inTime<Body>(whenGone: WhenGone, read: (moved: () => void) => Promise<Body>): Promise<Body> {
+    let end = (): void => {};
+    const reading = new Promise<Body>((resolve, reject) => {
       const guard = new StallGuard(this.#clock, () => reject(bodyTooSlow()));
       const moved = (): void => guard.touch(BETWEEN_BYTES_MS);
       moved();
-      read(moved)
-        .then(resolve, (error: unknown) => reject(new GatewayFailure('body', (error as Error).message)))
-        .finally(() => guard.end());
+      // The body of a `Request` may stay open when its signal is aborted.
+      const endListening = whenGone(() => reject(callerGone()));
+      end = () => {
+        guard.end();
+        endListening();
+      };
+      read(moved).then(resolve, (error: unknown) => reject(new GatewayFailure('body', (error as Error).message)));
     });
+    return reading.finally(end);
   }
 
   async #answerTo(call: GatewayCall, body: CallBody): Promise<UpstreamAnswer> {

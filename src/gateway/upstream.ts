@@ -5,7 +5,7 @@ import { LazyDispatcher } from '../wechat/dispatcher.js';
 import type { WeChatHosts } from '../wechat/hosts-of.js';
 import type { Origin } from '../wechat/origins.js';
 import { AnswerReceiver, type UpstreamAnswer } from './answer-receiver.js';
-import { bodyTooSlow, GatewayFailure } from './gateway-failure.js';
+import { bodyTooSlow, callerGone, GatewayFailure } from './gateway-failure.js';
 import { type ArrivingBody, BrokenBody, type CallBody, isHeld, watched } from './request-body.js';
 import { BETWEEN_BYTES_MS, StallGuard } from './stall-guard.js';
 
@@ -106,7 +106,7 @@ export class Upstream {
           this.#inFlight.set(origin, (this.#inFlight.get(origin) ?? 1) - 1);
         },
       });
-      const endListening = whenGone(() => receiver.abort(new GatewayFailure('gone', 'the caller has gone')));
+      const endListening = whenGone(() => receiver.abort(callerGone()));
       const options = { origin: origin.url, method, path: target, headers, body: wireBody(body, guard, upload) };
       dispatcher.dispatch(options as Dispatcher.DispatchOptions, receiver);
     });

@@ -285,6 +285,20 @@ describe('limits', () => {
     await expect.poll(async () => (await world.call('/cgi-bin/user/get')).status).toBe(200);
   });
 
+  test('callers that go away while their bodies are held make room for others, even if those bodies stay open', async () => {
+    await using world = await GatewayWorld.start();
+    const callers = new AbortController();
+    const { signal } = callers;
+    const hanging = Array.from({ length: 64 }, () => {
+      const body = new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('{')) });
+      return world.callByFetch('/cgi-bin/user/get', { method: 'POST', body, duplex: 'half', signal });
+    });
+    expect((await world.callByFetch('/cgi-bin/user/get')).status).toBe(429);
+    callers.abort();
+    await Promise.allSettled(hanging);
+    expect((await world.callByFetch('/cgi-bin/user/get')).status).toBe(200);
+  });
+
   test('the calls of an app in a second are limited', async () => {
     await using world = await GatewayWorld.start({ handler: { callsPerSecondOfApp: 0.01 } });
     const statuses = [];
