@@ -8,6 +8,8 @@ export type Command = Read | Write;
 export type CommandKind = 'read' | 'write';
 
 const READS: readonly Command[] = ['now', 'get', 'list', 'watch', 'watch end'];
+/** The commands that a store cannot answer without writing, so that their silence does not show that it is away. */
+const ALWAYS_WRITE: readonly Command[] = ['set', 'lease'];
 
 export function kindOf(command: Command): CommandKind {
   return READS.includes(command) ? 'read' : 'write';
@@ -24,8 +26,8 @@ export interface StoreTrouble {
 interface FailedCommand extends StoreTrouble {
   readonly command: Command;
   /**
-   * Whether the store did not answer at all, or failed to read as well. A store that is merely full answers, and can
-   * still read.
+   * Whether the store failed to read as well, or did not answer a command that need not write. A store that is full can
+   * still read, and so can one whose writes wait for a lock of another program, such as a backup.
    */
   readonly isOutage: boolean;
 }
@@ -84,7 +86,8 @@ export class StoreTroubles {
     const since = before?.since ?? this.#clock.now();
     // A failed `set` is remembered in place of later failures of other commands, because these need less of the store.
     const worst = before?.command === 'set' ? 'set' : command;
-    const isOutage = before?.isOutage === true || error === undefined || this.#failing.has('read');
+    const isSilence = error === undefined && !ALWAYS_WRITE.includes(command);
+    const isOutage = before?.isOutage === true || isSilence || this.#failing.has('read');
     this.#failing.set(kind, { since, code: codeOf(cause), command: worst, isOutage });
     const writes = this.#failing.get('write');
     if (kind === 'read' && writes !== undefined) this.#failing.set('write', { ...writes, isOutage: true });
@@ -100,8 +103,8 @@ function codeOf(cause: Error | undefined): string {
 
 /**
  * Returns whether a successful write shows that the store has recovered from an earlier failure of writes. After an
- * outage any write does. A store that is full still releases, deletes, and answers that nothing is due, so only a
- * successful `set` counts, or a success of the command that failed, if it has changed something.
+ * outage any write does. A store that only cannot write still releases, deletes, and answers that nothing is due, so a
+ * successful `set` alone counts, or a success of the command that failed, if it has changed something.
  */
 function showsThatWritesWork(command: Command, result: unknown, failed: FailedCommand): boolean {
   if (failed.isOutage) return true;

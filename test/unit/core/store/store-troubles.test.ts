@@ -116,9 +116,30 @@ describe('a store that is full', () => {
   });
 });
 
+describe('a store whose writes wait for a lock of another program', () => {
+  test.each<[Command, Command, unknown, boolean]>([
+    ['set', 'claimDue', [], false],
+    ['set', 'lease', undefined, false],
+    ['set', 'lease', {}, false],
+    ['set', 'release', undefined, false],
+    ['set', 'set', 2, true],
+    ['lease', 'claimDue', [], false],
+    ['lease', 'lease', {}, true],
+    ['lease', 'set', 2, true],
+  ])(
+    'whether a store that can be read and did not answer %s can be written after %s has answered %j: %s',
+    (hanging, command, result, expected) => {
+      troubles.failed(hanging, 'took longer than 2 s', undefined);
+      troubles.worked('get', []);
+      troubles.worked(command, result);
+      expect([troubles.any, told.length]).toEqual([!expected, expected ? 2 : 1]);
+    },
+  );
+});
+
 describe('a store that was unavailable', () => {
   test('a store that did not answer can be written once any write succeeds', () => {
-    troubles.failed('set', 'took longer than 2 s', undefined);
+    troubles.failed('claimDue', 'took longer than 2 s', undefined);
     troubles.failed('set', 'failed', full);
     troubles.worked('delete', false);
     expect(troubles.any).toBe(false);
