@@ -72,7 +72,7 @@ function follow(acquiring: Promise<TakenLease | Outcome>): {
 }
 
 describe('the lease of a refresh', () => {
-  test('a lease that nobody holds is acquired at once', async () => {
+  test('a lease that no other process holds is acquired at once', async () => {
     const taken = await open().acquire(flight(), 0);
     expect(taken).toMatchObject({ kind: 'lease', lease: { id: ID }, document: undefined });
     expect(await isLeased()).toBe(true);
