@@ -14,7 +14,7 @@ import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { ClaimingStore } from '../../../support/stores/claiming-store.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
-import { grantNow, type HeldRecordsWorld, holdRecords } from '../../../support/worlds/held-records.js';
+import { grantNow, type HeldRecordsWorld, holdRecords, holdTask } from '../../../support/worlds/held-records.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const ID = 'key/wx1/access_token';
@@ -228,6 +228,40 @@ describe('a claimed key', () => {
     await handle(await claimAgain());
     // Others have two polls at least.
     expect(await dueInMs()).toBe(2_000);
+  });
+});
+
+describe('claimed keys beside many that are in progress', () => {
+  const userKey = (index: number) => ({ appid: 'wx1', type: 'user', subject: `${index}` });
+
+  /** Claims a key of a user, and begins it if there is a place. Returns whether it has begun. */
+  async function begin(index: number, content: JsonObject = {}): Promise<boolean> {
+    const key = userKey(index);
+    const id = `key/wx1/user/${index}`;
+    holdTask(world, key);
+    await memory.set(id, seal(id, content), 0, { due: { lane: 'user', at: clock.now() } });
+    const [lease] = await world.store.claimDue(['user'], 1, 20_000);
+    const at = clock.monotonic();
+    const before = orders.length;
+    const given = { lease: lease as Lease, askedAtMonotonic: at, beginsAtMonotonic: at };
+    void keys.handle(key, given, handler, new AbortController().signal);
+    await clock.advance(0);
+    return orders.length > before;
+  }
+
+  beforeEach(() => {
+    fly = () => new Promise(() => {});
+  });
+
+  test('keys without a token have 36 places, and are deferred beyond these; a key with a token begins', async () => {
+    const begun: boolean[] = [];
+    for (let index = 0; index < 38; index++) begun.push(await begin(index));
+    expect(begun.filter((hasBegun) => hasBegun)).toHaveLength(36);
+    expect(begun.slice(36)).toEqual([false, false]);
+    expect((await memory.get(['key/wx1/user/37']))[0]?.due?.at).toBe(clock.now() + PAUSE_MS);
+    expect(await begin(38, { grant: dueGrant() })).toBe(true);
+    // An expired token is none.
+    expect(await begin(39, { grant: dueGrant({ expiresAt: clock.now() }) })).toBe(false);
   });
 });
 
