@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { type KnownKey, type WaitingParts, waitingAfter, waitingOf } from '../../../../src/core/engine/waiting.js';
 import { TokenError } from '../../../../src/core/model/errors.js';
 import type { BuiltInRefresher } from '../../../../src/core/model/refresher.js';
@@ -172,6 +172,28 @@ describe('a task whose process or app is the reason for the wait', () => {
   });
 });
 
+describe('a token that the params of a task contain', () => {
+  test.each<[string, Partial<KnownKey>, boolean]>([
+    ['without a task of its own, is used', { task: undefined }, false],
+    ['with a task of its own that has failed, is not', { failure: FAILURE }, true],
+  ])('a token that the params contain, %s', (_, facts, waits) => {
+    const own = known(KEY, {}, { access: 'given' });
+    const scene = { refresher: DEPENDENT, own, dependency: known(DEPENDENCY, facts) };
+    expect(waitingFor(scene) !== undefined).toBe(waits);
+  });
+
+  test('a task whose refresh token was refused waits for another authorization', () => {
+    const failure = { code: 'REAUTHORIZATION_REQUIRED', message: 'no' };
+    expect(waitingFor({ refresher: SPENDING, own: known(KEY, { failure, rotation: TOKEN as never }) })).toEqual(
+      expect.any(String),
+    );
+    const other = { ...FAILURE, code: 'UPSTREAM_UNAVAILABLE' };
+    expect(waitingFor({ refresher: SPENDING, own: known(KEY, { failure: other, rotation: TOKEN as never }) })).toBe(
+      undefined,
+    );
+  });
+});
+
 describe('a pushed ticket that a task needs', () => {
   const refused = (value: string) => ({ token: 'r', known: [], refused: [{ hash: secretHash(value) }] }) as never;
 
@@ -200,13 +222,11 @@ describe('a pushed ticket that a task needs', () => {
 
 describe('what a task waits for after an attempt that lacked an input', () => {
   const lack = new TokenError('INPUT_MISSING', 'the URL answered with 500');
-  const params = waitingOf(KEY, {
-    refresherOf: () => SPENDING,
-    known: () => withUrl(),
-    isStoreWritable: true,
-    refreshes: true,
-    asksUrls: true,
-    now: NOW,
+  let params: ReturnType<typeof waitingOf>;
+
+  beforeEach(() => {
+    const facts = { isStoreWritable: true, refreshes: true, asksUrls: true, now: NOW };
+    params = waitingOf(KEY, { refresherOf: () => SPENDING, known: () => withUrl(), ...facts });
   });
 
   test('an attempt that lacked nothing changes nothing', () => {
