@@ -8,7 +8,7 @@ export type Command = Read | Write;
 export type CommandKind = 'read' | 'write';
 
 const READS: readonly Command[] = ['now', 'get', 'list', 'watch', 'watch end'];
-/** The commands that a store cannot answer without writing, so that their silence does not show that it is away. */
+/** The commands that a store cannot answer without writing, so that their silence alone is no outage of the store. */
 const ALWAYS_WRITE: readonly Command[] = ['set', 'lease'];
 
 export function kindOf(command: Command): CommandKind {
