@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { safeCause, TokenError } from '../core/model/errors.js';
 
 /**
@@ -19,9 +18,10 @@ export async function loadUndici(): Promise<typeof import('undici')> {
   }
 }
 
-/** Loads undici by `require`; throws the error of the `import` where the bundle of an application leaves no way to do it. */
-function requireUndici(failure: unknown): typeof import('undici') {
+/** Loads undici by `require`. Throws the error of the `import` where the bundle of an application leaves no way to do it. */
+async function requireUndici(failure: unknown): Promise<typeof import('undici')> {
   try {
+    const { createRequire } = await import('node:module');
     return createRequire(import.meta.url)('undici') as typeof import('undici');
   } catch {
     throw failure;
