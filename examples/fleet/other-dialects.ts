@@ -17,10 +17,13 @@ export function mysql(url: string): Dialect {
 
 /** For the processes of one machine. `better-sqlite3` is used the same way, without `libsqlDatabase`. */
 export function sqlite(path: string): Dialect {
-  const database = new Database(path);
-  database.pragma('busy_timeout = 500');
-  database.pragma('journal_mode = WAL');
-  database.pragma('synchronous = FULL'); // some builds begin with less, and lose the last writes at a power cut
-  return new SqliteDialect({ database: libsqlDatabase(database) });
+  const open = async () => {
+    const database = new Database(path);
+    database.pragma('busy_timeout = 500');
+    database.pragma('journal_mode = WAL'); // fails while others create the file, and is tried again by the store
+    database.pragma('synchronous = FULL'); // some builds begin with less, and lose the last writes at a power cut
+    return libsqlDatabase(database);
+  };
+  return new SqliteDialect({ database: open });
 }
 // #endregion

@@ -51,12 +51,15 @@ async function openMariadb({ connection, table }) {
 /** @param {Extract<StoreDescription, { kind: 'sqlite' }>} described */
 async function openSqlite({ path, table }) {
   const [{ Kysely, SqliteDialect }, { default: Database }] = await Promise.all([import('kysely'), import('libsql')]);
-  const database = new Database(path);
-  // This comes first, because several processes may want to create the file at once.
-  database.pragma('busy_timeout = 1000');
-  database.pragma('journal_mode = WAL');
   const { libsqlDatabase } = await import('wechat-token-manager/sql');
-  return migrated(new Kysely({ dialect: new SqliteDialect({ database: libsqlDatabase(database) }) }), table);
+  const open = async () => {
+    const database = new Database(path);
+    // This comes first, because several processes may want to create the file at once.
+    database.pragma('busy_timeout = 1000');
+    database.pragma('journal_mode = WAL');
+    return libsqlDatabase(database);
+  };
+  return migrated(new Kysely({ dialect: new SqliteDialect({ database: open }) }), table);
 }
 
 /** @param {import('kysely').Kysely<unknown>} kysely @param {string} table */

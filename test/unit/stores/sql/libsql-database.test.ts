@@ -115,6 +115,20 @@ describe('a database of libsql', () => {
   });
 });
 
+test('a table is created in a file that was busy when it was opened, as while other processes create it', async () => {
+  let opened = 0;
+  const database = async () => {
+    opened += 1;
+    if (opened < 3) throw Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' });
+    return libsqlDatabase(open());
+  };
+  const kysely = new Kysely<unknown>({ dialect: new SqliteDialect({ database }) });
+  kyselys.push(kysely);
+  const store = new SqlStore(kysely);
+  await store.migrate();
+  expect([await store.get([ID]), opened]).toEqual([[undefined], 3]);
+});
+
 test('I3: a store on a database of libsql that is not wrapped acknowledges nothing that is not committed', async () => {
   const migrating = new SqlStore(connect(libsqlDatabase));
   await migrating.migrate();
