@@ -71,9 +71,11 @@ describe('a watch', () => {
     const { told } = await follow(root);
     await rename(log, join(root, 'changes.old'));
     await other.set(OTHER_ID, {}, 0);
-    await vi.waitFor(() => expect(told).toEqual([undefined]));
+    // The new log may be noticed before it has its first line, which is told of as well then.
+    await vi.waitFor(() => expect(told).not.toEqual([]));
+    expect(told.splice(0)[0]).toBeUndefined();
     await other.set(OTHER_ID, {}, 1);
-    await vi.waitFor(() => expect(told).toEqual([undefined, OTHER_ID]));
+    await vi.waitFor(() => expect(told.at(-1)).toBe(OTHER_ID));
     await truncate(log, 0);
     await vi.waitFor(() => expect(told.at(-1)).toBeUndefined());
     told.length = 0;
