@@ -23,6 +23,8 @@ export interface SceneOptions {
   readonly lifeSeconds: number;
   /** The delay of WeChat's answers, in milliseconds. */
   readonly delayMs?: number;
+  /** The real time for which a worker that does not renew its lock keeps a message, in milliseconds. */
+  readonly lockMs?: number;
 }
 
 /** Runs a Redis, a fake WeChat and the processes of the service on this machine, until it is closed. */
@@ -37,7 +39,11 @@ export class Scene {
   readonly #children = new Set<ChildProcess>();
   #redis: ChildProcess | undefined;
 
-  private constructor(wechat: FakeWeChat, { factor }: SceneOptions, [redisPort, webPort]: readonly [number, number]) {
+  private constructor(
+    wechat: FakeWeChat,
+    { factor, lockMs = 1_000 }: SceneOptions,
+    [redisPort, webPort]: readonly [number, number],
+  ) {
     const now = Date.now();
     this.wechat = wechat;
     this.clock = fastClock(factor, now, now);
@@ -54,7 +60,7 @@ export class Scene {
       WECHAT_ORIGIN: wechat.origin,
       REMINDERS_TEMPLATE: TEMPLATE,
       REMINDERS_FAST_CLOCK: `${factor},${now},${now}`,
-      REMINDERS_LOCK_MS: '1000',
+      REMINDERS_LOCK_MS: String(lockMs),
       LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'silent',
     };
   }
