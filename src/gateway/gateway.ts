@@ -151,20 +151,22 @@ export class Gateway {
 
   /** Reads a body of which each piece must arrive in time, as long as the caller is there. */
   #inTime<Body>(whenGone: WhenGone, read: (moved: () => void) => Promise<Body>): Promise<Body> {
-    let end = (): void => {};
-    const reading = new Promise<Body>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       const guard = new StallGuard(this.#clock, () => reject(bodyTooSlow()));
       const moved = (): void => guard.touch(BETWEEN_BYTES_MS);
       moved();
       // The body of a `Request` may stay open when its signal is aborted.
-      const endListening = whenGone(() => reject(callerGone()));
-      end = () => {
+      const endListening = whenGone(() => {
+        guard.end();
+        reject(callerGone());
+      });
+      const failed = (error: unknown): void => reject(new GatewayFailure('body', (error as Error).message));
+      const ended = (): void => {
         guard.end();
         endListening();
       };
-      read(moved).then(resolve, (error: unknown) => reject(new GatewayFailure('body', (error as Error).message)));
+      read(moved).then(resolve, failed).finally(ended);
     });
-    return reading.finally(end);
   }
 
   async #answerTo(call: GatewayCall, body: CallBody): Promise<UpstreamAnswer> {
