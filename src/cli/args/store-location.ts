@@ -65,12 +65,18 @@ export function storeLocation(given: GivenValue): StoreLocation {
   // A URL in quotation marks, as an env file may hold it, would otherwise be taken for a directory of that name.
   if (text.includes('://')) asUsage(() => assertNoStrayCharacter(source, text));
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();
-  if (scheme === undefined && !PASSWORD_AT_HOST.test(text)) return directoryLocation(given);
+  if (scheme === undefined) {
+    if (PASSWORD_AT_HOST.test(text)) throw unknownLocation(source, 'a URL without a scheme');
+    return directoryLocation(given);
+  }
   if (scheme === SQLITE) return sqliteLocation(given);
-  const kind = SERVERS.get(scheme ?? '');
-  if (scheme !== undefined && kind !== undefined) return serverLocation(given, kind, scheme);
-  const got = scheme === undefined ? 'a URL without a scheme' : describeWord(`${scheme}:`);
-  throw new UsageError(
+  const kind = SERVERS.get(scheme);
+  if (kind === undefined) throw unknownLocation(source, describeWord(`${scheme}:`));
+  return serverLocation(given, kind, scheme);
+}
+
+function unknownLocation(source: string, got: string): UsageError {
+  return new UsageError(
     `${source} must be a directory (with ./ before a name that has a colon) or a URL of ${KNOWN}; got ${got}`,
   );
 }
