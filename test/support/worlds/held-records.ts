@@ -2,13 +2,11 @@ import type { Clock } from '../../../src/core/concurrency/clock.js';
 import { Events } from '../../../src/core/model/events.js';
 import { resolveOptions } from '../../../src/core/model/options.js';
 import type { TokenKey } from '../../../src/core/model/token-key.js';
-import type { JsonObject } from '../../../src/core/primitives/json.js';
 import { GrantWriter } from '../../../src/core/records/grant-writer.js';
 import { RecordCache } from '../../../src/core/records/record-cache.js';
 import { Records } from '../../../src/core/records/records.js';
 import { RetryStates } from '../../../src/core/records/retry-states.js';
 import { fingerprintOf } from '../../../src/core/registry/attempt-input.js';
-import { seal } from '../../../src/core/store/document-codec.js';
 import type { StoredGrant } from '../../../src/core/store/key-document.js';
 import type { TokenStore } from '../../../src/index.js';
 import { type OpenedStorage, openStorage } from './storage.js';
@@ -35,12 +33,6 @@ export function holdRecords(given: TokenStore, clock: Clock, events: Events = ne
 export function grantNow(clock: Pick<Clock, 'now'>, value: string, fields: Partial<StoredGrant>): StoredGrant {
   const now = clock.now();
   return { value, obtainedAt: now, expiresAt: now + 7_200_000, dueAt: now + 6_000_000, ...fields };
-}
-
-/** Replaces the content of a document, as another process would. */
-export async function putContent(store: TokenStore, id: string, content: JsonObject): Promise<number> {
-  const [before] = await store.get([id]);
-  return (await store.set(id, seal(id, content), before?.version ?? 0)) as number;
 }
 
 /** Gives the process a task of this key. */

@@ -4,8 +4,9 @@ import { seal } from '../../../../src/core/store/document-codec.js';
 import { NO_KEY_DOCUMENT } from '../../../../src/core/store/key-document.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { putContent } from '../../../support/stores/put-content.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
-import { grantNow, putContent } from '../../../support/worlds/held-records.js';
+import { grantNow } from '../../../support/worlds/held-records.js';
 import { openStorage } from '../../../support/worlds/storage.js';
 
 const KEY = { appid: 'wx1', type: 'user', subject: 'a' };

@@ -6,8 +6,8 @@ import type { JsonObject } from '../../../../src/core/primitives/json.js';
 import type { RegisteredTask, TaskEntry } from '../../../../src/core/registry/task-entry.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { putContent } from '../../../support/stores/put-content.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
-import { putContent } from '../../../support/worlds/held-records.js';
 import { type OpenedStorage, openStorage } from '../../../support/worlds/storage.js';
 
 const KEY = tokenKey('wx1', 'user', 'a');

@@ -1,10 +1,9 @@
 import { beforeEach, expect, test } from 'vitest';
 import { judgeMissingRecord } from '../../../../src/core/engine/lost-record.js';
-import type { JsonObject } from '../../../../src/core/primitives/json.js';
 import type { CachedRecord } from '../../../../src/core/records/cached-record.js';
-import { seal } from '../../../../src/core/store/document-codec.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { putContent } from '../../../support/stores/put-content.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
 import { type OpenedStorage, openStorage } from '../../../support/worlds/storage.js';
 
@@ -22,15 +21,11 @@ beforeEach(async () => {
   memory = new MemoryStore({ clock });
   faulty = new FaultyStore(memory);
   storage = openStorage(faulty, clock);
-  await write(APP, { enrolment: 'of-app' });
-  await write(TASK, { enrolment: 'of-task' });
+  await putContent(memory, APP, { enrolment: 'of-app' });
+  await putContent(memory, TASK, { enrolment: 'of-task' });
   await storage.registry.loadAll();
   faulty.calls.length = 0;
 });
-
-async function write(id: string, content: JsonObject): Promise<void> {
-  await memory.set(id, seal(id, content), (await memory.get([id]))[0]?.version ?? 0);
-}
 
 async function remove(id: string): Promise<void> {
   await memory.delete(id, (await memory.get([id]))[0]?.version as number);
@@ -47,9 +42,9 @@ test('a record that is missing while its app and task are as they were was lost'
 });
 
 test('a record that is stored again by now has to be read again, and one without a grant was lost', async () => {
-  await write(RECORD, { grant: { value: 'v' } });
+  await putContent(memory, RECORD, { grant: { value: 'v' } });
   expect(await judge()).toBe('restored');
-  await write(RECORD, { trying: { attempts: 1 } });
+  await putContent(memory, RECORD, { trying: { attempts: 1 } });
   expect(await judge()).toBe('lost');
 });
 
@@ -57,11 +52,11 @@ test('a record without a refresh token counts as deleted, without a look at the 
   expect([await judge(''), faulty.calls]).toEqual(['deleted', []]);
 });
 
-test.each<[string, () => Promise<void>]>([
+test.each<[string, () => Promise<unknown>]>([
   ['whose app was unregistered', () => remove(APP)],
   ['whose task was unregistered', () => remove(TASK)],
-  ['whose app was registered anew', () => write(APP, { enrolment: 'another' })],
-  ['whose task was registered anew', () => write(TASK, { enrolment: 'another' })],
+  ['whose app was registered anew', () => putContent(memory, APP, { enrolment: 'another' })],
+  ['whose task was registered anew', () => putContent(memory, TASK, { enrolment: 'another' })],
 ])('a record %s was deleted', async (_, change) => {
   await change();
   expect(await judge()).toBe('deleted');
@@ -71,7 +66,7 @@ test.each([
   ['app', APP],
   ['task', TASK],
 ])('a record counts as deleted where the document of its %s has no mark', async (_, id) => {
-  await write(id, {});
+  await putContent(memory, id, {});
   await storage.registry.loadAll();
   expect(await judge()).toBe('deleted');
 });

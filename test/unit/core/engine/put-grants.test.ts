@@ -9,6 +9,7 @@ import { paramsHashOf } from '../../../../src/core/registry/attempt-input.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { putContent } from '../../../support/stores/put-content.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
 import { type HeldRecordsWorld, holdRecords } from '../../../support/worlds/held-records.js';
 
@@ -55,7 +56,7 @@ beforeEach(async () => {
 });
 
 async function setTask(content: object): Promise<void> {
-  await memory.set(TASK, seal(TASK, content as never), (await memory.get([TASK]))[0]?.version ?? 0);
+  await putContent(memory, TASK, content as never);
   await world.registry.loadAll();
 }
 

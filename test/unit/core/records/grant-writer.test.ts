@@ -7,6 +7,7 @@ import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import { NO_KEY_DOCUMENT, type StoredGrant } from '../../../../src/core/store/key-document.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { putContent } from '../../../support/stores/put-content.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
 import { type HeldRecordsWorld, holdRecords } from '../../../support/worlds/held-records.js';
 
@@ -39,10 +40,6 @@ function grant(value: string, later = 0): StoredGrant {
 
 async function stored() {
   return (await memory.get([ID]))[0];
-}
-
-async function put(content: JsonObject): Promise<void> {
-  await memory.set(ID, seal(ID, content), (await stored())?.version ?? 0);
 }
 
 async function content(): Promise<JsonObject | undefined> {
@@ -116,7 +113,7 @@ describe('write', () => {
   });
 
   test('write keeps the fields of another release', async () => {
-    await put({ chain: ['x'] });
+    await putContent(memory, ID, { chain: ['x'] });
     await world.writer.write(KEY, await world.documents.read(KEY), grant('a'), UPSTREAM);
     expect(await content()).toMatchObject({ chain: ['x'], grant: { value: 'a' } });
   });
@@ -160,7 +157,7 @@ describe('an answer that repeats the current token', () => {
   test('a repeated token moves its due, ends the retry state, releases the lease; no version, no event', async () => {
     const first = await world.writer.write(KEY, NO_KEY_DOCUMENT, { ...grant('a'), result: { n: 1 } }, UPSTREAM);
     await clock.advance(6_900_000);
-    await put({ ...(await content()), trying: { attempts: 1 }, recordVersion: first.version });
+    await putContent(memory, ID, { ...(await content()), trying: { attempts: 1 }, recordVersion: first.version });
     const options = { ...UPSTREAM, lease: await lease() };
     const again = { ...grant('a'), expiresAt: first.expiresAt };
     const cached = await world.writer.write(KEY, await world.documents.read(KEY), again, options);
@@ -204,7 +201,7 @@ describe('an answer that repeats the current token', () => {
     await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     await clock.advance(1_000);
     const before = await world.documents.read(KEY);
-    meanwhile(() => put({ grant: { ...grant('b', 1) } }));
+    meanwhile(() => putContent(memory, ID, { grant: { ...grant('b', 1) } }));
     const cached = await world.writer.write(KEY, before, grant('a'), UPSTREAM);
     expect(cached.value).toBe('b');
   });
@@ -213,7 +210,7 @@ describe('an answer that repeats the current token', () => {
     await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     await clock.advance(1_000);
     const before = await world.documents.read(KEY);
-    meanwhile(() => put({ grant: { ...grant('b', 1) } }));
+    meanwhile(() => putContent(memory, ID, { grant: { ...grant('b', 1) } }));
     await world.writer.write(KEY, before, grant('a'), { ...UPSTREAM, lease: await lease() });
     expect(await isLeased()).toBe(false);
   });
@@ -222,7 +219,7 @@ describe('an answer that repeats the current token', () => {
 describe('a lost write', () => {
   test('a lost write yields to a newer answer, which is due soon because the valid one is unknown', async () => {
     const winner = grant('b', 1);
-    meanwhile(() => put({ grant: { ...winner } }));
+    meanwhile(() => putContent(memory, ID, { grant: { ...winner } }));
     const options = { ...UPSTREAM, lease: await lease() };
     const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), options);
     expect([cached.value, cached.dueAt]).toEqual(['b', clock.now() + 240_000]);
@@ -242,28 +239,28 @@ describe('a lost write', () => {
     'a lost write yields to the stored answer and moves its due only where needed: %s',
     async (_, more, value, dueIn) => {
       const winner = { ...grant(value), dueAt: clock.now() + dueIn };
-      meanwhile(() => put({ grant: winner }));
+      meanwhile(() => putContent(memory, ID, { grant: winner }));
       const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, ...more });
       expect([cached.value, cached.dueAt - clock.now()]).toEqual([value, dueIn === 240_001 ? 240_000 : dueIn]);
     },
   );
 
   test('a write of a newer answer that loses to an older one is retried', async () => {
-    meanwhile(() => put({ grant: { ...grant('b', -1) }, chain: ['x'] }));
+    meanwhile(() => putContent(memory, ID, { grant: { ...grant('b', -1) }, chain: ['x'] }));
     const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), { ...UPSTREAM, lease: await lease() });
     expect([cached.value, await content()]).toMatchObject(['a', { grant: { value: 'a' }, chain: ['x'] }]);
     expect(await isLeased()).toBe(false);
   });
 
   test('a write that loses to a retry state is retried', async () => {
-    meanwhile(() => put({ trying: { attempts: 1 } }));
+    meanwhile(() => putContent(memory, ID, { trying: { attempts: 1 } }));
     const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     expect([cached.value, await content()]).toEqual(['a', { grant: grant('a') }]);
   });
 
   test('a write that loses twenty times in a row fails', async () => {
     let serial = 0;
-    meanwhile(() => put({ grant: { ...grant(`b${++serial}`, -1) } }), 30);
+    meanwhile(() => putContent(memory, ID, { grant: { ...grant(`b${++serial}`, -1) } }), 30);
     await expect(world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM)).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       retryable: true,
@@ -277,8 +274,8 @@ describe('a lost write', () => {
     let sets = 0;
     faulty.before = async (method) => {
       if (method !== 'set') return;
-      if (sets++ === 0) await put({ grant: { ...winner } });
-      else await put({ grant: { ...winner, value: 'c' } });
+      if (sets++ === 0) await putContent(memory, ID, { grant: { ...winner } });
+      else await putContent(memory, ID, { grant: { ...winner, value: 'c' } });
     };
     const cached = await world.writer.write(KEY, NO_KEY_DOCUMENT, grant('a'), UPSTREAM);
     expect(cached.value).toBe('c');
@@ -396,7 +393,7 @@ describe('a refresh token that was replaced while it was sent', () => {
   const theirs = { rotation: { token: 'refresh-of-another', known: [] } };
 
   test('an answer to a replaced refresh token yields to the stored grant, and releases the lease', async () => {
-    await put({ ...theirs, grant: { ...grant('b') } });
+    await putContent(memory, ID, { ...theirs, grant: { ...grant('b') } });
     const options = { ...UPSTREAM, ...SPENT, lease: await lease() };
     const cached = await world.writer.write(KEY, await world.documents.read(KEY), grant('a', 1), options);
     expect([cached.value, events, await isLeased()]).toEqual(['b', ['b store undefined'], false]);
@@ -404,7 +401,7 @@ describe('a refresh token that was replaced while it was sent', () => {
   });
 
   test('an answer to a replaced refresh token fails for now where no grant is stored', async () => {
-    await put(theirs);
+    await putContent(memory, ID, theirs);
     const options = { ...UPSTREAM, ...SPENT, lease: await lease() };
     const writing = world.writer.write(KEY, await world.documents.read(KEY), grant('a'), options);
     await expect(writing).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', retryable: true, ...KEY });
@@ -420,23 +417,23 @@ describe('a refresh token without a grant', () => {
     await remove('app/wx1');
     await world.writer.writeToken(KEY, { ...UPSTREAM, received });
     expect(await stored()).toBeUndefined();
-    await put({ chain: ['x'] });
+    await putContent(memory, ID, { chain: ['x'] });
     await world.writer.writeToken(KEY, { ...UPSTREAM, received });
     expect(await content()).toEqual({ chain: ['x'] });
   });
 
   test('a refresh token without a grant ends the failure of the one that it replaces', async () => {
-    await put({ trying: { attempts: 3 } });
+    await putContent(memory, ID, { trying: { attempts: 3 } });
     await world.writer.writeToken(KEY, { ...UPSTREAM, received });
     expect(await content()).not.toHaveProperty('trying');
-    await put({ ...(await content()), trying: { attempts: 3 } });
+    await putContent(memory, ID, { ...(await content()), trying: { attempts: 3 } });
     await world.writer.writeToken(KEY, { ...UPSTREAM, received });
     expect(await content()).toHaveProperty('trying');
   });
 
   test('a refresh token without a grant that loses twenty times in a row is not stored', async () => {
     let changes = 0;
-    meanwhile(() => put({ chain: [`${++changes}`] }), 30);
+    meanwhile(() => putContent(memory, ID, { chain: [`${++changes}`] }), 30);
     const writing = world.writer.writeToken(KEY, { ...UPSTREAM, received });
     await expect(writing).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
     expect(changes).toBe(20);

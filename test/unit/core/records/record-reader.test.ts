@@ -13,14 +13,9 @@ import { reportedGrant, type StoredGrant } from '../../../../src/core/store/key-
 import { StoreHistory } from '../../../../src/core/store/store-history.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { putContent } from '../../../support/stores/put-content.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
-import {
-  grantNow,
-  type HeldRecordsWorld,
-  holdRecords,
-  holdTask,
-  putContent,
-} from '../../../support/worlds/held-records.js';
+import { grantNow, type HeldRecordsWorld, holdRecords, holdTask } from '../../../support/worlds/held-records.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };
 const ID = 'key/wx1/access_token';

@@ -6,7 +6,8 @@ import { storedResult } from '../../../../src/core/records/stored-result.js';
 import { withoutValue } from '../../../../src/core/store/key-document.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { grantNow, putContent } from '../../../support/worlds/held-records.js';
+import { putContent } from '../../../support/stores/put-content.js';
+import { grantNow } from '../../../support/worlds/held-records.js';
 import { openStorage } from '../../../support/worlds/storage.js';
 
 const KEY = { appid: 'wx1', type: 'access_token' };

@@ -8,8 +8,9 @@ import { InputGatherer } from '../../../../src/core/refresh/input-gatherer.js';
 import type { RefreshInputs } from '../../../../src/core/refresh/refresh-inputs.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { putContent } from '../../../support/stores/put-content.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
-import { grantNow, type HeldRecordsWorld, holdRecords, putContent } from '../../../support/worlds/held-records.js';
+import { grantNow, type HeldRecordsWorld, holdRecords } from '../../../support/worlds/held-records.js';
 
 const KEY = { appid: 'wx1', type: 'user', subject: 'a' };
 const ID = 'key/wx1/user/a';

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Clock, wait } from '../../../../src/core/concurrency/clock.js';
-import { seal, unseal } from '../../../../src/core/store/document-codec.js';
+import { unseal } from '../../../../src/core/store/document-codec.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { putContent } from '../../../support/stores/put-content.js';
 import { driven, RegistrarProcess } from '../../../support/worlds/registrar-process.js';
 
 const APP = 'app/wx1';
@@ -33,11 +34,6 @@ async function contentOf(id: string): Promise<unknown> {
   if (document === undefined) return undefined;
   const { enrolment: _enrolment, ...content } = unseal(document);
   return content;
-}
-
-async function write(id: string, content: object): Promise<void> {
-  const [before] = await memory.get([id]);
-  await memory.set(id, seal(id, content as never), before?.version ?? 0);
 }
 
 /** Runs before the n-th lease that a process asks for. */
@@ -79,7 +75,7 @@ describe('a registration of up to 1,000 tasks', () => {
     const process = new RegistrarProcess(memory, clock);
     process.store.before = async (method, id) => {
       if (method !== 'set' || id !== APP) return;
-      await write('task/wx1/user/u0', { theirs: true });
+      await putContent(memory, 'task/wx1/user/u0', { theirs: true });
       throw new Error('full');
     };
     await expect(process.register(registrationOf(2))).rejects.toThrow();
@@ -92,7 +88,7 @@ describe('a registration of up to 1,000 tasks', () => {
     await process.register(registrationOf(0));
     let rounds = 0;
     process.store.before = async (method, id) => {
-      if (method === 'set' && id === 'task/wx1/user/u0' && ++rounds === 1) await write(id, {});
+      if (method === 'set' && id === 'task/wx1/user/u0' && ++rounds === 1) await putContent(memory, id, {});
     };
     await process.register(registrationOf(1));
     expect(rounds).toBe(1);
@@ -124,7 +120,7 @@ describe('in a fleet, a due written by another process at the same time', () => 
     process.store.before = async (method, id) => {
       if (method !== 'set') return;
       written.push(id);
-      if (id === KEY && ++rivals <= 3) await write(KEY, { grant: rivals });
+      if (id === KEY && ++rivals <= 3) await putContent(memory, KEY, { grant: rivals });
     };
     await process.register(registrationOf(1));
     expect(written).toEqual(['task/wx1/user/u0', APP, KEY, KEY, KEY, KEY]);
@@ -137,7 +133,7 @@ describe('in a fleet, a due written by another process at the same time', () => 
     const process = new RegistrarProcess(memory, clock, { isShared: true });
     let rivals = 0;
     process.store.before = async (method, id) => {
-      if (method === 'set' && id === KEY) await write(KEY, { grant: ++rivals });
+      if (method === 'set' && id === KEY) await putContent(memory, KEY, { grant: ++rivals });
     };
     await expect(process.register(registrationOf(1))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     expect(rivals).toBe(10);
@@ -237,7 +233,8 @@ describe('a registration of more than 1,000 tasks', () => {
     const process = new RegistrarProcess(memory, clock);
     let serial = 0;
     process.store.before = async (method, id) => {
-      if (method === 'get' && id === 'task/wx1/user/u1000') await write(APP, { secret: `theirs ${++serial}` });
+      if (method === 'get' && id === 'task/wx1/user/u1000')
+        await putContent(memory, APP, { secret: `theirs ${++serial}` });
     };
     await expect(process.register(registrationOf(1_800))).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
@@ -269,8 +266,8 @@ describe('unregistering an app with more than 1,000 documents', () => {
     const process = new RegistrarProcess(memory, clock);
     await process.register({ appid: 'wx12', secret: 'S', tasks: tasksOf(2) });
     await process.register(registrationOf(count));
-    for (let index = 0; index < count; index++) await write(`key/wx1/user/u${index}`, { grant: 'old' });
-    await write('delivery/wx1/user/u1', {});
+    for (let index = 0; index < count; index++) await putContent(memory, `key/wx1/user/u${index}`, { grant: 'old' });
+    await putContent(memory, 'delivery/wx1/user/u1', {});
     return process;
   }
 
@@ -330,7 +327,7 @@ describe('unregistering an app with more than 1,000 documents', () => {
   test('unregistering an app of which a dead process left few documents removes its mark as well', async () => {
     const process = new RegistrarProcess(memory, clock);
     await process.register(registrationOf(2));
-    await write(MARK, { until: clock.now() + 600_000 });
+    await putContent(memory, MARK, { until: clock.now() + 600_000 });
     await process.registrar.unregisterApp('wx1');
     expect(await ids('app', 'task', 'limit')).toEqual([]);
   });
@@ -344,7 +341,7 @@ describe('unregistering an app with more than 1,000 documents', () => {
       await other.register({ appid: 'wx1', secret: 'new', tasks: tasksOf(3) });
       // The app is there again, and this one is stored as it is to be: it is about to be deleted all the same.
       await other.register({ appid: 'wx1', tasks: [{ type: 'user', subject: 'u2199' }] });
-      await write('key/wx1/user/u0', { grant: 'new' });
+      await putContent(memory, 'key/wx1/user/u0', { grant: 'new' });
     });
     await driven(clock, process.registrar.unregisterApp('wx1'));
     expect((await ids('app')).sort()).toEqual([APP, 'app/wx12']);
@@ -375,7 +372,8 @@ describe('unregistering an app with more than 1,000 documents', () => {
     async (kind, count, _, order) => {
       const process = new RegistrarProcess(memory, clock);
       await process.register(registrationOf(kind === 'task' ? count : 1));
-      for (let index = 0; index < (kind === 'key' ? count : 1); index++) await write(`key/wx1/user/u${index}`, {});
+      for (let index = 0; index < (kind === 'key' ? count : 1); index++)
+        await putContent(memory, `key/wx1/user/u${index}`, {});
       const deleted = new Set<string>();
       process.store.before = (method, id) =>
         void (method === 'delete' && deleted.add(String(id).split('/')[0] as string));
@@ -507,11 +505,11 @@ test('a registration in parts ends when its manager is closed, and another compl
 test('a mark from the future of a clock that was set back does not count', async () => {
   const process = new RegistrarProcess(memory, clock);
   await process.register(registrationOf(1));
-  await write(MARK, { until: clock.now() + 1_200_001 });
+  await putContent(memory, MARK, { until: clock.now() + 1_200_001 });
   process.store.calls.length = 0;
   await process.register(registrationOf(1));
   expect(process.store.calls).not.toContain('set');
-  await write(MARK, { until: clock.now() + 1_200_000 });
+  await putContent(memory, MARK, { until: clock.now() + 1_200_000 });
   await process.register(registrationOf(1));
   expect(process.store.calls).toContain('set');
 });
@@ -520,7 +518,7 @@ test('the mark of a removal whose process has died stops counting after ten minu
   const process = new RegistrarProcess(memory, clock);
   await process.register(registrationOf(1));
   const versionOf = async (): Promise<unknown> => (await memory.get(['task/wx1/user/u0']))[0]?.version;
-  await write(MARK, { until: clock.now() + 600_000 });
+  await putContent(memory, MARK, { until: clock.now() + 600_000 });
   const before = await versionOf();
   await clock.advance(599_999);
   await process.register(registrationOf(1));

@@ -12,6 +12,7 @@ import { NOTHING_IS_LOST } from '../../../../src/core/store/absence.js';
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { putContent } from '../../../support/stores/put-content.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
 import { type OpenedStorage, openStorage } from '../../../support/worlds/storage.js';
 
@@ -353,18 +354,14 @@ describe('what is told of unregistrations', () => {
 describe('enrolments that have ended', () => {
   const KEY_ID = 'key/wx1/user/a';
 
-  async function put(id: string, content: JsonObject): Promise<void> {
-    await memory.set(id, seal(id, content), (await memory.get([id]))[0]?.version ?? 0);
-  }
-
   test.each<[string, string, JsonObject, boolean]>([
     ['an app', APP, { enrolment: { app: 'ended', task: 'of-task' } }, true],
     ['a task', TASK, { enrolment: { app: 'of-app', task: 'ended' } }, true],
     ['an app, but belongs to another task of the same mark', APP, { enrolment: { task: 'ended' } }, false],
     ['a task, but belongs to an app of the same mark', TASK, { enrolment: { app: 'ended' } }, false],
   ])('a document of a key is deleted with the enrolment of %s: %#', async (_, id, content, isDeleted) => {
-    await put(id, { enrolment: 'ended' });
-    await put(KEY_ID, content);
+    await putContent(memory, id, { enrolment: 'ended' });
+    await putContent(memory, KEY_ID, content);
     const asked: string[] = [];
     await registrar.removeEnded('wx1', [id], (mark, of) => {
       asked.push(`${mark} ${of}`);
@@ -378,8 +375,8 @@ describe('enrolments that have ended', () => {
   });
 
   test('an app without a mark, or whose enrolment goes on, stays', async () => {
-    await put(APP, {});
-    await put(TASK, { enrolment: 'goes on' });
+    await putContent(memory, APP, {});
+    await putContent(memory, TASK, { enrolment: 'goes on' });
     await registrar.removeEnded('wx1', [APP, TASK, 'task/wx1/absent'], (mark) => mark !== 'goes on');
     expect([await stored(APP), await stored(TASK)]).toEqual([{}, { enrolment: 'goes on' }]);
   });

@@ -12,6 +12,7 @@ import { DocumentReader } from '../../../../src/core/store/document-reader.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { putContent } from '../../../support/stores/put-content.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
 
 const APP = 'app/wx1';
@@ -67,15 +68,6 @@ async function contents(): Promise<Record<string, JsonObject>> {
     }
   }
   return all;
-}
-
-async function write(
-  id: string,
-  content: JsonObject,
-  options?: { due: { lane: string; at: number } },
-): Promise<number> {
-  const [before] = await memory.get([id]);
-  return (await memory.set(id, seal(id, content), before?.version ?? 0, options)) as number;
 }
 
 async function versions(...ids: string[]): Promise<(number | undefined)[]> {
@@ -220,8 +212,8 @@ describe('register', () => {
   });
 
   test('fields of another release and the stored due survive a rewrite', async () => {
-    await write(APP, { secret: 'S0', label: 'x' });
-    await write(TASK, { params: { a: 1 }, colour: 'red' }, { due: { lane: 'deliver', at: 7 } });
+    await putContent(memory, APP, { secret: 'S0', label: 'x' });
+    await putContent(memory, TASK, { params: { a: 1 }, colour: 'red' }, { due: { lane: 'deliver', at: 7 } });
     await register({ appid: 'wx1', secret: 'S1', tasks: [{ type: 'access_token', params: { a: 2 } }] });
     expect(await contents()).toEqual({
       [APP]: { secret: 'S1', label: 'x' },
@@ -263,7 +255,7 @@ describe('register undoing its writes', () => {
   test.each([1, 2, 3, 4])('register undoes everything when write %i of a changed app fails', async (n) => {
     const due = { lane: 'deliver', at: 7 };
     await register(FULL);
-    await write(TASK, { params: { old: true }, label: 'kept' }, { due });
+    await putContent(memory, TASK, { params: { old: true }, label: 'kept' }, { due });
     await registry.reload(TASK);
     const [before, app] = [await contents(), registry.app('wx1')];
     told.length = 0;
@@ -310,7 +302,7 @@ describe('register undoing its writes', () => {
   test('register leaves what another process has made of a write that was not answered', async () => {
     faulty.afterSet = async (id) => {
       if (id !== TASK) return;
-      await write(TASK, { params: { theirs: true } });
+      await putContent(memory, TASK, { params: { theirs: true } });
       throw new Error('connection lost');
     };
     await expect(register({ appid: 'wx1', secret: 's', tasks: ['access_token'] })).rejects.toMatchObject({
@@ -394,10 +386,10 @@ describe('Registrar: concurrent writers', () => {
   test.each([APP, TASK])(
     'a registration keeps what another process wrote to %s first, and is written too',
     async (rivalId) => {
-      await write(APP, { secret: 'S0' });
+      await putContent(memory, APP, { secret: 'S0' });
       let rounds = 0;
       faulty.before = async (method, id) => {
-        if (method === 'set' && id === rivalId && ++rounds === 1) await write(rivalId, { rival: true });
+        if (method === 'set' && id === rivalId && ++rounds === 1) await putContent(memory, rivalId, { rival: true });
       };
       await register({ appid: 'wx1', secret: 'S1', tasks: [{ type: 'access_token', params: { a: 1 } }] });
       const stored = await contents();
@@ -411,7 +403,7 @@ describe('Registrar: concurrent writers', () => {
   test('a registration fails after ten rounds of conflicts, with every write undone', async () => {
     let serial = 0;
     faulty.before = async (method, id) => {
-      if (method === 'set' && id === APP) await write(APP, { secret: `rival ${++serial}` });
+      if (method === 'set' && id === APP) await putContent(memory, APP, { secret: `rival ${++serial}` });
     };
     await expect(register({ appid: 'wx1', secret: 'S1', tasks: ['access_token'] })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
@@ -448,9 +440,9 @@ describe('unregister', () => {
   beforeEach(async () => {
     await register(FULL);
     await register({ appid: 'wx12', secret: 'S', tasks: ['access_token'] });
-    await write('key/wx1/access_token', {});
-    await write('key/wx1/oauth/o%2F1', {});
-    await write('key/wx12/access_token', {});
+    await putContent(memory, 'key/wx1/access_token', {});
+    await putContent(memory, 'key/wx1/oauth/o%2F1', {});
+    await putContent(memory, 'key/wx12/access_token', {});
     told.length = 0;
   });
 
@@ -491,7 +483,7 @@ describe('unregister', () => {
   test('unregistering retries after another process has changed a document once', async () => {
     let rounds = 0;
     faulty.before = async (method, id) => {
-      if (method === 'delete' && id === TASK && ++rounds === 1) await write(TASK, { rival: true });
+      if (method === 'delete' && id === TASK && ++rounds === 1) await putContent(memory, TASK, { rival: true });
     };
     await registrar.unregisterTask({ appid: 'wx1', type: 'access_token' });
     expect((await contents())[TASK]).toBeUndefined();
@@ -499,7 +491,7 @@ describe('unregister', () => {
 
   test('unregistering fails after ten rounds against a process that changes the document every time', async () => {
     faulty.before = async (method, id) => {
-      if (method === 'delete' && id === TASK) await write(TASK, { rival: true });
+      if (method === 'delete' && id === TASK) await putContent(memory, TASK, { rival: true });
     };
     await expect(registrar.unregisterTask({ appid: 'wx1', type: 'access_token' })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
@@ -599,7 +591,7 @@ describe('Registrar: a store that holds the schedule', () => {
     const registration = { appid: 'wx1', secret: 'S', tasks: ['access_token'] };
     await register(registration);
     const due = { lane: 'access_token', at: clock.now() + 5_000 };
-    await write(KEY_ID, {}, { due });
+    await putContent(memory, KEY_ID, {}, { due });
     faulty.calls.length = 0;
     await register(registration);
     expect(faulty.calls.filter((call) => call === 'set')).toEqual([]);
@@ -609,7 +601,7 @@ describe('Registrar: a store that holds the schedule', () => {
   test('a due that was removed is restored by the same registration', async () => {
     const registration = { appid: 'wx1', secret: 'S', tasks: ['access_token'] };
     await register(registration);
-    await write(KEY_ID, { kept: true });
+    await putContent(memory, KEY_ID, { kept: true });
     await register(registration);
     expect(await dueOf(KEY_ID)).toEqual({ lane: 'access_token', at: clock.now() });
     expect((await contents())[KEY_ID]).toEqual({ kept: true });
@@ -618,7 +610,7 @@ describe('Registrar: a store that holds the schedule', () => {
   test('a changed task is due now, and the rest of its app is left alone', async () => {
     await register({ appid: 'wx1', secret: 'S', tasks: ['access_token', 'jsapi_ticket'] });
     for (const type of ['access_token', 'jsapi_ticket']) {
-      await write(`key/wx1/${type}`, {}, { due: { lane: type, at: clock.now() + 600_000 } });
+      await putContent(memory, `key/wx1/${type}`, {}, { due: { lane: type, at: clock.now() + 600_000 } });
     }
     await register({ appid: 'wx1', tasks: [{ type: 'access_token', params: { given: true } }, 'jsapi_ticket'] });
     expect(await dueOf(KEY_ID)).toEqual({ lane: 'access_token', at: clock.now() });

@@ -13,6 +13,7 @@ import type { StoredGrant } from '../../../../src/core/store/key-document.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { ClaimingStore } from '../../../support/stores/claiming-store.js';
+import { putContent } from '../../../support/stores/put-content.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
 import { grantNow, type HeldRecordsWorld, holdRecords, holdTask } from '../../../support/worlds/held-records.js';
 
@@ -83,9 +84,7 @@ async function succeed(flight: Flight<CachedRecord>): Promise<CachedRecord> {
 
 /** Stores a document that is due, and claims it. */
 async function claim(content: JsonObject = {}, beginsInMs = 0): Promise<Claim> {
-  const [before] = await memory.get([ID]);
-  const due = { lane: 'access_token', at: clock.now() };
-  await memory.set(ID, seal(ID, content), before?.version ?? 0, { due });
+  await putContent(memory, ID, content, { due: { lane: 'access_token', at: clock.now() } });
   return claimAgain(beginsInMs);
 }
 

@@ -7,6 +7,7 @@ import { StoreClock } from '../../../../src/core/store/store-clock.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { MemoryStore } from '../../../../src/index.js';
 import { FakeClock } from '../../../../src/testing/index.js';
+import { putContent } from '../../../support/stores/put-content.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
 
 const FLEET = 'limit/~fleet/~pace';
@@ -132,8 +133,7 @@ describe('FleetRateLimit: the rate of the fleet', () => {
   test('tryReserve delays a lease holder for a moment only', async () => {
     await reserve(400);
     expect(await waited(pace.tryReserve(never()))).toBeGreaterThanOrEqual(400);
-    const [document] = await faulty.get([FLEET]);
-    await faulty.set(FLEET, seal(FLEET, { reservedUntil: clock.now() + 5_000 }), document?.version ?? 0);
+    await putContent(faulty, FLEET, { reservedUntil: clock.now() + 5_000 });
     const from = clock.monotonic();
     let answer: boolean | undefined;
     void pace.tryReserve(never()).then((may) => (answer = may));
@@ -295,8 +295,7 @@ describe('FleetRateLimit: how much is reserved', () => {
     fast.charge('wx1');
     await reserve(5_000);
     expect(await fast.tryReserve(never())).toBe(false);
-    const document = (await faulty.get([FLEET]))[0];
-    await faulty.set(FLEET, seal(FLEET, { reservedUntil: clock.now() }), document?.version ?? 0);
+    await putContent(faulty, FLEET, { reservedUntil: clock.now() });
     expect(await fast.tryReserve(never())).toBe(true);
     expect(await reservedInMs()).toBeCloseTo(10, 0);
   });

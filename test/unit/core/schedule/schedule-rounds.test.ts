@@ -4,6 +4,7 @@ import { ScheduleRounds } from '../../../../src/core/schedule/schedule-rounds.js
 import { seal, unseal } from '../../../../src/core/store/document-codec.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { putContent } from '../../../support/stores/put-content.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
 import { type OpenedStorage, openStorage } from '../../../support/worlds/storage.js';
 
@@ -44,11 +45,6 @@ async function addTasks(count: number): Promise<void> {
     const id = `task/wx1/user/${String(index).padStart(4, '0')}`;
     await memory.set(id, seal(id, {}), 0);
   }
-}
-
-async function writeRound(content: { until?: number; after?: string }): Promise<void> {
-  const [before] = await memory.get([ROUND_ID]);
-  await memory.set(ROUND_ID, seal(ROUND_ID, content), before?.version ?? 0);
 }
 
 async function round(): Promise<unknown> {
@@ -115,7 +111,7 @@ describe('a round through all tasks of a fleet', () => {
     // This process dies between two steps.
     await rounds.stop();
     expect([sizes(), await round()]).toMatchObject([[256], { after: '' }]);
-    await writeRound({ after: 'task/wx1/user/0255', until: clock.now() });
+    await putContent(memory, ROUND_ID, { after: 'task/wx1/user/0255', until: clock.now() });
     start();
     await clock.advance(FIRST_LOOK_MS);
     expect(sizes()).toEqual([256, 44]);
@@ -130,7 +126,7 @@ describe('who makes a round', () => {
     ['that a wrong clock has reserved for longer', FIRST_LOOK_MS + 600_001, true],
   ])('a round %s is made: %#', async (_, inMs, isMade) => {
     await addTasks(1);
-    await writeRound({ until: clock.now() + inMs });
+    await putContent(memory, ROUND_ID, { until: clock.now() + inMs });
     start();
     await clock.advance(FIRST_LOOK_MS);
     expect(sizes()).toEqual(isMade ? [1] : []);
@@ -138,7 +134,7 @@ describe('who makes a round', () => {
 
   test('a round whose document says nothing is made from the beginning', async () => {
     await addTasks(1);
-    await writeRound({ until: 'soon', after: 5 } as never);
+    await putContent(memory, ROUND_ID, { until: 'soon', after: 5 } as never);
     start();
     await clock.advance(FIRST_LOOK_MS);
     expect(sizes()).toEqual([1]);
@@ -147,7 +143,7 @@ describe('who makes a round', () => {
   test('a round that another process has taken in the same moment is left to it', async () => {
     await addTasks(1);
     faulty.before = async (method, id) => {
-      if (method === 'set' && id === ROUND_ID) await writeRound({ until: clock.now() + MINUTE_MS });
+      if (method === 'set' && id === ROUND_ID) await putContent(memory, ROUND_ID, { until: clock.now() + MINUTE_MS });
     };
     start();
     await clock.advance(FIRST_LOOK_MS);
@@ -156,7 +152,7 @@ describe('who makes a round', () => {
 
   test('a step after which another process has the round is the last one', async () => {
     await addTasks(300);
-    mend = () => writeRound({ until: clock.now() + MINUTE_MS });
+    mend = async () => void (await putContent(memory, ROUND_ID, { until: clock.now() + MINUTE_MS }));
     start();
     await clock.advance(FIRST_LOOK_MS + 10_000);
     expect(sizes()).toEqual([256]);
