@@ -190,7 +190,7 @@ export class Delivery {
       const now = clock.now();
       const endsAt = records.presentEndOf(key, grant);
       const request = requestFor({ key, notify: this.notify, grant, version, secrets, typeNumbers, endsAt, now });
-      const { status } = await requests.send(request);
+      const { status } = await requests.send({ ...request, statusOnly: true });
       if (status >= 200 && status <= 299) return undefined;
       const message = `${(request.url as URL).host} answered with status ${status}`;
       return new TokenError('UPSTREAM_UNAVAILABLE', message, { ...key, retryable: true });

@@ -21,6 +21,8 @@ export interface GuardedRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether the status alone is the answer, so that a body that is too long, late or cut short is no failure. */
+  readonly statusOnly?: boolean | undefined;
 }
 
 /** The answer, whatever its status: redirects are not followed. */
@@ -36,6 +38,7 @@ export interface GuardedAnswer {
 export const CALLBACK_HEADER = 'x-wechat-token-manager-callback';
 
 const MAX_BODY_BYTES = 65_536;
+const noBytes = (): ArrayBuffer => new ArrayBuffer(0);
 const DEFAULT_TIMEOUT_MS = 5_000;
 const MAX_TIMEOUT_MS = 60_000;
 
@@ -128,7 +131,9 @@ export class GuardedRequests {
     });
     try {
       const { statusCode: status, body } = await client.request({ ...wireRequest(url, call), signal });
-      return { status, body: Buffer.from(await body.arrayBuffer()) };
+      const whole = body.arrayBuffer();
+      // The body is awaited all the same, since frameworks stop the work of a request whose caller goes.
+      return { status, body: Buffer.from(await (call.statusOnly === true ? whole.catch(noBytes) : whole)) };
     } finally {
       await client.destroy();
     }

@@ -338,6 +338,29 @@ describe('answers', () => {
     await until(() => hits[0]?.socket.destroyed === true);
   });
 
+  it.each<[string, (response: ServerResponse) => void, number?]>([
+    ['is too long', (response) => void response.end('x'.repeat(LIMIT + 1))],
+    [
+      'is cut short',
+      (response) => void response.writeHead(200, { 'content-length': 9 }).write('x', () => response.destroy()),
+    ],
+    ['does not end in time', (response) => void response.write('x'), 50],
+  ])('where the status alone counts, a body that %s is no failure', async (_, send, timeoutMs) => {
+    const { port } = await listen((__, response) => send(response));
+    const answer = await guarded({ timeoutMs }).send({
+      url: `http://127.0.0.1:${port}/`,
+      method: 'POST',
+      statusOnly: true,
+    });
+    expect(answer).toEqual({ status: 200, body: Buffer.alloc(0) });
+  });
+
+  it('where the status alone counts, an answer without one is a failure', async () => {
+    const { port } = await listen((request) => request.socket.end());
+    const error = await failure(guarded().send({ url: `http://127.0.0.1:${port}/`, method: 'POST', statusOnly: true }));
+    expect(error).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
+  });
+
   it('an answer that is missing or cut short is retryable', async () => {
     const { port } = await listen((request, response) => {
       if (request.url === '/reset') request.socket.resetAndDestroy();
