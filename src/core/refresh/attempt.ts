@@ -253,8 +253,10 @@ export class Attempt {
     const askedAtWall = clock.now();
     const askedAtMonotonic = clock.monotonic();
     // A clock that is set during the request must not falsify the grant's instants. If the store confirms that the
-    // clock is ahead, the machine may have slept instead.
-    const askedAt = (): number => Math.min(askedAtWall, clock.now() - (clock.monotonic() - askedAtMonotonic));
+    // clock is ahead, the machine may have slept instead. Only the monotonic clock has fractions of milliseconds: rounded
+    // down, the difference could make the grant seem older than one that was put or fetched in the same millisecond.
+    const askedAt = (): number =>
+      Math.min(askedAtWall, Math.ceil(clock.now() - (clock.monotonic() - askedAtMonotonic)));
     const asked = await askRefresher({
       key,
       app,

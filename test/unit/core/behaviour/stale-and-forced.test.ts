@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { TokenError, type TokenManager } from '../../../../src/index.js';
+import { type Clock, type RefreshCallOptions, TokenError, type TokenManager } from '../../../../src/index.js';
 import { FakeWeChat } from '../../../../src/testing/index.js';
 import { shared } from '../../../support/stores/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
@@ -301,5 +301,28 @@ describe('a forced refresh and other processes', () => {
     } finally {
       await wechat.close();
     }
+  });
+});
+
+describe('a token that was put in the millisecond in which its replacement is asked for', () => {
+  test.each<[string, RefreshCallOptions]>([
+    ['a stale report', { stale: 'one-that-was-put' }],
+    ['force', { force: true }],
+  ])('is replaced by %s, although wall clocks have no fractions of milliseconds', async (_way, options) => {
+    await using world = new World();
+    const wall: Clock = {
+      now: () => Math.floor(world.clock.now()),
+      monotonic: () => world.clock.monotonic(),
+      setTimer: (callback, delayMs) => world.clock.setTimer(callback, delayMs),
+      random: () => world.clock.random(),
+    };
+    const tokens = world.manager({ clock: wall });
+    await tokens.register({ appid: APPID, secret: SECRET });
+    await tokens.put(APPID, TYPE, { value: 'one-that-was-put', expiresInSeconds: 7_200 });
+    world.wechat.next(async () => {
+      await world.clock.advance(0.4);
+      return { value: 'one-that-replaces-it' };
+    });
+    expect(await tokens.refresh(APPID, TYPE, options)).toBe('one-that-replaces-it');
   });
 });
