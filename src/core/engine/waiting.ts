@@ -32,6 +32,11 @@ export interface KnownKey {
   readonly rotation: Rotation | undefined;
   /** The error of the last attempt, if none has succeeded since. */
   readonly failure: { readonly code: string; readonly message: string } | undefined;
+  /**
+   * Whether the last attempt has shown that WeChat refuses the present pushed token. Absent where `rotation` says it,
+   * which a process that has only memory to look at lacks for a key without a token.
+   */
+  readonly isTicketRefused?: boolean;
 }
 
 export interface WaitingParts {
@@ -111,7 +116,7 @@ function lackOf(key: TokenKey, parts: WaitingParts, depth: number): Waiting | un
 function lackOfDependency(
   key: TokenKey,
   dependency: TokenKey,
-  { task, rotation }: KnownKey,
+  { task, rotation, isTicketRefused = false }: KnownKey,
   parts: WaitingParts,
   depth: number,
 ): Waiting | undefined {
@@ -121,7 +126,7 @@ function lackOfDependency(
   const given = isPushed || known.task === undefined ? givenParams(task)[dependency.type] : undefined;
   const value = known.value ?? (typeof given === 'string' ? given : undefined);
   if (value !== undefined) {
-    return isPushed && isRefused(rotation, value) ? ticketIsRefused(key, dependency) : undefined;
+    return isPushed && (isTicketRefused || isRefused(rotation, value)) ? ticketIsRefused(key, dependency) : undefined;
   }
   // Params that are requested from a function or URL may contain the token.
   if (isDynamicParams(task?.params) && known.task === undefined) return undefined;

@@ -160,6 +160,8 @@ export class TaskCensuses {
       value: held !== undefined && records.leftMs(held) > 0 ? held.value : undefined,
       rotation: held?.rotation,
       failure,
+      // The failure is of the present input, and an attempt that WeChat has answered lacked nothing but a good ticket.
+      isTicketRefused: failure?.code === 'INPUT_MISSING' && failure.errcode !== undefined,
     };
   }
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { TaskCensuses } from '../../../../src/http/manager/task-census.js';
-import { World } from '../../../support/worlds/world.js';
+import { defineRefresher, type Refresher, TokenError } from '../../../../src/index.js';
+import { APPID, SECRET, World } from '../../../support/worlds/world.js';
 
 const TASKS = 10_000;
 
@@ -39,4 +40,28 @@ test.each([
   const census = await taking;
   await world.clock.advance(ms - 2_000);
   expect((await censuses.of(undefined)) === census).toBe(isSame);
+});
+
+test('a platform whose ticket WeChat refuses is counted as waiting for a push, until another ticket has come', async () => {
+  await using world = new World();
+  const platform = defineRefresher({
+    type: 'component_access_token',
+    dependsOn: ({ appid }) => [{ appid, type: 'component_verify_ticket' }],
+    async refresh({ key, token, spend }) {
+      const { value } = await spend(await token({ appid: key.appid, type: 'component_verify_ticket' }));
+      if (value === 'CANARY-good') return { value: 'CANARY-token', expiresInSeconds: 7_200 };
+      throw new TokenError('INPUT_MISSING', 'component ticket is invalid', { errcode: 61006 });
+    },
+  });
+  const tokens = world.manager({ refreshers: [platform as Refresher<never>] });
+  const censuses = new TaskCensuses(engineOf(tokens));
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: ['component_access_token'] });
+  const countedWith = async (value: string): Promise<object> => {
+    await tokens.put(APPID, 'component_verify_ticket', { value, expiresInSeconds: 43_200 });
+    await world.clock.advance(10_000);
+    const { states, waiting } = await censuses.of(undefined);
+    return { ...states, push: waiting.push };
+  };
+  expect(await countedWith('CANARY-bad')).toMatchObject({ waiting: 1, missing: 0, push: 1 });
+  expect(await countedWith('CANARY-good')).toMatchObject({ waiting: 0, fresh: 1, push: 0 });
 });
