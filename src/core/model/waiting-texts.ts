@@ -50,7 +50,8 @@ export function ticketIsRefused(key: TokenKey, ticket: TokenKey): Waiting {
 
 function pushRemedy({ type }: TokenKey, ticket: TokenKey): string {
   const use = type === ticket.type ? '' : ` ${type} is fetched as soon as it arrives.`;
-  return `Check that WeChat's pushes, one every ten minutes, arrive and are stored with put.${use}`;
+  const receiver = `${ticket.appid} is registered with the settings of its pushes, or another receiver stores each ticket with put`;
+  return `Check that ${receiver}, and that WeChat's pushes arrive, one every ten minutes.${use}`;
 }
 
 /**

@@ -29,13 +29,13 @@ describe('the reason why no attempt is made', () => {
       ticketIsMissing(KEY, TICKET),
       'push',
       /no unexpired component_verify_ticket of wx1/,
-      /every ten minutes.*component_access_token is fetched/,
+      /wx1 is registered with the settings of its pushes.*every ten minutes.*component_access_token is fetched/,
     ],
     [
       ticketIsRefused(KEY, TICKET),
       'push',
       /rejected the stored component_verify_ticket of wx1/,
-      /stored with put.*fetched/,
+      /wx1 is registered with the settings of its pushes.*stores each ticket with put.*fetched/,
     ],
     [
       refreshTokenIsMissing(MERCHANT, 'authorizer_refresh_token', 'none'),
@@ -90,7 +90,7 @@ describe('the reason why no attempt is made', () => {
   });
 
   test('a ticket that lacks itself is not said to be fetched as soon as it arrives', () => {
-    expect(ticketIsMissing(TICKET, TICKET).remedy).toMatch(/stored with put\.$/);
+    expect(ticketIsMissing(TICKET, TICKET).remedy).toMatch(/one every ten minutes\.$/);
   });
 
   test('tickets that stopped are a reason with a remedy', () => {
