@@ -50,7 +50,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'show the states of the tasks of a server',
     options: [...CLIENT_OPTIONS, STATE, APPS],
     notes: [
-      'Tasks are sorted by app, type and subject.',
+      'Tasks are sorted by app, type and subject, and apps by their appid.',
       TYPE_NUMBERS,
       'Below the tasks it shows the apps to which WeChat pushes: the mode, the number of keys, the last push since the server started, and the verify ticket of a third-party platform.',
       '--json writes one JSON object a line for each task, or with --apps for each app.',

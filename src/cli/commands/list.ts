@@ -44,7 +44,8 @@ export async function list({ operands, options, io }: CommandCall): Promise<numb
   }
   tasks.sort((one, other) => (one.place < other.place ? -1 : 1));
   if (options.isSet(JSON_OUTPUT)) writeJson(tasks, io);
-  else if (tasks.length === 0) io.stderr.write('there are no tasks\n');
+  else if (tasks.length === 0)
+    io.stderr.write(`there are no ${appid === undefined && states.length === 0 ? '' : 'such '}tasks\n`);
   else writeTable(tasks, io);
   const isOfApps = type === undefined && states.length === 0 && !options.isSet(JSON_OUTPUT);
   if (isOfApps) writePushes(await readApps(server, appid), io);

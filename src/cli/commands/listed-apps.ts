@@ -12,7 +12,7 @@ export interface ListedApps {
 }
 
 /**
- * Reads the apps of a server; none if it is of an earlier release, which does not list them.
+ * Reads the apps of a server, sorted; none if it is of an earlier release, which does not list them.
  *
  * @param appid - the only app that is read; `undefined` for all.
  */
@@ -23,6 +23,8 @@ export async function readApps(server: ServerClient, appid: string | undefined):
     apps.push(...page.members);
     answeredAt = page.answeredAt;
   }
+  // A directory lists its documents in the order of their hashed names.
+  apps.sort((one, other) => (String(one['appid']) < String(other['appid']) ? -1 : 1));
   return { apps, answeredAt };
 }
 

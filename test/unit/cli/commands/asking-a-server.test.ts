@@ -442,6 +442,19 @@ describe('commands that ask an open server', () => {
         expect(await shown(`list --apps ${OTHER}`)).toHaveLength(2);
       });
 
+      it('list --apps sorts the apps, whatever the order of the store is', async () => {
+        await server.tokens.register({ appid: 'wx-third', secret: APP_SECRET, tasks: ['access_token'] });
+        const { store } = engineOf(server.tokens);
+        const list = store.list.bind(store);
+        store.list = async function* (prefix, page) {
+          const found = [];
+          for await (const document of list(prefix, page)) found.push(document);
+          yield* found.toReversed();
+        };
+        const lines = (await shown('list --apps')).slice(1);
+        expect(lines.map((line) => line.split(/ +/)[0])).toEqual(['wx-third', APPID, OTHER]);
+      });
+
       it('list --apps --json shows one app a line', async () => {
         const apps = (await shown('list --apps --json')).map((line) => JSON.parse(line));
         expect(apps).toEqual([
@@ -536,6 +549,14 @@ describe('commands that ask an open server', () => {
       expect(await command('list')).toEqual({ code: 0, out: '', err: 'there are no tasks\n' });
       expect(await command('list --json')).toEqual({ code: 0, out: '', err: '' });
     });
+
+    it.each(['list wx-mistyped', `list ${APPID} jsapi_ticket`, 'list --state waiting'])(
+      '%s says that there are no such tasks where there are others',
+      async (line) => {
+        await server.tokens.register({ appid: APPID, secret: APP_SECRET, tasks: ['access_token'] });
+        expect(await command(line)).toEqual({ code: 0, out: '', err: 'there are no such tasks\n' });
+      },
+    );
   });
 });
 
