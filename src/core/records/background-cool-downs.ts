@@ -84,6 +84,11 @@ export class BackgroundCoolDowns {
     return lack && new TokenError(lack.code, lack.message, lack.facts);
   }
 
+  /** Returns whether the last attempt for the key lacked an input. No error is created, since this is called often. */
+  hasLack(key: TokenKey): boolean {
+    return this.#ofKeys.get(keyId(key))?.lack !== undefined;
+  }
+
   clear(key: TokenKey): void {
     const id = keyId(key);
     const { waitsFor } = this.#ofKeys.get(id) ?? {};

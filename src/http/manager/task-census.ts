@@ -148,14 +148,16 @@ export class TaskCensuses {
   }
 
   #known(key: TokenKey): KnownKey | undefined {
-    const { registry, records, retryStates } = this.#parts;
+    const { registry, records, retryStates, coolDowns } = this.#parts;
     const held = records.cache.get(key);
     const failure = retryStates.remembered(key)?.trying.error;
     const task = registry.task(key);
-    const isKnown = registry.holdsAll || held !== undefined || failure !== undefined;
-    if (!isKnown) return undefined;
+    const isRegistered = registry.hasApp(key.appid);
+    // An attempt of this process that lacked an input has read the registration, and found no record.
+    const wasTried = isRegistered && coolDowns.hasLack(key);
+    if (!registry.holdsAll && held === undefined && failure === undefined && !wasTried) return undefined;
     return {
-      isRegistered: registry.hasApp(key.appid),
+      isRegistered,
       task,
       value: held !== undefined && records.leftMs(held) > 0 ? held.value : undefined,
       rotation: held?.rotation,

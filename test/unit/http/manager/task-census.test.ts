@@ -42,6 +42,27 @@ test.each([
   expect((await censuses.of(undefined)) === census).toBe(isSame);
 });
 
+test.each([false, true])(
+  'tasks are counted by what they wait for, whether or not a fleet shares the store: %s',
+  async (fleet) => {
+    await using world = new World({ fleet });
+    const users = defineRefresher({
+      type: 'oauth2_access_token',
+      spends: 'refresh_token',
+      async refresh({ params, spend }) {
+        await spend(params['refresh_token'] as string | undefined);
+        throw new TokenError('UPSTREAM_REJECTED', 'nothing was to be sent');
+      },
+    } as Refresher<'oauth2_access_token'>);
+    const tokens = world.manager({ refreshers: [world.wechat, users as Refresher<never>] });
+    const tasks = ['oauth2_access_token', 'component_access_token'] as const;
+    await tokens.register({ appid: APPID, secret: SECRET, tasks });
+    await world.clock.advance(10_000);
+    const { waiting } = await new TaskCensuses(engineOf(tokens)).of(undefined);
+    expect(waiting).toEqual({ push: 1, refresh_token: 1, dependency: 0, params: 0, store: 0, process: 0 });
+  },
+);
+
 test('a platform whose ticket WeChat refuses is counted as waiting for a push, until another ticket has come', async () => {
   await using world = new World();
   const platform = defineRefresher({
