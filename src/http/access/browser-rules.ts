@@ -11,6 +11,9 @@ export interface BrowserHeaders {
   header(name: string): string | undefined;
 }
 
+/** The end of the agent of Hutool, a library for Java whose requests have all headers of a browser's by default. */
+const NO_BROWSER = ' Hutool';
+
 const FOREIGN_HOST: Refusal = {
   status: 403,
   reason: 'browser',
@@ -41,7 +44,8 @@ export function refusalOfBrowser(request: BrowserHeaders, reads: boolean, names:
 export function isFromBrowser(request: BrowserHeaders): boolean {
   const has = (name: string): boolean => request.header(name) !== undefined;
   if (has('sec-fetch-site') || has('origin')) return true;
-  if (request.header('user-agent')?.startsWith('Mozilla/') !== true) return false;
+  const agent = request.header('user-agent') ?? '';
+  if (!agent.startsWith('Mozilla/') || agent.endsWith(NO_BROWSER)) return false;
   return has('accept-language') || has('upgrade-insecure-requests');
 }
 

@@ -23,6 +23,15 @@ const CHROMIUM = {
 };
 const IMAGE = { ...CHROMIUM, accept: 'image/avif,image/webp,*/*;q=0.8' };
 
+/** The headers that Hutool's `HttpUtil` sends by default. */
+const HUTOOL = {
+  accept: 'text/html,application/json,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+  'accept-encoding': 'gzip, deflate',
+  'accept-language': 'zh-CN,zh;q=0.8',
+  'user-agent':
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/75.0.3770.142 Safari/537.36 Hutool',
+};
+
 async function registered(options: Partial<HandlerOptions>): Promise<HttpWorld> {
   const world = new HttpWorld({ contracts: CONTRACTS, ...options });
   await world.tokens.register({ appid: APPID, secret: SECRET, tasks: ['access_token', 'jsapi_ticket'] });
@@ -53,6 +62,7 @@ describe.each(OPEN_MODES)('a server with %s', (_mode, options) => {
     ['Java', { 'user-agent': 'Java/17' }],
     ['a program that passes for a browser', { 'user-agent': 'Mozilla/4.0 (compatible; MSIE 5.01; Windows NT 5.0)' }],
     ['a program that names a language', { 'accept-language': 'zh-CN' }],
+    ['Hutool', HUTOOL],
     ['a program without headers', {}],
   ])('%s reads and registers under any host name', async (_what, headers) => {
     await using world = await registered(options);
@@ -75,6 +85,8 @@ describe.each(OPEN_MODES)('a server with %s', (_mode, options) => {
     ['Sec-Fetch-Site', { 'sec-fetch-site': 'same-origin' }],
     ['Origin', { origin: `http://${HOST}` }],
     ['an agent and a language', CHROMIUM],
+    ['the agent of a library and Origin', { ...HUTOOL, origin: 'http://evil.example' }],
+    ['the agent of a library and Sec-Fetch-Site', { ...HUTOOL, 'sec-fetch-site': 'cross-site' }],
     ['an agent and an upgrade', { 'user-agent': 'Mozilla/5.0', 'upgrade-insecure-requests': '1' }],
     ["the page's own header and an agent", { ...CHROMIUM, 'x-wechat-tokens-page': '1' }],
   ];
