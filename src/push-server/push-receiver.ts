@@ -96,7 +96,7 @@ export function createPushReceiver(manager: ServableManager, options: PushReceiv
   const receiver = receiverOf(engine, manager as ServableManager & ReceivingManager, { ...given, onError: report });
   const routes = pushRoutes({ pushReceiver: receiver });
   const handler = serveRoutes(routes, { prefix, clock: engine.clock, permissionOf: () => ANYONE, onError });
-  return { ...handler, receive: (push) => receiver.receive(push) };
+  return { ...handler, receive: (push, sender?: string) => receiver.receive(push, sender) };
 }
 
 function checkedOptions(

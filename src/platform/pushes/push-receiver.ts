@@ -43,9 +43,9 @@ export class PushReceiver {
   }
 
   /** Answers a push. It never rejects: what goes wrong is in the status, and WeChat repeats what matters. */
-  async receive(request: PushRequest): Promise<PushAnswer> {
+  async receive(request: PushRequest, sender = ''): Promise<PushAnswer> {
     try {
-      return await this.#answer(request);
+      return await this.#answer(request, sender);
     } catch (error) {
       if (error instanceof PushRefused) return { ...textAnswer(error.message), status: error.status };
       if (error instanceof XmlRefused) {
@@ -56,15 +56,15 @@ export class PushReceiver {
     }
   }
 
-  async #answer(request: PushRequest): Promise<PushAnswer> {
+  async #answer(request: PushRequest, sender: string): Promise<PushAnswer> {
     const { appid, component, method } = request;
     const receiver = component ?? appid;
     const time = new PushTime(this.#parts.clock);
     if (method === 'GET') {
       const query = pushQueryOf(request.query);
-      return textAnswer(await this.#verified(receiver, time, (verifier) => verifier.verifyUrl(query)));
+      return textAnswer(await this.#verified(receiver, sender, time, (verifier) => verifier.verifyUrl(query)));
     }
-    const push = await this.#verified(receiver, time, (verifier) =>
+    const push = await this.#verified(receiver, sender, time, (verifier) =>
       verifier.verify(pushQueryOf(request.query), request.body),
     );
     this.#parts.lastPushes.note(receiver);
@@ -79,17 +79,22 @@ export class PushReceiver {
   }
 
   /** Verifies a push. If it does not fit the settings of the app, these may have been changed elsewhere. */
-  async #verified<Result>(appid: string, time: PushTime, verify: (verifier: PushVerifier) => Result): Promise<Result> {
+  async #verified<Result>(
+    appid: string,
+    sender: string,
+    time: PushTime,
+    verify: (verifier: PushVerifier) => Result,
+  ): Promise<Result> {
     const { apps, windows } = this.#parts;
     const reading = time.forStore(1);
-    const settings = await reading.race(apps.settingsOf(appid));
+    const settings = await reading.race(apps.settingsOf(appid, sender));
     const verifierOf = (given: PushSettings): PushVerifier =>
       new PushVerifier(given.mode, this.#secrets.of(given), appid, windows.of(appid));
     try {
       return verify(verifierOf(settings));
     } catch (error) {
       if (!(error instanceof WrongSignature)) throw error;
-      const changed = await reading.race(apps.changedSettingsOf(appid));
+      const changed = await reading.race(apps.changedSettingsOf(appid, sender));
       if (changed === undefined) throw error;
       return verify(verifierOf(changed));
     }

@@ -45,5 +45,10 @@ export function textAnswer(body: string): PushAnswer {
 
 /** The receiver that answers pushes. */
 export interface PushReceiving {
-  receive(push: PushRequest): Promise<PushAnswer>;
+  /**
+   * Answers a push.
+   *
+   * @param sender - the network of the sender, whose look-ups of apps are limited; absent if it is unknown.
+   */
+  receive(push: PushRequest, sender?: string): Promise<PushAnswer>;
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/concurrency/clock.js';
-import { RateLimiter } from '../../core/concurrency/rate-limit.js';
+import { VainReads } from '../../core/concurrency/vain-reads.js';
 import type { PushSettings } from '../../core/model/push/push-settings.js';
 import { appDocumentId, isAppid } from '../../core/model/token-key.js';
 import { boundedCache } from '../../core/primitives/bounded-cache.js';
@@ -13,7 +13,6 @@ export interface PushedAppsParts {
   opened(): Promise<void>;
 }
 
-const READS_PER_SECOND = 20;
 /** The time for which an app is not read again after a push that was not accepted. */
 const READ_AGAIN_AFTER_MS = 5_000;
 const MAX_REMEMBERED = 1_000;
@@ -21,7 +20,7 @@ const MAX_REMEMBERED = 1_000;
 /** Finds the settings of the apps that are pushed to, and limits the reads of the store that anyone's pushes cause. */
 export class PushedApps {
   readonly #parts: PushedAppsParts;
-  readonly #reads = new RateLimiter(READS_PER_SECOND, READS_PER_SECOND);
+  readonly #reads = new VainReads();
   /** The monotonic times of the last reads that pushes caused, by app. */
   readonly #readAt = boundedCache<string, number>(MAX_REMEMBERED);
   /** The reads in progress, by app. They are as few as the limit of the reads permits. */
@@ -34,13 +33,14 @@ export class PushedApps {
   /**
    * Returns the settings of an app.
    *
+   * @param sender - the network of the sender; `''` if it is unknown.
    * @throws PushRefused if the app is not registered with settings of pushes, or may not be looked up now; a `TokenError`
    *   with code `STORE_UNAVAILABLE`.
    */
-  async settingsOf(appid: string): Promise<PushSettings> {
+  async settingsOf(appid: string, sender: string): Promise<PushSettings> {
     const { registry } = this.#parts;
     const held = isAppid(appid) && registry.hasApp(appid) ? registry.app(appid)?.push : undefined;
-    const found = held ?? (await this.changedSettingsOf(appid));
+    const found = held ?? (await this.changedSettingsOf(appid, sender));
     if (found === undefined) throw new PushRefused(404, 'no app with this appid is registered for pushes');
     return found;
   }
@@ -51,7 +51,7 @@ export class PushedApps {
    *
    * @throws PushRefused if too many apps are being read; a `TokenError` with code `STORE_UNAVAILABLE`.
    */
-  async changedSettingsOf(appid: string): Promise<PushSettings | undefined> {
+  async changedSettingsOf(appid: string, sender: string): Promise<PushSettings | undefined> {
     const { registry, clock, opened } = this.#parts;
     if (!isAppid(appid)) return undefined;
     await opened();
@@ -59,19 +59,26 @@ export class PushedApps {
     const readAt = this.#readAt.get(appid) ?? Number.NEGATIVE_INFINITY;
     // Pushes that arrive together share a read: after a start many are for an app that is not in memory yet.
     const reading =
-      this.#reading.get(appid) ?? (now - readAt < READ_AGAIN_AFTER_MS ? undefined : this.#read(appid, now));
+      this.#reading.get(appid) ?? (now - readAt < READ_AGAIN_AFTER_MS ? undefined : this.#read(appid, sender, now));
     await reading;
     return registry.app(appid)?.push;
   }
 
-  #read(appid: string, now: number): Promise<void> {
-    if (this.#reads.reserve(now) > 0) {
+  #read(appid: string, sender: string, now: number): Promise<void> {
+    const { registry } = this.#parts;
+    const wasHeld = registry.hasApp(appid);
+    const refund = this.#reads.reserve(sender, now);
+    if (refund === undefined) {
       throw new PushRefused(429, 'too many apps that are not in memory are being looked up: try again later');
     }
     // A failed read has shown nothing, and is repeated for the next push.
-    const reading = this.#parts.registry
+    const reading = registry
       .reload(appDocumentId(appid))
-      .then(() => void this.#readAt.set(appid, now))
+      .then(() => {
+        this.#readAt.set(appid, now);
+        // After a start each registered app is looked up once. Only invented ones can be looked up without end.
+        if (!wasHeld && registry.hasApp(appid)) refund();
+      })
       .finally(() => this.#reading.delete(appid));
     this.#reading.set(appid, reading);
     return reading;

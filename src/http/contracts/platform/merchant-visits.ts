@@ -10,15 +10,16 @@ import { authorizationLink, isAuthType } from '../../../platform/authorizers/aut
 import { PushRefused } from '../../../platform/content/push-refused.js';
 import type { CodeExchange } from '../../../platform/exchanges/code-exchange.js';
 import type { PushedApps } from '../../../platform/pushes/pushed-apps.js';
+import { senderNetwork } from '../../access/sender-network.js';
 import { failureOf, retryAfterOf } from '../../messages/error-status.js';
-import type { HttpAnswer } from '../../messages/http-message.js';
+import type { HttpAnswer, HttpRequest } from '../../messages/http-message.js';
 import type { MerchantPages } from '../../routing/merchant-pages.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import { merchantPage } from './merchant-page.js';
 import { type PageContent, PageInstead } from './page-instead.js';
 import { newVisit, type Visit, VisitSigner } from './visit.js';
 import { tooMany, VisitLimits } from './visit-limits.js';
-import { cookieOf, isInWeChat, isOpened, languageOf, networkOf } from './visitor.js';
+import { cookieOf, isInWeChat, isOpened, languageOf } from './visitor.js';
 
 export interface MerchantVisitsParts {
   readonly apps: Pick<PushedApps, 'settingsOf'>;
@@ -74,11 +75,11 @@ export class MerchantVisits implements MerchantPages {
     const bizAppid = context.query('biz_appid');
     if (!isAuthType(authType) || (bizAppid !== undefined && !isAppid(bizAppid)))
       return { status: 400, name: 'badLink' };
-    const signer = await this.#signerOf(component);
+    const signer = await this.#signerOf(component, request);
     const now = this.#parts.clock.now();
     const known = signer.open(cookieOf(request, COOKIE), now);
     const isUsable = known !== undefined && !known.isOver && known.endsAt - now > LEAST_LEFT_MS;
-    const visit = isUsable ? known : await this.#newVisit(component, networkOf(request), now);
+    const visit = isUsable ? known : await this.#newVisit(component, senderNetwork(request), now);
     const form = isInWeChat(request) ? 'wechat' : 'page';
     const redirectUri = `${this.#urlOf(component, 'authorized')}?state=${signer.stateOf(visit)}`;
     const options = { redirectUri, authType, form, ...(bizAppid !== undefined && { bizAppid }) } as const;
@@ -105,7 +106,7 @@ export class MerchantVisits implements MerchantPages {
     const code = context.query('auth_code');
     if (code === undefined && context.query('result') === 'authorized') return { status: 200, name: 'authorized' };
     const link = { name: 'toStart', url: this.#urlOf(component, 'authorize') } as const;
-    const signer = await this.#signerOf(component);
+    const signer = await this.#signerOf(component, context.request);
     const visit = signer.open(cookieOf(context.request, COOKIE), this.#parts.clock.now());
     const isOfVisit = visit !== undefined && signer.hasState(visit, context.query('state') ?? '');
     if (!isOfVisit || code === undefined || !isAuthorizationCode(code)) return { status: 400, name: 'noVisit', link };
@@ -125,10 +126,10 @@ export class MerchantVisits implements MerchantPages {
   }
 
   /** Returns the signer of a platform's visits. Only one that is registered for pushes has visits. */
-  async #signerOf(component: string): Promise<VisitSigner> {
+  async #signerOf(component: string, request: HttpRequest): Promise<VisitSigner> {
     const { apps, registry } = this.#parts;
     try {
-      const { mode } = await apps.settingsOf(component);
+      const { mode } = await apps.settingsOf(component, senderNetwork(request));
       const secret = registry.app(component)?.secret;
       if (mode === 'encrypted' && secret !== undefined) return new VisitSigner(component, secret);
     } catch (error) {

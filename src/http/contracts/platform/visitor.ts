@@ -1,24 +1,6 @@
-import { isIP } from 'node:net';
-import ipaddr from 'ipaddr.js';
-import { peerNetwork } from '../../access/peer-network.js';
 import type { HttpRequest } from '../../messages/http-message.js';
 
 export type Language = 'en' | 'zh';
-
-/** The ranges of addresses that are not those of visitors from the internet, but may be those of a proxy in front of the server. */
-const INNER_RANGES: ReadonlySet<string> = new Set(['loopback', 'private', 'uniqueLocal', 'linkLocal']);
-
-/**
- * Returns the network that counts as one visitor; `''` if it is unknown. Behind a proxy the connection is the proxy's, and the
- * last address in `X-Forwarded-For` is the one that the proxy has seen. It is believed for nothing but a limit, and only from an
- * address of the own network, which no visitor from the internet has.
- */
-export function networkOf(request: HttpRequest): string {
-  const peer = peerNetwork(request.peer);
-  if (!isInner(request.peer)) return peer;
-  const forwarded = request.header('x-forwarded-for')?.split(',').at(-1)?.trim();
-  return peerNetwork(forwarded) || peer;
-}
 
 /** Returns the value of a cookie; `undefined` if the request has none of this name. */
 export function cookieOf(request: HttpRequest, name: string): string | undefined {
@@ -49,10 +31,4 @@ export function isOpened(request: HttpRequest): boolean {
   const [mode, destination] = [request.header('sec-fetch-mode'), request.header('sec-fetch-dest')];
   const isNavigation = (mode ?? 'navigate') === 'navigate' && (destination ?? 'document') === 'document';
   return isNavigation && !request.isHead && request.header('sec-purpose') === undefined;
-}
-
-/** Returns whether a peer has an address of the own network, or none, as on a Unix socket. */
-function isInner(peer: string | undefined): boolean {
-  const address = (peer ?? '').replace(/%.*$/s, '');
-  return isIP(address) === 0 || INNER_RANGES.has(ipaddr.process(address).range());
 }

@@ -1,5 +1,6 @@
 import type { PushCounts } from '../../../platform/pushes/push-counts.js';
 import type { PushReceiving } from '../../../platform/pushes/push-request.js';
+import { senderNetwork } from '../../access/sender-network.js';
 import type { HttpAnswer } from '../../messages/http-message.js';
 import { problemDetails } from '../../routing/problem-details.js';
 import type { RequestContext } from '../../routing/request-context.js';
@@ -34,7 +35,10 @@ async function answerPush(
     status,
     contentType,
     body: text,
-  } = await receiver.receive({ method: isPush ? 'POST' : 'GET', appid, component, query: search, body });
+  } = await receiver.receive(
+    { method: isPush ? 'POST' : 'GET', appid, component, query: search, body },
+    senderNetwork(context.request),
+  );
   pushes?.note(status, component ?? appid);
   return { status, headers: { 'Content-Type': contentType, 'Cache-Control': 'no-store' }, body: text };
 }

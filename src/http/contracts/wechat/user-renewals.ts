@@ -1,5 +1,8 @@
-import { RateLimiter, RateLimiters } from '../../../core/concurrency/rate-limit.js';
+import { RateLimiters } from '../../../core/concurrency/rate-limit.js';
+import { VainReads } from '../../../core/concurrency/vain-reads.js';
 import { isAppid } from '../../../core/model/token-key.js';
+import { senderNetwork } from '../../access/sender-network.js';
+import type { HttpRequest } from '../../messages/http-message.js';
 import type { RequestContext } from '../../routing/request-context.js';
 import { RouteFailure } from '../../routing/route-failure.js';
 import type { RouteServices } from '../../routing/route-services.js';
@@ -8,14 +11,13 @@ import { ERRCODES, refusedWith } from './wechat-answers.js';
 type Services = Pick<RouteServices, 'registry' | 'clock' | 'start'>;
 
 const PER_SECOND = 20;
-const APP_READS_PER_SECOND = 20;
 const MAX_RATED_APPS = 10_000;
 
 /** Judges the renewals of users' tokens, which need no secret. What they can cost the server and the app is limited. */
 export class UserRenewals {
   readonly #services: Services;
   readonly #rates = new RateLimiters(PER_SECOND, MAX_RATED_APPS, PER_SECOND);
-  readonly #appReads = new RateLimiter(APP_READS_PER_SECOND, APP_READS_PER_SECOND);
+  readonly #appReads = new VainReads();
 
   constructor(services: Services) {
     this.#services = services;
@@ -32,7 +34,7 @@ export class UserRenewals {
     if (context.arrivingBody() !== undefined) {
       throw refusedWith(ERRCODES.invalidBody, 'a renewal has its parameters in the query, and no body');
     }
-    await this.#assertRegistered(appid);
+    await this.#assertRegistered(appid, context.request);
     if (this.#rates.of(appid).reserve(this.#services.clock.monotonic()) > 0) {
       throw new RouteFailure({ status: 429, message: `this app may renew ${PER_SECOND} tokens a second` });
     }
@@ -40,15 +42,16 @@ export class UserRenewals {
   }
 
   /** Refuses an unknown app. The reads of the store are limited, because no credential is needed to cause them. */
-  async #assertRegistered(appid: string): Promise<void> {
+  async #assertRegistered(appid: string, request: HttpRequest): Promise<void> {
     const { registry, clock } = this.#services;
     if (registry.hasApp(appid)) return;
-    const mayExist = isAppid(appid);
-    if (mayExist && !registry.holdsAll && this.#appReads.reserve(clock.monotonic()) > 0) {
+    if (!isAppid(appid)) throw refusedWith(ERRCODES.invalidAppid, 'invalid appid');
+    const refund = registry.holdsAll ? () => {} : this.#appReads.reserve(senderNetwork(request), clock.monotonic());
+    if (refund === undefined) {
       throw new RouteFailure({ status: 429, message: 'too many apps that are not in memory are being looked up' });
     }
-    if (mayExist && (await isRegistered(appid, this.#services))) return;
-    throw refusedWith(ERRCODES.invalidAppid, 'invalid appid');
+    if (!(await isRegistered(appid, this.#services))) throw refusedWith(ERRCODES.invalidAppid, 'invalid appid');
+    refund();
   }
 }
 

@@ -390,6 +390,25 @@ test("a user's token is renewed for registered apps alone, twenty times a second
   expect(codes.filter((errcode) => errcode === 45011)).toHaveLength(1);
 });
 
+test("a process that has just started renews users' tokens of any number of registered apps, whatever apps another sender invents", async () => {
+  const registered = Array.from({ length: 30 }, (_, index) => `wxapp${index}`);
+  const apps = Object.fromEntries([APPID, ...registered].map((appid) => [appid, { secret: SECRET }]));
+  await using world = await SdkWorld.start({ wechat: { apps }, store: (store) => new ClaimingStore(store) });
+  for (const appid of registered) await world.tokens.register({ appid, secret: SECRET });
+  const other = await world.another();
+  const renew = async (appid: string, sender: string): Promise<unknown> => {
+    const path = `/sns/oauth2/refresh_token?appid=${appid}&grant_type=refresh_token&refresh_token=x`;
+    const answer = await other.fetch(path, { headers: { 'x-forwarded-for': sender } });
+    return ((await answer.json()) as { errcode: number }).errcode;
+  };
+  const invented: unknown[] = [];
+  for (let count = 0; count < 30; count++) invented.push(await renew(`wxinvented${count}`, '198.51.100.9'));
+  expect(invented.filter((errcode) => errcode === 40013)).toHaveLength(10);
+  const answers = new Set<unknown>();
+  for (const appid of registered) answers.add(await renew(appid, '203.0.113.7'));
+  expect([...answers]).toEqual([40030]);
+});
+
 test('renewals, which need no secret, use up none of the calls that the app may make in a second', async () => {
   await using world = await SdkWorld.start({ handler: { callsPerSecondOfApp: 5 } });
   const token = await world.server.askToken();
