@@ -29,8 +29,13 @@ export interface GatewayCall extends LimitedCall {
   readonly token: { readonly of: CallToken; readonly parameter: TokenParameter } | undefined;
   /** Whether the caller must not see the token, so that no answer may repeat it. */
   readonly isTokenHidden?: boolean | undefined;
-  /** Returns whether the caller may still call when its token was stale; absent if its credential is another one. */
-  readonly mayRepeat?: (() => Promise<boolean>) | undefined;
+  /**
+   * Asserts that the credential of the caller still opens the call; absent if WeChat judges it. It runs after the body was awaited,
+   * which the caller can prolong at will, and before the call is repeated.
+   *
+   * @throws the failure that the caller is answered.
+   */
+  readonly assertAllowed?: (() => void | Promise<void>) | undefined;
   readonly method: 'GET' | 'POST';
   /** The canonical path. */
   readonly path: string;
@@ -124,6 +129,7 @@ export class Gateway {
     const memory = body === undefined ? undefined : this.#heldBodies.memoryOf(appid);
     try {
       const sent = body === undefined || memory === undefined ? undefined : await this.#bodyFor(body, memory, whenGone);
+      if (body !== undefined) await call.assertAllowed?.();
       const answer = await this.#answerTo(call, sent);
       assertUsable(answer);
       if (Buffer.isBuffer(answer.body)) release();
@@ -191,7 +197,7 @@ export class Gateway {
     const id = JSON.stringify([call.keyId, of.appid, of.type, of.subject, call.method, comparablePath(call.path)]);
     if (this.#deafCalls.has(id)) return answer;
     const fresh = await this.#tokens.replace(of, value).catch(() => value);
-    if (fresh === value || !isHeld(body) || (await call.mayRepeat?.()) === false) return answer;
+    if (fresh === value || !isHeld(body) || !(await isStillAllowed(call))) return answer;
     const repeated = await send(fresh);
     if (isStaleAnswer(repeated)) this.#deafCalls.note(id);
     return repeated;
@@ -207,6 +213,15 @@ export class Gateway {
 
 function forCaller({ status, headers, body }: UpstreamAnswer): GatewayAnswer {
   return { status, headers: headersFromWeChat(headers, Buffer.isBuffer(body)), body };
+}
+
+async function isStillAllowed({ assertAllowed }: GatewayCall): Promise<boolean> {
+  try {
+    await assertAllowed?.();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 type Send = (token: string) => Promise<UpstreamAnswer>;

@@ -5,7 +5,7 @@ import { Admission } from './admission.js';
 import { type ApiKey, checkedApiKeys, holdsKey } from './api-key.js';
 import { type BrowserHeaders, refusalOfBrowser } from './browser-rules.js';
 import { HostNames } from './host-names.js';
-import { KeyRing, type KeyUse } from './key-ring.js';
+import { type HeldKey, KeyRing, type KeyUse } from './key-ring.js';
 import { KeysFile } from './keys-file.js';
 import { presentedKey } from './presented-key.js';
 import { type Refusal, wholeSeconds } from './refusal.js';
@@ -108,13 +108,20 @@ export class AccessCheck {
     }
     if (held === undefined) return UNKNOWN_KEY;
     const now = this.#clock.now();
-    if (held.expiresAt !== undefined && now >= held.expiresAt) return EXPIRED_KEY;
+    if (hasExpired(held, now)) return EXPIRED_KEY;
     held.lastUsedAt = now;
     const retryAfterSeconds = wholeSeconds(held.rate?.reserve(this.#clock.monotonic()) ?? 0);
     if (retryAfterSeconds > 0) {
       return { status: 429, reason: 'tooMany', message: 'too many requests with this API key', retryAfterSeconds };
     }
     return held.admission;
+  }
+
+  /** Judges a request that was let in by its key once more, since the key may have been removed or changed. Counts nothing. */
+  readmit(authorization: string): Admission | Refusal {
+    const held = this.#keys.recognize(authorization) ?? this.#keys.find(presentedKey(authorization) ?? '');
+    if (held === undefined) return UNKNOWN_KEY;
+    return hasExpired(held, this.#clock.now()) ? EXPIRED_KEY : held.admission;
   }
 
   /** Returns the keys with their last use: all keys, or those with the given id. */
@@ -131,6 +138,10 @@ export class AccessCheck {
     const isNamed = !this.#names.areGiven || this.#names.has(caller.host);
     return refusal ?? (isNamed ? admission : UNKNOWN_HOST);
   }
+}
+
+function hasExpired({ expiresAt }: HeldKey, now: number): boolean {
+  return expiresAt !== undefined && now >= expiresAt;
 }
 
 function keySource(keys: unknown, clock: Clock, onBroken?: (error: Error) => void): () => readonly ApiKey[] {

@@ -7,7 +7,7 @@ import { badRequest, RouteFailure } from './route-failure.js';
 
 /** The parts of a call that do not follow from the request. */
 export interface ForwardedCall
-  extends Pick<GatewayCall, 'appid' | 'token' | 'isTokenHidden' | 'mayRepeat' | 'path' | 'keyId' | 'isOpen'> {
+  extends Pick<GatewayCall, 'appid' | 'token' | 'isTokenHidden' | 'assertAllowed' | 'path' | 'keyId' | 'isOpen'> {
   /** Whether the call goes on when its caller has gone, because WeChat gives what is in its answer only once. */
   readonly outlivesCaller?: boolean;
 }
@@ -49,14 +49,14 @@ export async function forward(
   body?: ArrivingBody,
 ): Promise<GatewayAnswer> {
   const { request } = context;
-  const { appid, token, isTokenHidden, mayRepeat, path, keyId, isOpen, outlivesCaller = false } = call;
+  const { appid, token, isTokenHidden, assertAllowed, path, keyId, isOpen, outlivesCaller = false } = call;
   try {
     // The fields are listed, because an object that is spread and then extended takes microseconds to create.
     return await gateway.call({
       appid,
       token,
       isTokenHidden,
-      mayRepeat,
+      assertAllowed,
       path,
       keyId,
       isOpen,

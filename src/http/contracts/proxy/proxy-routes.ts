@@ -2,6 +2,7 @@ import { isTokenError } from '../../../core/model/errors.js';
 import { assertAppid, type TokenKey, tokenKey } from '../../../core/model/token-key.js';
 import { comparablePath, isCanonicalPath } from '../../../gateway/canonical-path.js';
 import { tokenParameterOf } from '../../../wechat/token-parameter.js';
+import { Admission } from '../../access/admission.js';
 import type { HttpAnswer } from '../../messages/http-message.js';
 import { assertForwardable, forward } from '../../routing/forwarded-call.js';
 import { assertKnownSubject } from '../../routing/known-subject.js';
@@ -51,7 +52,22 @@ async function call(context: RequestContext, services: RouteServices): Promise<H
   assertFits(type, comparable);
   if (subject !== undefined) await assertKnownSubject({ appid, type, subject }, services);
   const token = { of: { appid, type, subject }, parameter: tokenParameterOf(comparable, type) };
-  return forward(context, services.gateway, { appid, token, isTokenHidden: true, path, keyId });
+  const assertAllowed = (): void => assertReadmitted(request.authorization ?? '', appid, comparable, services);
+  return forward(context, services.gateway, { appid, token, isTokenHidden: true, assertAllowed, path, keyId });
+}
+
+/**
+ * Asserts that the key of a call still opens it, because the body may have arrived long after the head.
+ *
+ * @throws RouteFailure with what the key is answered now.
+ */
+function assertReadmitted(authorization: string, appid: string, path: string, { access }: RouteServices): void {
+  const admitted = access.readmit(authorization);
+  const refusal = admitted instanceof Admission ? admitted.refusal('call', appid) : admitted;
+  if (refusal !== undefined) throw new RouteFailure(refusal);
+  if (admitted instanceof Admission && !mayCall(path, admitted.paths)) {
+    throw new RouteFailure({ status: 403, message: refusalOf(path) });
+  }
 }
 
 /**

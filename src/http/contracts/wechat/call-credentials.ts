@@ -24,7 +24,7 @@ type Services = Pick<RouteServices, 'manager' | 'records' | 'registry' | 'peers'
 type Current = Pick<CachedRecord, 'value' | 'revokedAt'>;
 
 /** The credential of a call: the app, and the token that takes the place of the presented one, if any does. */
-export type CallCredential = Pick<GatewayCall, 'appid' | 'token' | 'mayRepeat'>;
+export type CallCredential = Pick<GatewayCall, 'appid' | 'token' | 'assertAllowed'>;
 
 /**
  * Returns whether a request has a credential of WeChat's API, valid or not. One without any is not for this server, nor is one
@@ -77,13 +77,11 @@ export class CallCredentials {
       if (!isUserCall(path)) throw invalidToken("a user's token may not call this path");
       return { appid, token: undefined };
     }
-    // A stale token may be one that another process has replaced by force, of which this one hears with the new token.
-    const mayRepeat = (): Promise<boolean> =>
-      this.#keyOf(presented.value, network).then(
-        () => true,
-        () => false,
-      );
-    return { appid, token: { of: key, parameter: presented.parameter }, mayRepeat };
+    // The token may have been replaced by force since. This process hears of that with the new token, if another has done it.
+    const assertAllowed = async (): Promise<void> => {
+      await this.#keyOf(presented.value, network);
+    };
+    return { appid, token: { of: key, parameter: presented.parameter }, assertAllowed };
   }
 
   /**

@@ -65,10 +65,10 @@ async function pass(context: RequestContext, parts: CallParts): Promise<HttpAnsw
   const comparable = comparablePath(path);
   if (isAnswered(comparable))
     throw refusedWith(ERRCODES.invalidUrl, 'invalid url: this server answers another spelling');
-  const { appid, token, mayRepeat } = await credentials.of(context, comparable);
+  const { appid, token, assertAllowed } = await credentials.of(context, comparable);
   const isOpen = isUserRenewal(comparable);
   const outlivesCaller = comparable === QUERY_AUTH_PATH;
-  const call = { appid, token, mayRepeat, path, keyId: undefined, isOpen, outlivesCaller };
+  const call = { appid, token, assertAllowed, path, keyId: undefined, isOpen, outlivesCaller };
   const answer = await forward(context, services.gateway, call);
   await keepGrants(answer, comparable, appid, parts);
   return answer;
