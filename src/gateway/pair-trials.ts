@@ -3,6 +3,7 @@ import { RateLimiter } from '../core/concurrency/rate-limit.js';
 import { boundedCache } from '../core/primitives/bounded-cache.js';
 import { secretHash } from '../core/primitives/secret-hash.js';
 import { parseAnswer, readErrcode } from '../wechat/answer.js';
+import { classify } from '../wechat/classify.js';
 import type { Gateway } from './gateway.js';
 
 const PER_SECOND = 1;
@@ -114,29 +115,41 @@ export class PairTrials {
     const text = await this.#gateway.ask('/cgi-bin/stable_token', body, appid).catch(() => undefined);
     const answer = parseAnswer(text);
     const token = answer?.['access_token'];
+    const errmsg = answer?.['errmsg'];
     const errcode = readErrcode(answer?.['errcode']) ?? UNREADABLE;
+    const refusal = {
+      errcode,
+      errmsg: typeof errmsg === 'string' ? errmsg.replaceAll(secret, '***') : 'refused by WeChat',
+    };
+    const limitMs = this.#limitMs(refusal);
     // Only a refusal counts against this server at WeChat. While WeChat or its whitelist refuses every trial, a program that asks
     // again each second would use up those of the day within minutes.
-    if (typeof token === 'string' || !concernsPair(errcode)) this.#trials.splice(this.#trials.indexOf(startedAt), 1);
+    if (typeof token === 'string' || limitMs !== undefined || !concernsPair(errcode))
+      this.#trials.splice(this.#trials.indexOf(startedAt), 1);
     if (answer === undefined) return 'unanswered';
     if (typeof token === 'string') {
       this.#refused.delete(pair);
       this.#refusedAppids.delete(appid);
       return 'accepted';
     }
-    const { errmsg } = answer;
-    const refusal = {
-      errcode,
-      errmsg: typeof errmsg === 'string' ? errmsg.replaceAll(secret, '***') : 'refused by WeChat',
-    };
-    this.#note(refusal, appid, pair);
+    this.#note(refusal, appid, pair, limitMs);
     return refusal;
   }
 
-  #note(refusal: TrialRefusal, appid: string, pair: string): void {
+  /** Returns the time for which a limit of WeChat, which other programs may have used up, lasts; `undefined` for other refusals. */
+  #limitMs({ errcode, errmsg }: TrialRefusal): number | undefined {
+    const now = this.#clock.now();
+    const { code, retryAt = now } = classify({ errcode, errmsg, withToken: false, now, random: this.#clock.random() });
+    return code === 'QUOTA_EXHAUSTED' ? Math.min(REST_MS, retryAt - now) : undefined;
+  }
+
+  #note(refusal: TrialRefusal, appid: string, pair: string, limitMs: number | undefined): void {
     const now = this.#clock.monotonic();
     if (isOfThisServer(refusal.errcode)) this.#refusedServer = { ...refusal, until: now + REST_MS };
-    else if (concernsPair(refusal.errcode)) {
+    else if (limitMs !== undefined) {
+      const restMs = this.#refused.get(pair)?.restMs ?? REST_MS / 2;
+      this.#refused.set(pair, { ...refusal, until: now + limitMs, restMs });
+    } else if (concernsPair(refusal.errcode)) {
       const restMs = Math.min(MAX_REST_MS, 2 * (this.#refused.get(pair)?.restMs ?? REST_MS / 2));
       this.#refused.set(pair, { ...refusal, until: now + restMs, restMs });
       const refusals = (this.#refusedAppids.get(appid)?.refusals ?? 0) + 1;

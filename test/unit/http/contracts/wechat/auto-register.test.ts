@@ -132,6 +132,26 @@ test.each([
   expect(await ask(world, tokenPath())).toHaveProperty('access_token');
 });
 
+test.each([
+  [45011, 'for a minute', 66_000],
+  [45009, 'for ten minutes', 600_000],
+])(
+  'a pair that WeChat answers %i is not tried %s, however often, and is not called wrong for that',
+  async (errcode, _, ms) => {
+    await using world = await start();
+    const clear = world.wechat.fail(STABLE, { errcode });
+    for (let trial = 1; trial <= 5; trial++) {
+      expect(await ask(world, tokenPath())).toMatchObject({ errcode });
+      await world.clock.advance(1_000);
+      expect(await ask(world, tokenPath())).toMatchObject({ errcode });
+      expect(world.wechat.countCalls(STABLE)).toBe(trial);
+      await world.clock.advance(ms);
+    }
+    clear();
+    expect(await ask(world, tokenPath())).toHaveProperty('access_token');
+  },
+);
+
 test('a program that asks with a wrong secret for days leaves most trials to other apps', async () => {
   await using world = await start({ wechat: { apps: { [APPID]: { secret: SECRET }, wxother: { secret: SECRET } } } });
   for (let tenMinutes = 0; tenMinutes < 288; tenMinutes++) {
