@@ -1,3 +1,4 @@
+import { foreignManager } from '../core/engine/engine-of.js';
 import type { Origins } from './origins.js';
 
 /** The way to WeChat that a manager is configured with. */
@@ -24,5 +25,5 @@ export function exposeHosts(manager: object, found: WeChatHosts): void {
 export function hostsOf(manager: object, name: string): WeChatHosts {
   const found = hosts.get(manager);
   if (found !== undefined) return found;
-  throw new TypeError(`${name} must be a TokenManager of the same copy of wechat-token-manager`);
+  throw foreignManager(name);
 }

@@ -149,7 +149,7 @@ describe('misuse of createFetch', () => {
       { call: async () => 'x', hasType: () => true },
       APPID,
       {},
-      'tokens must be a TokenManager of the same copy of wechat-token-manager',
+      'tokens must be a TokenManager of the same copy of wechat-token-manager: where a bundler makes several copies, leave the package external',
     ],
     ['manager', 'a/b', {}, 'appid must be 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got "a/b"'],
     [
