@@ -14,6 +14,7 @@ import type {
 import { assertTypeName, keyId, type TokenKey } from '../model/token-key.js';
 import type { TokenRecord } from '../model/token-record.js';
 import { readFields } from '../primitives/assert-options.js';
+import { isError } from '../primitives/foreign-objects.js';
 import { describeWord } from '../primitives/redact.js';
 import type { CountedLimits } from '../store/counted-limits.js';
 import type { StoreClock } from '../store/store-clock.js';
@@ -62,8 +63,9 @@ export async function askRefresher(input: AskParts): Promise<Asked> {
   const startedAt = clock.monotonic();
   const time = new AttemptTime(clock, key);
   const handedOut = new Map<string, InputToken>();
+  const misuses = new Set<unknown>();
   try {
-    const context = contextOf(input, startedAt, handedOut, time.signal);
+    const context = withMisuses(contextOf(input, startedAt, handedOut, time.signal), misuses);
     const grant = await untilAborted(time.signal, async () => refresher.refresh(context), input.cameLate);
     return { kind: 'granted', grant };
   } catch (error) {
@@ -71,7 +73,8 @@ export async function askRefresher(input: AskParts): Promise<Asked> {
     if (interruption instanceof Interrupted) return interruption.restart;
     if (interruption !== undefined) throw interruption;
     if (InputMissing.is(error)) throw error;
-    const message = `the refresher of ${key.type} failed: ${safeCause(error).message}`;
+    const reason = misuses.has(error) ? (error as TypeError).message : safeCause(error).message;
+    const message = `the refresher of ${key.type} failed: ${reason}`;
     const failure = toTokenError(error, 'UPSTREAM_UNAVAILABLE', message, {
       ...key,
       retryable: true,
@@ -121,6 +124,25 @@ function contextOf(
     request: (request) =>
       upstream.request(request, { signal, withToken: handedOut.size > 0, secret: app.secret, user: key }),
   };
+}
+
+/**
+ * Returns a context that adds to `misuses` each `TypeError` with which it refuses an argument: unlike those of foreign code, their
+ * messages contain no values that may be secrets, so the author of the refresher may see them.
+ */
+function withMisuses(context: RefreshContext, misuses: Set<unknown>): RefreshContext {
+  const noted = <Args extends unknown[], Result>(method: (...args: Args) => Promise<Result>) => {
+    return async (...args: Args): Promise<Result> => {
+      try {
+        return await method(...args);
+      } catch (error) {
+        if (isError(error) && error.name === 'TypeError') misuses.add(error);
+        throw error;
+      }
+    };
+  };
+  const { token, spend, allow, request } = context;
+  return { ...context, token: noted(token), spend: noted(spend), allow: noted(allow), request: noted(request) };
 }
 
 function untilAborted(

@@ -342,6 +342,40 @@ describe('ask', () => {
     );
   });
 
+  test.each<[string, (context: RefreshContext) => Promise<unknown>, string]>([
+    ['token', ({ token }) => token(OTHER), 'wx9/component/s is not named by dependsOn of jsapi_ticket'],
+    [
+      'allow',
+      ({ allow }) => allow('my_limit', { every: 5 } as never),
+      'a rate limit: unknown name "every", expected one of everyMs, perDay',
+    ],
+    [
+      'spend',
+      ({ spend }) => spend('r', { prefer: 'newest' as never }),
+      `prefer must be 'offered' or 'stored', got "newest"`,
+    ],
+  ])('an argument that %s refuses is named in the error of the refresh', async (_method, misuse, message) => {
+    const refused = ask(
+      input(async (context) => {
+        await misuse(context);
+        return GRANT;
+      }),
+    );
+    expect((await failure(refused)).message).toBe(`the refresher of jsapi_ticket failed: ${message}`);
+  });
+
+  test('a TypeError of the code of a refresher is shown without its message, which may hold a secret', async () => {
+    const error = await failure(
+      ask(
+        input(async () => {
+          throw new TypeError('CANARY');
+        }),
+      ),
+    );
+    expect(error.message).toBe('the refresher of jsapi_ticket failed: TypeError');
+    expect(everythingShown(error)).not.toContain('CANARY');
+  });
+
   test('a request says whether a token was used before', async () => {
     await ask(
       input(async ({ request, token }) => {
