@@ -38,6 +38,12 @@ describe('storedGrant', () => {
     expect(stored({ obtainedAt: ASKED - 0.4 })).toMatchObject({ obtainedAt: ASKED - 1 });
   });
 
+  test('a grant without obtainedAt is accepted while a test has set the clock to the epoch', () => {
+    const grant: Grant = { value: VALUE, expiresInSeconds: 7_200 };
+    expect(storedGrant(grant, 0, 0, TIMES, 0)).toMatchObject({ obtainedAt: 0, expiresAt: 7_200_000 });
+    expect(storedGrant(grant, -1.5, 0, TIMES, 0)).toMatchObject({ obtainedAt: -2 });
+  });
+
   test('storedGrant counts from the obtainedAt of the grant', () => {
     expect(stored({ obtainedAt: ASKED - 5_000 })).toMatchObject({
       obtainedAt: ASKED - 5_000,
