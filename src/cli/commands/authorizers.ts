@@ -22,6 +22,8 @@ export async function authorizers({ operands, options, io }: CommandCall): Promi
   for await (const { members } of listedPages(server, { path: ['platform', appid, 'authorizers'] }, 'authorizers')) {
     for (const one of members) found.push(names === undefined ? one : await names.of(one));
   }
+  // A directory lists its documents in the order of their hashed names.
+  found.sort((one, other) => (String(one['appid']) < String(other['appid']) ? -1 : 1));
   if (options.isSet(JSON_OUTPUT)) for (const one of found) io.stdout.write(`${JSON.stringify(one)}\n`);
   else if (found.length === 0) io.stderr.write(`no account has authorized ${appid}\n`);
   else writeTable(found, io);

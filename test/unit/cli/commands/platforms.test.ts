@@ -1,6 +1,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { engineOf } from '../../../../src/core/engine/engine-of.js';
 import { type CommandResult, type CommandWorld, runCommand } from '../../../support/servers/command-line.js';
 import { APP_SECRET, TokenServer } from '../../../support/servers/token-server.js';
 
@@ -165,6 +166,19 @@ describe('authorizers and describe', () => {
     const [, first, second] = (await command(`authorizers ${COMPONENT}`)).out.split('\n');
     expect(first).toMatch(/^wx00000000000000d1 {2}miniProgram {2}authorized .* 茶店$/);
     expect(second).toMatch(/-$/);
+  });
+
+  it('authorizers sorts the accounts, whatever the order of the store is', async () => {
+    const { store } = engineOf(server.tokens);
+    const list = store.list.bind(store);
+    store.list = async function* (prefix, page) {
+      const found = [];
+      for await (const document of list(prefix, page)) found.push(document);
+      yield* found.toReversed();
+    };
+    const { out } = await command(`authorizers ${COMPONENT} --json`);
+    const appids = out.match(/wx00000000000000d\d/g);
+    expect(appids).toEqual([FIRST, SECOND]);
   });
 
   it('authorizers --describe asks once for each name that is missing', async () => {
