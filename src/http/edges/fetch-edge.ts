@@ -16,6 +16,7 @@ import {
   MAX_BODY_BYTES,
 } from '../messages/http-message.js';
 import { decodedBody } from './body-text.js';
+import { CollectedBytes } from './collected-bytes.js';
 
 /**
  * The facts about the connection that a `Request` does not hold.
@@ -98,20 +99,18 @@ export class FetchHttpRequest implements HttpRequest {
     const { body, bodyUsed } = this.#request;
     if (bodyUsed) throw new BodyRefused(400, 'the body of this Request has been read already');
     if (!body) return '';
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
+    const collected = new CollectedBytes();
     try {
       for await (const part of inTime(body as AsyncIterable<unknown>, this.#clock)) {
         const chunk = asBytes(part);
-        bytes += chunk.length;
-        if (bytes > MAX_BODY_BYTES) throw bodyTooLarge();
-        chunks.push(chunk);
+        if (collected.length + chunk.length > MAX_BODY_BYTES) throw bodyTooLarge();
+        collected.add(chunk);
       }
     } catch (error) {
       throw error instanceof BodyRefused ? error : new BodyRefused(400, 'the body could not be read');
     }
     const of = (name: string): string | undefined => this.#request.headers.get(name) ?? undefined;
-    return decodedBody(Buffer.concat(chunks), {
+    return decodedBody(collected.bytes(), {
       contentType: of('content-type'),
       contentEncoding: of('content-encoding'),
     });

@@ -16,6 +16,7 @@ import {
   MAX_BODY_BYTES,
 } from '../messages/http-message.js';
 import { decodedBody } from './body-text.js';
+import { CollectedBytes } from './collected-bytes.js';
 import { onConnectionEnd } from './connection-end.js';
 import { isPlaceholder, textOfParsed } from './parsed-body.js';
 import { endAfterRest } from './rest-of-body.js';
@@ -262,13 +263,11 @@ function readAll(request: IncomingMessage, clock: Clock): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const timer = clock.setTimer(() => reject(bodyTooSlow()), BODY_TIMEOUT_MS);
     request.once('close', () => timer.cancel());
-    const chunks: Buffer[] = [];
-    let bytes = 0;
+    const collected = new CollectedBytes();
     // The chunks are text if the host has set an encoding.
     const take = (piece: Buffer | string): void => {
-      const chunk = Buffer.from(piece);
-      bytes += chunk.length;
-      if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
+      const chunk = typeof piece === 'string' ? Buffer.from(piece) : piece;
+      if (collected.length + chunk.length <= MAX_BODY_BYTES) collected.add(chunk);
       else {
         timer.cancel();
         request.off('data', take).pause();
@@ -280,7 +279,7 @@ function readAll(request: IncomingMessage, clock: Clock): Promise<Buffer> {
     request.resume();
     request.once('end', () => {
       timer.cancel();
-      resolve(Buffer.concat(chunks));
+      resolve(collected.bytes());
     });
     request.once('close', () => reject(new BodyRefused(400, 'the connection was closed before the body had arrived')));
     request.once('error', () => reject(new BodyRefused(400, 'the body could not be read')));

@@ -20,7 +20,7 @@ export function accessFamilies(
     {
       name: 'wechat_token_manager_refused_connections',
       type: 'counter',
-      help: 'Connections that this process closed because a peer without an accepted request held half of all, or sent many requests at once.',
+      help: 'Connections that this process closed because a peer without an accepted request held half of all, or sent many requests or tiny pieces of a body at once.',
       points: [{ value: connectionsRefused }],
     },
     {

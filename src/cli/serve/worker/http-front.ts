@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../../core/concurrency/clock.js';
 import { peerNetwork } from '../../../http/access/peer-network.js';
 import { GUARDING_HEADERS } from '../../../http/messages/http-message.js';
 import type { IdleConnections } from '../processes/messages.js';
+import { countedRequests } from './counted-request.js';
 import { OpenAnswers } from './open-answers.js';
 import { ReadTurns } from './read-turns.js';
 import { RequestBurst } from './request-burst.js';
@@ -38,7 +39,10 @@ export interface ConnectionRules {
   /** The time after which a connection is closed whose client takes nothing of an answer. Default: a minute. */
   readonly unreadMs?: number;
   readonly clock?: Clock;
-  /** Runs for each connection that is closed because its peer holds half of all, or has sent too many requests at once. */
+  /**
+   * Runs for each connection that is closed because its peer holds half of all, or has sent too many requests, or tiny pieces of a
+   * body, at once.
+   */
   readonly onRefused?: () => void;
 }
 
@@ -72,7 +76,11 @@ export class HttpFront {
   constructor(listener: RequestListener, rules: ConnectionRules = {}) {
     this.#listener = listener;
     this.#rules = { ...DEFAULT_RULES, ...rules };
-    this.#server = createServer(LIMITS, (request, response) => {
+    const IncomingMessage = countedRequests({
+      onPieces: (socket, pieces) => this.#countPieces(socket, pieces),
+      onCrumbs: (socket) => this.#cutOff(socket),
+    });
+    this.#server = createServer({ ...LIMITS, IncomingMessage }, (request, response) => {
       if (this.#burst.isTooLong() && this.#cutsOff(request.socket)) return;
       this.#answers.follow(response);
       response.on('timeout', cutIfUnread);
@@ -176,10 +184,20 @@ export class HttpFront {
   #cutsOff(socket: Socket): boolean {
     if (socket.destroyed) return true;
     if (!this.#strangers.has(socket)) return false;
+    this.#cutOff(socket);
+    return true;
+  }
+
+  #cutOff(socket: Socket): void {
     socket.destroy();
     this.#rules.onRefused();
-    this.#readInTurns(this.#sockets.get(socket) ?? '');
-    return true;
+    if (this.#strangers.has(socket)) this.#readInTurns(this.#sockets.get(socket) ?? '');
+  }
+
+  /** Counts pieces of a body like header fields, as long as no request of the connection was let in. */
+  #countPieces(socket: Socket, pieces: number): void {
+    const peer = this.#strangers.has(socket) ? this.#sockets.get(socket) : undefined;
+    if (peer !== undefined && this.#turns.isUsedUp(peer, pieces)) this.#readInTurns(peer);
   }
 
   #count(peer: string, change: number): void {

@@ -456,6 +456,68 @@ describe('a connection that sends many requests at once', () => {
   });
 });
 
+describe('a body in pieces', () => {
+  const CHUNKED = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n';
+  const chunks = (size: number, count: number): string =>
+    `${size.toString(16)}\r\n${'a'.repeat(size)}\r\n`.repeat(count);
+  const END = '0\r\n\r\n';
+  let accepted: number;
+  let refused: number;
+  let bytes: number;
+
+  beforeEach(() => {
+    accepted = 0;
+    refused = 0;
+    bytes = 0;
+    const listens: RequestListener = (request, response) => {
+      if (request.url === '/accepted') accepted += 1;
+      request.on('data', (data: Buffer) => {
+        bytes += data.length;
+      });
+      request.on('end', () => response.end('read'));
+    };
+    front.destroy();
+    front = new HttpFront(listens, { countAccepted: () => accepted, onRefused: () => void (refused += 1) });
+  });
+
+  it.each([
+    ['a thousand of a byte', 1, 1_000],
+    ['thousands of twenty bytes', 20, 3_000],
+    ['hundreds of a hundred bytes', 100, 600],
+  ])('a body in %s is read', async (_, size, count) => {
+    expect(await said(CHUNKED + chunks(size, count) + END)).toContain('read');
+    expect([bytes, refused]).toEqual([size * count, 0]);
+  });
+
+  it.each(['/', '/accepted'])(
+    'a connection whose body at %s is in thousands of tiny pieces is closed',
+    async (path) => {
+      expect(await said(CHUNKED.replace('/', path) + chunks(1, 10_000) + END)).toBe('');
+      expect(refused).toBe(1);
+      expect(bytes).toBeLessThan(1_100);
+    },
+  );
+
+  it('a peer has few of its connections with bodies in many pieces read in one turn', async () => {
+    const body = chunks(20, 2_000);
+    const turns: number[] = [];
+    const connections = Array.from({ length: 12 }, open);
+    await expect.poll(() => front.connections).toBe(12);
+    await new Promise<void>((resolve) => {
+      for (const socket of connections) socket.write(CHUNKED + body + END);
+      const look = (): void => {
+        turns.push(bytes);
+        if (bytes < 12 * 40_000) setImmediate(look);
+        else resolve();
+      };
+      look();
+    });
+    const most = Math.max(...turns.map((count, turn) => count - (turns[turn - 1] ?? 0)));
+    expect(most).toBeLessThanOrEqual(3 * 40_000);
+    expect(refused).toBe(0);
+  });
+});
+
 describe('a request with thousands of headers', () => {
   it('a request with thousands of headers is checked to its last one, which a proxy may have added', async () => {
     front.destroy();
