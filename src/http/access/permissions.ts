@@ -35,10 +35,22 @@ export class Permissions {
     return this.#refused(request, admitted);
   }
 
-  /** Permits a request to an open route, but refuses a wrong key, so that the status page can check a key in this way. */
+  /**
+   * Permits a request to an open route. A wrong key is refused, and counts as a guess, only if the route asks what it permits: a
+   * caller learns nothing of a key from an answer that does not depend on it, and an outdated one may come with each call of an SDK.
+   */
   #ofOpen(request: HttpRequest, admitted: Admission | Refusal): Permission {
     const isGuess = !(admitted instanceof Admission) && admitted.status === 401 && request.authorization !== undefined;
-    return isGuess ? this.#refused(request, admitted) : asPermission(admitted);
+    if (!isGuess) return asPermission(admitted);
+    let refused: Permission | undefined;
+    return {
+      appids: undefined,
+      keyId: undefined,
+      refusal: (scope, appid) => {
+        refused ??= this.#refused(request, admitted);
+        return refused.refusal(scope, appid);
+      },
+    };
   }
 
   #accepted(request: HttpRequest, permission: Permission): Permission {

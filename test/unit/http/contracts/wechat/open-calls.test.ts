@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
+import { createApiKey } from '../../../../../src/http/index.js';
+import { ClaimingStore } from '../../../../support/stores/claiming-store.js';
 import { GatewayWorld } from '../../../../support/worlds/gateway-world.js';
+import { SdkWorld, SECRET, tokenPath } from '../../../../support/worlds/sdk-world.js';
 import { APPID } from '../../../../support/worlds/world.js';
 
 test('callers without a credential leave half of the connections to WeChat to the others, however many apps they name', async () => {
@@ -32,4 +35,35 @@ test('callers without a credential leave half of the connections to WeChat to th
   expect(hanging).toBe(128);
   const answer = await world.fetch(`/cgi-bin/user/get?access_token=${token}`);
   expect(await answer.json()).toEqual({ errcode: 0 });
+});
+
+test('an API key that has expired and comes with the calls of one SDK keeps no other behind the same proxy from its token', async () => {
+  const { key, entry } = createApiKey({ scopes: ['register'] });
+  const cold = 'wxcold';
+  await using world = await SdkWorld.start({
+    store: (store) => new ClaimingStore(store),
+    wechat: { apps: { [APPID]: { secret: SECRET }, [cold]: { secret: SECRET } } },
+    handler: { keys: [{ ...entry, expiresAt: 1 }], autoRegister: true },
+  });
+  await world.tokens.register({ appid: cold, secret: SECRET });
+  const token = await world.server.askToken();
+  const started = await world.another();
+  const headers = { authorization: `Bearer ${key}` };
+  for (let call = 0; call < 40; call++) {
+    const answer = await started.fetch(`/cgi-bin/getcallbackip?access_token=${token}`, { headers });
+    expect(await answer.json()).toHaveProperty('ip_list');
+  }
+  expect(await started.ask(tokenPath(cold))).toHaveProperty('access_token');
+});
+
+test('an API key that has expired counts as a guess where it would let an app be registered', async () => {
+  const { key, entry } = createApiKey({ scopes: ['register'] });
+  await using world = await SdkWorld.start({ handler: { keys: [{ ...entry, expiresAt: 1 }], autoRegister: true } });
+  const headers = { authorization: `Bearer ${key}` };
+  const codes: unknown[] = [];
+  for (let call = 0; call < 20; call++) {
+    const answer = await world.server.fetch(tokenPath('wxunknown'), { headers });
+    codes.push(((await answer.json()) as { errcode: number }).errcode);
+  }
+  expect(codes).toEqual([...Array(10).fill(40013), ...Array(10).fill(45011)]);
 });
