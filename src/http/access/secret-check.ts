@@ -3,6 +3,8 @@ import type { Clock } from '../../core/concurrency/clock.js';
 import type { ColdLookups } from '../../core/engine/cold-lookups.js';
 import { isAppid } from '../../core/model/token-key.js';
 import { secretHash } from '../../core/primitives/secret-hash.js';
+import { LookUpTurns } from './look-up-turns.js';
+import { peerNetwork } from './peer-network.js';
 import type { Peers } from './peers.js';
 import type { Refusal } from './refusal.js';
 import { SecretLookUps } from './secret-look-ups.js';
@@ -19,11 +21,14 @@ export class SecretCheck {
   readonly #peers: Peers;
   readonly #coldLookups: ColdLookups;
   readonly #lookUps: SecretLookUps;
+  /** The look-ups in progress by the network of the caller, whose limit they share. */
+  readonly #turns: LookUpTurns;
 
   constructor(peers: Peers, coldLookups: ColdLookups, clock: Clock) {
     this.#peers = peers;
     this.#coldLookups = coldLookups;
     this.#lookUps = new SecretLookUps(clock);
+    this.#turns = new LookUpTurns(clock);
   }
 
   /**
@@ -38,9 +43,26 @@ export class SecretCheck {
     const fitsHeld = isAppid(appid) ? this.#coldLookups.heldSecret(appid, fits) : false;
     if (fitsHeld !== undefined) return fitsHeld ? undefined : refused.refuse(peer, WRONG_SECRET);
     // Concurrent look-ups are judged only when they end, so that a refusal is reserved for each of them in advance.
-    const reserves = !this.#lookUps.isUnderWay(appid, hash);
-    if (reserves && !refused.reserve(peer)) return refused.refuse(peer, WRONG_SECRET);
-    return this.#lookUp(peer, appid, hash, fits, reserves);
+    if (this.#lookUps.isUnderWay(appid, hash)) return this.#lookUp(peer, appid, hash, fits, false);
+    return this.#lookUpInTurn(peer, appid, hash, fits);
+  }
+
+  async #lookUpInTurn(
+    peer: string | undefined,
+    appid: string,
+    hash: string,
+    fits: (own: string) => boolean,
+  ): Promise<Refusal | undefined> {
+    const { refused } = this.#peers;
+    const network = peerNetwork(peer);
+    const reserve = (): boolean => refused.reserve(peer);
+    if (reserve()) this.#turns.begin(network);
+    else if (!(await this.#turns.beginLater(network, reserve))) return refused.refuse(peer, WRONG_SECRET);
+    try {
+      return await this.#lookUp(peer, appid, hash, fits, true);
+    } finally {
+      this.#turns.end(network);
+    }
   }
 
   async #lookUp(

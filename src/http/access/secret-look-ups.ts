@@ -1,9 +1,12 @@
 import type { Clock } from '../../core/concurrency/clock.js';
 import { RateLimiter } from '../../core/concurrency/rate-limit.js';
+import { LookUpTurns } from './look-up-turns.js';
 import { type Refusal, wholeSeconds } from './refusal.js';
 
 const PER_SECOND = 20;
 const MISS_MS = 30_000;
+/** The group of all look-ups, which share one limit. */
+const ALL = '';
 
 /** The result of a look-up: whether the app is known, and whether the secret is right. */
 export interface SecretFound {
@@ -13,16 +16,18 @@ export interface SecretFound {
 
 /** Limits the reads of the store for secrets of apps that are not in memory, because no key is needed to cause them. */
 export class SecretLookUps {
-  readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #clock: Pick<Clock, 'monotonic' | 'setTimer'>;
   readonly #reads: RateLimiter;
+  readonly #turns: LookUpTurns;
   /** The expiry times of cached misses, by app or by app and secret; the earliest comes first. */
   readonly #misses = new Map<string, number>();
   /** The look-ups in progress by app and secret. Concurrent requests with the same secret share one. */
-  readonly #underWay = new Map<string, Promise<boolean>>();
+  readonly #underWay = new Map<string, Promise<boolean | Refusal>>();
 
-  constructor(clock: Pick<Clock, 'monotonic'>) {
+  constructor(clock: Pick<Clock, 'monotonic' | 'setTimer'>) {
     this.#clock = clock;
     this.#reads = new RateLimiter(PER_SECOND, PER_SECOND);
+    this.#turns = new LookUpTurns(clock);
   }
 
   /** Returns the number of cached misses. */
@@ -48,11 +53,26 @@ export class SecretLookUps {
     const now = this.#clock.monotonic();
     this.#forget(now);
     if (this.#misses.has(appid) || this.#misses.has(ofSecret)) return false;
-    const retryAfterSeconds = wholeSeconds(this.#reads.reserve(now));
-    if (retryAfterSeconds > 0) return { status: 429, reason: 'throttled', message: BUSY, retryAfterSeconds };
-    const looked = this.#lookFor(appid, ofSecret, look).finally(() => this.#underWay.delete(ofSecret));
+    const looked = this.#lookInTurn(appid, ofSecret, look).finally(() => this.#underWay.delete(ofSecret));
     this.#underWay.set(ofSecret, looked);
     return looked;
+  }
+
+  async #lookInTurn(appid: string, ofSecret: string, look: () => Promise<SecretFound>): Promise<boolean | Refusal> {
+    let retryAfterSeconds = 0;
+    const reserve = (): boolean => {
+      retryAfterSeconds = wholeSeconds(this.#reads.reserve(this.#clock.monotonic()));
+      return retryAfterSeconds === 0;
+    };
+    if (reserve()) this.#turns.begin(ALL);
+    else if (!(await this.#turns.beginLater(ALL, reserve))) {
+      return { status: 429, reason: 'throttled', message: BUSY, retryAfterSeconds };
+    }
+    try {
+      return await this.#lookFor(appid, ofSecret, look);
+    } finally {
+      this.#turns.end(ALL);
+    }
   }
 
   async #lookFor(appid: string, ofSecret: string, look: () => Promise<SecretFound>): Promise<boolean> {

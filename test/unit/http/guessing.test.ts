@@ -150,6 +150,18 @@ describe('look-ups in a shared store', () => {
     expect(await statuses(21, () => ask(TASK, WRONG))).toEqual(REFUSED_20);
   });
 
+  test('the right secrets of any number of apps are accepted from one peer at the same time, as after a start', async () => {
+    const { world, ask } = await started();
+    await using _closing = world;
+    const appids = Array.from({ length: 60 }, (_, index) => `wx-${index}`);
+    const manager = world.manager();
+    for (const appid of appids) await manager.register({ appid, secret: SECRET, tasks: ['access_token'] });
+    const path = (appid: string) => secretPath(SECRET, appid);
+    const asked = await Promise.all(appids.map((appid) => ask(path(appid), { peer: PEER })));
+    expect(asked.map(({ body }) => (body as { errcode: number }).errcode)).toEqual(Array(60).fill(0));
+    expect(await statuses(21, () => ask(TASK, WRONG))).toEqual(REFUSED_20);
+  });
+
   test('a store that fails uses up no refusal of a peer', async () => {
     const { world, ask } = await started();
     await using _closing = world;
