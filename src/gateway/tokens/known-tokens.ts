@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/concurrency/clock.js';
+import { LookUpTurns } from '../../core/concurrency/look-up-turns.js';
 import { RateLimiter, RateLimiters } from '../../core/concurrency/rate-limit.js';
 import { belongsTo, type Enrolment, marksOf } from '../../core/model/enrolment.js';
 import type { TokenKey } from '../../core/model/token-key.js';
@@ -16,6 +17,8 @@ const READS_PER_SECOND = 50;
 /** The share of these reads that one peer may cause in vain, so that a flood of invented tokens does not use up all of them. */
 const MISSES_PER_SECOND_OF_PEER = 25;
 const MISS_MS = 1_000;
+/** The group of all reads, which share one limit. */
+const ALL = '';
 /** The time for which a record that was handed out by another contract is not noted again. */
 const NOTED_MS = 60_000;
 const MAX_REMEMBERED = 10_000;
@@ -43,6 +46,9 @@ export class KnownTokens {
   readonly #index: TokenIndex;
   readonly #reads = new RateLimiter(READS_PER_SECOND, READS_PER_SECOND);
   readonly #readsOfPeers = new RateLimiters(MISSES_PER_SECOND_OF_PEER, MAX_REMEMBERED, MISSES_PER_SECOND_OF_PEER);
+  /** The reads in progress: all of them, and by the network of the caller. */
+  readonly #turns: LookUpTurns;
+  readonly #turnsOfPeers: LookUpTurns;
   /** The ends of cached misses on the monotonic clock, by hash. */
   readonly #misses = boundedCache<string, number>(MAX_REMEMBERED);
   readonly #lookUps = new Map<string, Promise<TokenLookUp>>();
@@ -60,6 +66,8 @@ export class KnownTokens {
     this.#clock = clock;
     this.#writes = new TokenWrites(stored, clock);
     this.#index = new TokenIndex(clock);
+    this.#turns = new LookUpTurns(clock);
+    this.#turnsOfPeers = new LookUpTurns(clock);
   }
 
   /** Recognizes every token that becomes current in this process from now on, and those that are. */
@@ -118,23 +126,34 @@ export class KnownTokens {
     }
     const underWay = this.#lookUps.get(hash);
     if (underWay !== undefined) return underWay;
-    const now = this.#clock.monotonic();
-    if (now < (this.#misses.get(hash) ?? 0)) return 'unknown';
-    const ofPeer = this.#readsOfPeers.of(network);
-    if (ofPeer.reserve(now) > 0) return 'unsure';
-    if (this.#reads.reserve(now) > 0) {
-      ofPeer.refund();
-      return 'unsure';
-    }
-    const lookUp = this.#read(hash).then((found) => {
-      this.#lookUps.delete(hash);
-      if (found !== 'unknown') ofPeer.refund();
-      // After a restart each caller's token is looked up once. Only invented ones can be looked up without end.
-      if (typeof found === 'object') this.#reads.refund();
-      return found;
-    });
+    if (this.#clock.monotonic() < (this.#misses.get(hash) ?? 0)) return 'unknown';
+    const lookUp = this.#lookUpForPeer(hash, network).finally(() => this.#lookUps.delete(hash));
     this.#lookUps.set(hash, lookUp);
     return lookUp;
+  }
+
+  /** Looks up a token within the limit of a peer. It never rejects. */
+  async #lookUpForPeer(hash: string, network: string): Promise<TokenLookUp> {
+    const limit = this.#readsOfPeers.of(network);
+    const reserve = (): boolean => limit.reserve(this.#clock.monotonic()) === 0;
+    if (reserve()) this.#turnsOfPeers.begin(network);
+    else if (!(await this.#turnsOfPeers.beginLater(network, reserve))) return 'unsure';
+    const found = await this.#lookUp(hash);
+    if (found !== 'unknown') limit.refund();
+    this.#turnsOfPeers.end(network);
+    return found;
+  }
+
+  /** Looks up a token within the limit of all peers. It never rejects. */
+  async #lookUp(hash: string): Promise<TokenLookUp> {
+    const reserve = (): boolean => this.#reads.reserve(this.#clock.monotonic()) === 0;
+    if (reserve()) this.#turns.begin(ALL);
+    else if (!(await this.#turns.beginLater(ALL, reserve))) return 'unsure';
+    const found = await this.#read(hash);
+    // After a restart each caller's token is looked up once. Only invented ones can be looked up without end.
+    if (typeof found === 'object') this.#reads.refund();
+    this.#turns.end(ALL);
+    return found;
   }
 
   /** Reads a token from the store. It never rejects. */

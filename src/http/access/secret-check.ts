@@ -1,9 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../core/concurrency/clock.js';
+import { LookUpTurns } from '../../core/concurrency/look-up-turns.js';
 import type { ColdLookups } from '../../core/engine/cold-lookups.js';
 import { isAppid } from '../../core/model/token-key.js';
 import { secretHash } from '../../core/primitives/secret-hash.js';
-import { LookUpTurns } from './look-up-turns.js';
 import { peerNetwork } from './peer-network.js';
 import type { Peers } from './peers.js';
 import type { Refusal } from './refusal.js';

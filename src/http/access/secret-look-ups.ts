@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/concurrency/clock.js';
+import { LookUpTurns } from '../../core/concurrency/look-up-turns.js';
 import { RateLimiter } from '../../core/concurrency/rate-limit.js';
-import { LookUpTurns } from './look-up-turns.js';
 import { type Refusal, wholeSeconds } from './refusal.js';
 
 const PER_SECOND = 20;

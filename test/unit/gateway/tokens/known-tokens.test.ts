@@ -157,6 +157,28 @@ test('the tokens that others have handed out are looked up without a limit, each
   expect(scene.count('get') - before).toBe(120);
 });
 
+test('the tokens of any number of callers behind one address are recognized at the same time, as after a start', async () => {
+  const scene = new Scene();
+  const values = Array.from({ length: 120 }, (_, index) => `T${index}`);
+  const [before, after] = [scene.process(), scene.process()];
+  for (const [index, value] of values.entries()) {
+    await before.handOut(value, scene.token({ appid: `wx${index}`, type: 'access_token' }));
+  }
+  const found = await Promise.all(values.map((value) => after.find(value, PEER)));
+  expect(found.map((token) => (typeof token === 'string' ? token : token.key.appid))).toEqual(
+    values.map((_, index) => `wx${index}`),
+  );
+});
+
+test('of unknown tokens at the same time no more are looked up than one after the other', async () => {
+  const scene = new Scene();
+  const process = scene.process();
+  const unknown = Array.from({ length: 60 }, (_, index) => process.find(`invented-${index}`, PEER));
+  const found = await Promise.all(unknown);
+  expect([found.filter((token) => token === 'unknown').length, scene.count('get')]).toEqual([25, 25]);
+  expect(found.filter((token) => token === 'unsure')).toHaveLength(35);
+});
+
 test('fifty unknown tokens a second are looked up, and further ones are unsure', async () => {
   const scene = new Scene();
   const known = scene.process();

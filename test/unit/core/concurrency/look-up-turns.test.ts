@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { LookUpTurns } from '../../../../src/http/access/look-up-turns.js';
+import { LookUpTurns } from '../../../../src/core/concurrency/look-up-turns.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 
 const GROUP = '10.0.0.1';

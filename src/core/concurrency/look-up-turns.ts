@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/concurrency/clock.js';
+import type { Clock } from './clock.js';
 
 /** The time for which a look-up waits for its turn, before it is taken for one too many. */
 const WAIT_MS = 5_000;
@@ -11,7 +11,7 @@ interface Group {
 
 /**
  * Lets look-ups wait while others are in progress that may give back what they have taken from a limit, because only those that
- * find nothing keep it. After a start, the right secrets of many apps are looked up at once.
+ * find nothing keep it. After a start, the valid credentials of many callers are looked up at once.
  */
 export class LookUpTurns {
   readonly #clock: Pick<Clock, 'setTimer'>;
