@@ -21,11 +21,17 @@ export class LookUpTurns {
     this.#clock = clock;
   }
 
-  /** Notes that a look-up of a group has begun, which must be followed by {@link end}. */
-  begin(group: string): void {
-    const known = this.#groups.get(group);
-    if (known === undefined) this.#groups.set(group, { inProgress: 1, waiting: new Set() });
-    else known.inProgress += 1;
+  /**
+   * Begins a look-up of a group when the limit grants it: at once, or after those in progress. One that has begun must be
+   * followed by {@link end}.
+   *
+   * @param reserve - takes one from the limit, and returns whether there was one.
+   * @returns whether the look-up has begun; if not, the limit is used up.
+   */
+  begin(group: string, reserve: () => boolean): true | Promise<boolean> {
+    if (!reserve()) return this.#beginLater(group, reserve);
+    this.#note(group);
+    return true;
   }
 
   /** Notes that a look-up has ended, whether or not it has returned what it took. */
@@ -41,13 +47,13 @@ export class LookUpTurns {
     }
   }
 
-  /**
-   * Begins a look-up when the limit grants it.
-   *
-   * @param reserve - takes one from the limit, and returns whether there was one.
-   * @returns whether the look-up has begun; if not, the limit is used up.
-   */
-  async beginLater(group: string, reserve: () => boolean): Promise<boolean> {
+  #note(group: string): void {
+    const known = this.#groups.get(group);
+    if (known === undefined) this.#groups.set(group, { inProgress: 1, waiting: new Set() });
+    else known.inProgress += 1;
+  }
+
+  async #beginLater(group: string, reserve: () => boolean): Promise<boolean> {
     let isOver = false;
     let wake = (): void => {};
     const timer = this.#clock.setTimer(() => {
@@ -55,7 +61,7 @@ export class LookUpTurns {
       wake();
     }, WAIT_MS);
     try {
-      while (!reserve()) {
+      do {
         const waiting = this.#groups.get(group)?.waiting;
         if (waiting === undefined || isOver) return false;
         await new Promise<void>((resolve) => {
@@ -63,11 +69,11 @@ export class LookUpTurns {
           waiting.add(resolve);
         });
         waiting.delete(wake);
-      }
+      } while (!reserve());
     } finally {
       timer.cancel();
     }
-    this.begin(group);
+    this.#note(group);
     return true;
   }
 }

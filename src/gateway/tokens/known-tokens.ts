@@ -1,6 +1,5 @@
 import type { Clock } from '../../core/concurrency/clock.js';
-import { LookUpTurns } from '../../core/concurrency/look-up-turns.js';
-import { RateLimiter, RateLimiters } from '../../core/concurrency/rate-limit.js';
+import { type ReadOutcome, VainReads } from '../../core/concurrency/vain-reads.js';
 import { belongsTo, type Enrolment, marksOf } from '../../core/model/enrolment.js';
 import type { TokenKey } from '../../core/model/token-key.js';
 import { boundedCache } from '../../core/primitives/bounded-cache.js';
@@ -13,12 +12,8 @@ import { TokenWrites } from './token-writes.js';
 
 /** The types whose tokens open the calls of WeChat's API. */
 const CALL_TYPES: ReadonlySet<string> = new Set(['access_token', 'component_access_token', 'authorizer_access_token']);
-const READS_PER_SECOND = 50;
-/** The share of these reads that one peer may cause in vain, so that a flood of invented tokens does not use up all of them. */
-const MISSES_PER_SECOND_OF_PEER = 25;
+const READ_RATES = { perSecond: 50, perSecondOfSender: 25 };
 const MISS_MS = 1_000;
-/** The group of all reads, which share one limit. */
-const ALL = '';
 /** The time for which a record that was handed out by another contract is not noted again. */
 const NOTED_MS = 60_000;
 const MAX_REMEMBERED = 10_000;
@@ -34,6 +29,12 @@ export interface Registrations {
  */
 export type TokenLookUp = RegisteredToken | 'unknown' | 'unsure';
 
+/** After a restart each caller's token is looked up once. Only invented ones can be looked up without end. */
+function outcomeOf(found: TokenLookUp): ReadOutcome {
+  if (typeof found === 'object') return 'found';
+  return found === 'unknown' ? 'vain' : 'failed';
+}
+
 /**
  * Recognizes the tokens that this server holds or has handed out: current ones and those before them, by their hashes.
  *
@@ -44,11 +45,7 @@ export class KnownTokens {
   readonly #registrations: Registrations;
   readonly #clock: Clock;
   readonly #index: TokenIndex;
-  readonly #reads = new RateLimiter(READS_PER_SECOND, READS_PER_SECOND);
-  readonly #readsOfPeers = new RateLimiters(MISSES_PER_SECOND_OF_PEER, MAX_REMEMBERED, MISSES_PER_SECOND_OF_PEER);
-  /** The reads in progress: all of them, and by the network of the caller. */
-  readonly #turns: LookUpTurns;
-  readonly #turnsOfPeers: LookUpTurns;
+  readonly #reads: VainReads;
   /** The ends of cached misses on the monotonic clock, by hash. */
   readonly #misses = boundedCache<string, number>(MAX_REMEMBERED);
   readonly #lookUps = new Map<string, Promise<TokenLookUp>>();
@@ -66,8 +63,7 @@ export class KnownTokens {
     this.#clock = clock;
     this.#writes = new TokenWrites(stored, clock);
     this.#index = new TokenIndex(clock);
-    this.#turns = new LookUpTurns(clock);
-    this.#turnsOfPeers = new LookUpTurns(clock);
+    this.#reads = new VainReads(clock, READ_RATES);
   }
 
   /** Recognizes every token that becomes current in this process from now on, and those that are. */
@@ -127,33 +123,14 @@ export class KnownTokens {
     const underWay = this.#lookUps.get(hash);
     if (underWay !== undefined) return underWay;
     if (this.#clock.monotonic() < (this.#misses.get(hash) ?? 0)) return 'unknown';
-    const lookUp = this.#lookUpForPeer(hash, network).finally(() => this.#lookUps.delete(hash));
+    const lookUp = this.#lookUp(hash, network).finally(() => this.#lookUps.delete(hash));
     this.#lookUps.set(hash, lookUp);
     return lookUp;
   }
 
-  /** Looks up a token within the limit of a peer. It never rejects. */
-  async #lookUpForPeer(hash: string, network: string): Promise<TokenLookUp> {
-    const limit = this.#readsOfPeers.of(network);
-    const reserve = (): boolean => limit.reserve(this.#clock.monotonic()) === 0;
-    if (reserve()) this.#turnsOfPeers.begin(network);
-    else if (!(await this.#turnsOfPeers.beginLater(network, reserve))) return 'unsure';
-    const found = await this.#lookUp(hash);
-    if (found !== 'unknown') limit.refund();
-    this.#turnsOfPeers.end(network);
-    return found;
-  }
-
-  /** Looks up a token within the limit of all peers. It never rejects. */
-  async #lookUp(hash: string): Promise<TokenLookUp> {
-    const reserve = (): boolean => this.#reads.reserve(this.#clock.monotonic()) === 0;
-    if (reserve()) this.#turns.begin(ALL);
-    else if (!(await this.#turns.beginLater(ALL, reserve))) return 'unsure';
-    const found = await this.#read(hash);
-    // After a restart each caller's token is looked up once. Only invented ones can be looked up without end.
-    if (typeof found === 'object') this.#reads.refund();
-    this.#turns.end(ALL);
-    return found;
+  /** Looks up a token within the limits. It never rejects. */
+  async #lookUp(hash: string, network: string): Promise<TokenLookUp> {
+    return (await this.#reads.run(network, () => this.#read(hash), outcomeOf)) ?? 'unsure';
   }
 
   /** Reads a token from the store. It never rejects. */

@@ -56,8 +56,8 @@ export class SecretCheck {
     const { refused } = this.#peers;
     const network = peerNetwork(peer);
     const reserve = (): boolean => refused.reserve(peer);
-    if (reserve()) this.#turns.begin(network);
-    else if (!(await this.#turns.beginLater(network, reserve))) return refused.refuse(peer, WRONG_SECRET);
+    const begun = this.#turns.begin(network, reserve);
+    if (begun !== true && !(await begun)) return refused.refuse(peer, WRONG_SECRET);
     try {
       return await this.#lookUp(peer, appid, hash, fits, true);
     } finally {

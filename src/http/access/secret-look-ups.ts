@@ -64,8 +64,8 @@ export class SecretLookUps {
       retryAfterSeconds = wholeSeconds(this.#reads.reserve(this.#clock.monotonic()));
       return retryAfterSeconds === 0;
     };
-    if (reserve()) this.#turns.begin(ALL);
-    else if (!(await this.#turns.beginLater(ALL, reserve))) {
+    const begun = this.#turns.begin(ALL, reserve);
+    if (begun !== true && !(await begun)) {
       return { status: 429, reason: 'throttled', message: BUSY, retryAfterSeconds };
     }
     try {

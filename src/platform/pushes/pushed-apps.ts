@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/concurrency/clock.js';
-import { VainReads } from '../../core/concurrency/vain-reads.js';
+import { APP_READ_RATES, type ReadOutcome, VainReads } from '../../core/concurrency/vain-reads.js';
 import type { PushSettings } from '../../core/model/push/push-settings.js';
 import { appDocumentId, isAppid } from '../../core/model/token-key.js';
 import { boundedCache } from '../../core/primitives/bounded-cache.js';
@@ -8,7 +8,7 @@ import { PushRefused } from '../content/push-refused.js';
 
 export interface PushedAppsParts {
   readonly registry: Pick<Registry, 'app' | 'hasApp' | 'reload'>;
-  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly clock: Pick<Clock, 'monotonic' | 'setTimer'>;
   /** Resolves when the store has answered for the first time. */
   opened(): Promise<void>;
 }
@@ -20,7 +20,7 @@ const MAX_REMEMBERED = 1_000;
 /** Finds the settings of the apps that are pushed to, and limits the reads of the store that anyone's pushes cause. */
 export class PushedApps {
   readonly #parts: PushedAppsParts;
-  readonly #reads = new VainReads();
+  readonly #reads: VainReads;
   /** The monotonic times of the last reads that pushes caused, by app. */
   readonly #readAt = boundedCache<string, number>(MAX_REMEMBERED);
   /** The reads in progress, by app. They are as few as the limit of the reads permits. */
@@ -28,6 +28,7 @@ export class PushedApps {
 
   constructor(parts: PushedAppsParts) {
     this.#parts = parts;
+    this.#reads = new VainReads(parts.clock, APP_READ_RATES);
   }
 
   /**
@@ -58,29 +59,27 @@ export class PushedApps {
     const now = clock.monotonic();
     const readAt = this.#readAt.get(appid) ?? Number.NEGATIVE_INFINITY;
     // Pushes that arrive together share a read: after a start many are for an app that is not in memory yet.
-    const reading =
-      this.#reading.get(appid) ?? (now - readAt < READ_AGAIN_AFTER_MS ? undefined : this.#read(appid, sender, now));
+    let reading = this.#reading.get(appid);
+    if (reading === undefined && now - readAt >= READ_AGAIN_AFTER_MS) {
+      reading = this.#read(appid, sender, now).finally(() => this.#reading.delete(appid));
+      this.#reading.set(appid, reading);
+    }
     await reading;
     return registry.app(appid)?.push;
   }
 
-  #read(appid: string, sender: string, now: number): Promise<void> {
+  async #read(appid: string, sender: string, now: number): Promise<void> {
     const { registry } = this.#parts;
     const wasHeld = registry.hasApp(appid);
-    const refund = this.#reads.reserve(sender, now);
-    if (refund === undefined) {
+    const read = async (): Promise<ReadOutcome> => {
+      // A failed read has shown nothing, and is repeated for the next push.
+      await registry.reload(appDocumentId(appid));
+      this.#readAt.set(appid, now);
+      return !wasHeld && registry.hasApp(appid) ? 'found' : 'vain';
+    };
+    const outcome = await this.#reads.run(sender, read, (shown) => shown);
+    if (outcome === undefined) {
       throw new PushRefused(429, 'too many apps that are not in memory are being looked up: try again later');
     }
-    // A failed read has shown nothing, and is repeated for the next push.
-    const reading = registry
-      .reload(appDocumentId(appid))
-      .then(() => {
-        this.#readAt.set(appid, now);
-        // After a start each registered app is looked up once. Only invented ones can be looked up without end.
-        if (!wasHeld && registry.hasApp(appid)) refund();
-      })
-      .finally(() => this.#reading.delete(appid));
-    this.#reading.set(appid, reading);
-    return reading;
   }
 }

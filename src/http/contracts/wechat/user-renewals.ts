@@ -1,5 +1,5 @@
 import { RateLimiters } from '../../../core/concurrency/rate-limit.js';
-import { VainReads } from '../../../core/concurrency/vain-reads.js';
+import { APP_READ_RATES, type ReadOutcome, VainReads } from '../../../core/concurrency/vain-reads.js';
 import { isAppid } from '../../../core/model/token-key.js';
 import { senderNetwork } from '../../access/sender-network.js';
 import type { HttpRequest } from '../../messages/http-message.js';
@@ -17,10 +17,11 @@ const MAX_RATED_APPS = 10_000;
 export class UserRenewals {
   readonly #services: Services;
   readonly #rates = new RateLimiters(PER_SECOND, MAX_RATED_APPS, PER_SECOND);
-  readonly #appReads = new VainReads();
+  readonly #appReads: VainReads;
 
   constructor(services: Services) {
     this.#services = services;
+    this.#appReads = new VainReads(services.clock, APP_READ_RATES);
   }
 
   /**
@@ -43,17 +44,19 @@ export class UserRenewals {
 
   /** Refuses an unknown app. The reads of the store are limited, because no credential is needed to cause them. */
   async #assertRegistered(appid: string, request: HttpRequest): Promise<void> {
-    const { registry, clock } = this.#services;
+    const { registry } = this.#services;
     if (registry.hasApp(appid)) return;
     if (!isAppid(appid)) throw refusedWith(ERRCODES.invalidAppid, 'invalid appid');
-    const refund = registry.holdsAll ? () => {} : this.#appReads.reserve(senderNetwork(request), clock.monotonic());
-    if (refund === undefined) {
+    const read = (): Promise<boolean> => isRegistered(appid, this.#services);
+    const found = registry.holdsAll ? await read() : await this.#appReads.run(senderNetwork(request), read, outcomeOf);
+    if (found === undefined) {
       throw new RouteFailure({ status: 429, message: 'too many apps that are not in memory are being looked up' });
     }
-    if (!(await isRegistered(appid, this.#services))) throw refusedWith(ERRCODES.invalidAppid, 'invalid appid');
-    refund();
+    if (!found) throw refusedWith(ERRCODES.invalidAppid, 'invalid appid');
   }
 }
+
+const outcomeOf = (isFound: boolean): ReadOutcome => (isFound ? 'found' : 'vain');
 
 /** Returns whether an app is registered, by the store if it is not in memory. */
 export async function isRegistered(

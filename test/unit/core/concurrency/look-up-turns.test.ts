@@ -18,7 +18,7 @@ function scene(limit: number) {
     if (givesBack) left += 1;
     turns.end(GROUP);
   };
-  return { clock, turns, reserve, end, later: () => turns.beginLater(GROUP, reserve) };
+  return { clock, turns, reserve, end, later: () => turns.begin(GROUP, reserve) };
 }
 
 test('look-ups beyond the limit begin when those in progress give back what they have taken', async () => {
@@ -50,7 +50,7 @@ test('look-ups that wait are refused together when the last one in progress has 
 
 test('a look-up beyond the limit is refused at once while none of its group is in progress', async () => {
   const { later, turns } = scene(0);
-  turns.begin('10.0.0.2');
+  expect(turns.begin('10.0.0.2', () => true)).toBe(true);
   expect(await later()).toBe(false);
 });
 
@@ -58,7 +58,7 @@ test('a look-up waits for five seconds while those in progress do not end', asyn
   const { later, clock } = scene(1);
   await later();
   let begun: boolean | undefined;
-  const waiting = later().then((result) => {
+  const waiting = Promise.resolve(later()).then((result) => {
     begun = result;
   });
   await clock.advance(4_999);
