@@ -33,12 +33,22 @@ export function isStaleTokenError(error: unknown): boolean {
 async function isStaleError(error: unknown, reading: ResponseReading): Promise<boolean> {
   let cause = error;
   for (let depth = 0; depth <= MAX_CAUSES && cause !== undefined; depth += 1) {
+    if (isOfAnotherToken(cause)) return false;
     if (isStaleBody(cause) || (isStaleCode(memberOf(cause, 'code')) && !isDatabaseError(cause))) return true;
     if (await isStaleReply(cause, reading)) return true;
     if (await isStaleReply(memberOf(cause, 'response'), reading)) return true;
     cause = memberOf(cause, 'cause');
   }
   return false;
+}
+
+/**
+ * Returns whether an error is that of a manager which could not get a token for the function of the call: WeChat then rejected the
+ * secret or the token that was sent for that one, such as with 40001, and not the token of the call. Managers name the type, which
+ * the application's own errors seldom do.
+ */
+function isOfAnotherToken(error: unknown): boolean {
+  return isTokenError(error) && error.type !== undefined;
 }
 
 /**

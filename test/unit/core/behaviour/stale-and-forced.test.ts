@@ -326,3 +326,19 @@ describe('a token that was put in the millisecond in which its replacement is as
     expect(await tokens.refresh(APPID, TYPE, options)).toBe('one-that-replaces-it');
   });
 });
+
+test('a call whose function gets a token of another app is not repeated when WeChat refuses the secret of that app', async () => {
+  await using world = new World();
+  const tokens = await world.registered();
+  await tokens.register({ appid: 'wx-other', secret: 'a-secret-that-was-reset' });
+  await tokens.get(APPID, TYPE);
+  world.wechat.next(new TokenError('UPSTREAM_REJECTED', 'refused', { errcode: 40_001 }));
+  const seen: string[] = [];
+  const called = tokens.call(APPID, TYPE, (token) => {
+    seen.push(token);
+    return tokens.get('wx-other', TYPE);
+  });
+  await expect(called).rejects.toMatchObject({ errcode: 40_001, appid: 'wx-other' });
+  expect(seen).toEqual(['token-1']);
+  expect(await tokens.get(APPID, TYPE)).toBe('token-1');
+});

@@ -96,6 +96,9 @@ describe('shapes of a result', () => {
   });
 });
 
+/** The facts of a manager's error for a secret that WeChat has refused. */
+const OTHER_TOKEN = { appid: 'wx9', type: 'access_token', errcode: 40_001 };
+
 describe('shapes of an error', () => {
   test.each<[string, unknown, boolean]>([
     ['errcode', failed({ errcode: 40_001 }), true],
@@ -105,6 +108,8 @@ describe('shapes of an error', () => {
     ['response.data.errcode', failed({ response: { data: { errcode: 42_001 } } }), true],
     ['a plain object', { errcode: 40_001 }, true],
     ['an error of ours', new TokenError('UPSTREAM_REJECTED', 'no', { errcode: 40_001 }), true],
+    ['the failure to get another token', new TokenError('UPSTREAM_REJECTED', 'no', OTHER_TOKEN), false],
+    ['its like in a cause', new Error('no', { cause: new TokenError('UPSTREAM_REJECTED', 'no', OTHER_TOKEN) }), false],
     ['another code', failed({ code: 'ECONNRESET' }), false],
     ['response.errcode', failed({ response: { errcode: 40_001 } }), false],
     ['data.errcode', failed({ data: { errcode: 40_001 } }), true],
@@ -121,7 +126,7 @@ describe('shapes of an error', () => {
     ['the response of a cause', new Error('no', { cause: failed({ response: { data: { errcode: 42_001 } } }) }), true],
     ['a message', new Error('{"errcode":40001}'), false],
     ['a transaction of PostgreSQL that has to be repeated', failed({ code: '40001', severity: 'ERROR' }), false],
-    ['its like in a cause', new Error('no', { cause: failed({ code: '40001', severity: 'ERROR' }) }), false],
+    ['such a transaction in a cause', new Error('no', { cause: failed({ code: '40001', severity: 'ERROR' }) }), false],
     ['a deadlock of MySQL', failed({ code: 'ER_LOCK_DEADLOCK', errno: 1213, sqlState: '40001' }), false],
     ['a transaction of MySQL that has to be repeated', failed({ code: '40001', sqlState: '40001' }), false],
     ['a response that is null', failed({ response: null }), false],
