@@ -87,7 +87,7 @@ export interface CallOptions extends WaitOptions {
    * By default it is stale when WeChat's `errcode` is 40001, 40014 or 42001, as a number or as text. It is looked for at the
    * top level of the result, of its `data` and of its `body`; in a thrown error and its causes, where `code` counts too, also
    * in `response` and there in `data` and `body`. Each of them may be parsed, or text, bytes or a `Blob` of at most 64 KiB
-   * that begin with `{`, after a byte order mark and white space.
+   * that begin with `{`, after a byte order mark and white space. The failure of a manager to get another token does not count.
    *
    * A `Response` of any package and type but streams of events is looked at when its body is unused and at most 64 KiB long
    * (16 KiB with node-fetch), for 5 s at most; the body can be read afterwards. Other streams are not read.
