@@ -1,6 +1,7 @@
 import { isTokenError, type TokenError } from '../model/errors.js';
 import type { StoredDocument } from '../model/store.js';
 import { documentId, parseKey, registrationIds, type TokenKey } from '../model/token-key.js';
+import type { RetryStates } from '../records/retry-states.js';
 import { unsealTask } from '../registry/registration-document.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegisteredTask } from '../registry/task-entry.js';
@@ -14,6 +15,7 @@ export interface KnownKeysParts {
   readonly store: SupervisedStore;
   readonly reader: DocumentReader;
   readonly registry: Registry;
+  readonly retryStates: Pick<RetryStates, 'counting'>;
   readonly clock: StoreClock;
 }
 
@@ -62,7 +64,7 @@ export class KnownKeys {
       task: task.task,
       value: isUsable ? grant.value : undefined,
       rotation,
-      failure: own.unreadable ?? trying?.error,
+      failure: own.unreadable ?? this.#parts.retryStates.counting(key, trying)?.error,
     };
   }
 

@@ -217,8 +217,7 @@ function stateOf({ grant }: KeyDocument, now: number): Exclude<TaskStatus['state
 }
 
 function lastErrorOf(document: KeyDocument, key: TokenKey, retryStates: RetryStates): TaskFailure | undefined {
-  const remembered = retryStates.remembered(key);
-  const trying = document.trying ?? (remembered?.local === true ? remembered.trying : undefined);
+  const trying = retryStates.counting(key, document.trying);
   if (trying === undefined) return undefined;
   const { code, message, ...facts } = trying.error;
   const { errcode, errmsg, rid, ip } = facts as Partial<TaskFailure>;

@@ -94,6 +94,13 @@ export class RetryStates {
     return isMadeWith(failure.trying, this.#fingerprint(key)) ? failure : undefined;
   }
 
+  /** Returns the retry state that counts here: the stored one, or else that of a failure of this process alone. */
+  counting(key: TokenKey, stored: RetryState | undefined): RetryState | undefined {
+    if (stored !== undefined) return stored;
+    const failure = this.remembered(key);
+    return failure?.local === true ? failure.trying : undefined;
+  }
+
   /** Returns whether a failure of the key is remembered, with whatever input. */
   hasRemembered(key: TokenKey): boolean {
     return this.#cache.failure(key) !== undefined;

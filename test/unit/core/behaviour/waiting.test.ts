@@ -96,6 +96,23 @@ test('a waiting task is shown with a remedy, and without a secret', async () => 
   }
 });
 
+test('a task whose own attempts have failed waits for a dependency that has expired since, where only this process has failed', async () => {
+  await using world = new World();
+  const tokens = process(world);
+  for (let count = 0; count < 2; count++) world.wechat.next({ expiresInSeconds: 60 });
+  await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE, 'jsapi_ticket'] });
+  await world.clock.advance(5_000);
+  world.wechat.always = new TokenError('UPSTREAM_UNAVAILABLE', 'no route', { hostOnly: true, retryable: true });
+  await world.clock.advance(100_000);
+  expect(await only(tokens, TYPE)).toMatchObject({ state: 'expired', lastError: { message: 'no route' } });
+  expect(await only(tokens, 'jsapi_ticket')).toMatchObject({
+    state: 'waiting',
+    waitingFor: 'dependency',
+    reason: expect.stringMatching(/access_token of wx\w+ has no usable token: no route/),
+    lastError: { code: 'UPSTREAM_UNAVAILABLE' },
+  });
+});
+
 test('a key that has failed is not waiting: it is retried', async () => {
   await using world = new World();
   world.wechat.always = REFUSAL;
