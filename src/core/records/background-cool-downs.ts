@@ -76,6 +76,18 @@ export class BackgroundCoolDowns {
   }
 
   /**
+   * Returns whether the key has a cool-down because of the same lack: a caller in the meantime has learnt nothing new. An
+   * unavailable store is the same lack whatever its words, which name the command or the time.
+   */
+  coversLack(key: TokenKey, error: unknown): boolean {
+    const known = this.leftMs(key) > 0 ? this.#ofKeys.get(keyId(key))?.lack : undefined;
+    const lack = lackIn(error);
+    if (known === undefined || lack === undefined) return false;
+    if (known.code !== lack.code || known.facts.retryAt !== lack.facts.retryAt) return false;
+    return lack.code === 'STORE_UNAVAILABLE' || known.message === lack.message;
+  }
+
+  /**
    * Returns the error for the input that the last attempt lacked; `undefined` if it lacked none, or the key has no
    * cool-down.
    */

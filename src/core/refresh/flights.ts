@@ -185,10 +185,12 @@ export class Flights implements DueHandler {
     for (const id of [documentId('task', key), appDocumentId(key.appid)]) await registry.reload(id).catch(() => {});
   }
 
-  /** Starts a background cool-down after an attempt that left no retry state. */
+  /** Starts a background cool-down after an attempt that left no retry state, unless one for the same lack goes on. */
   #noteFailure({ key, reason }: Flight<CachedRecord>, error: unknown): void {
-    const { retryStates, events, clock } = this.#parts;
+    const { retryStates, coolDowns, events, clock } = this.#parts;
     if (reason === 'stale' || reason === 'forced' || retryStates.retryAt(key) !== undefined) return;
+    // Callers meet the known failure of a dependency again and again, which must not be reported for each of them.
+    if (coolDowns.coversLack(key, error)) return;
     const { attempts, delayMs } = this.#addCoolDown(key, error);
     if (!(error instanceof InputMissing)) return;
     const retryAt = clock.now() + delayMs;

@@ -54,6 +54,19 @@ describe('a task whose dependency has failed', () => {
     expect(tokens.peek(APPID, 'ticket')?.value).toBe('of-token-1');
   });
 
+  test('a task whose dependency has failed is reported once, however many callers meet that failure', async () => {
+    await using world = new World();
+    const tokens = withTickets(world);
+    world.wechat.always = REFUSED;
+    await tokens.register({ appid: APPID, secret: SECRET, tasks: [TYPE, 'ticket'] });
+    for (let caller = 0; caller < 50; caller++) {
+      await world.clock.advance(1_000);
+      await expect(tokens.get(APPID, 'ticket')).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', errcode: 40125 });
+    }
+    expect(world.log.filter((line) => line.startsWith('refreshFailed ticket'))).toHaveLength(1);
+    expect(world.wechat.calls).toBe(1);
+  });
+
   test('a task whose dependency has failed is woken when the dependency changes', async () => {
     await using world = new World();
     const tokens = withTickets(world);

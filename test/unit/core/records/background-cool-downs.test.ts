@@ -55,6 +55,35 @@ describe('the wait of the background', () => {
   });
 });
 
+describe('a lack that is met again', () => {
+  const lackOf = (code: 'UPSTREAM_REJECTED' | 'STORE_UNAVAILABLE', message: string, retryAt?: number): InputMissing =>
+    new InputMissing(new TokenError(code, message, { ...DEPENDENCY, retryable: true, retryAt }));
+  const refused = (): InputMissing => lackOf('UPSTREAM_REJECTED', 'refused', new FakeClock().now() + 1_000);
+
+  test.each([
+    ['the same failure', refused(), refused(), true],
+    ['the same code in other words', refused(), lackOf('UPSTREAM_REJECTED', 'other', refused().error.retryAt), false],
+    ['a later attempt', refused(), lackOf('UPSTREAM_REJECTED', 'refused', new FakeClock().now() + 2_000), false],
+    ['another code', refused(), lackOf('STORE_UNAVAILABLE', 'refused', refused().error.retryAt), false],
+    ['a store that is still away', lackOf('STORE_UNAVAILABLE', '2 s'), lackOf('STORE_UNAVAILABLE', '3 s'), true],
+    ['a failure that is no lack', refused(), refused().error, false],
+    ['a lack after a failure that was none', refused().error, refused(), false],
+  ])('a cool-down covers %s or not', (_, before, after, covers) => {
+    coolDowns.add(KEY, true, 0, before);
+    expect(coolDowns.coversLack(KEY, after)).toBe(covers);
+  });
+
+  test('a cool-down covers the same lack until it ends or is cleared', async () => {
+    coolDowns.add(KEY, true, 0, refused());
+    await clock.advance(1_000);
+    expect(coolDowns.coversLack(KEY, refused())).toBe(false);
+    coolDowns.add(KEY, true, 0, missing(KEY));
+    expect(coolDowns.coversLack(KEY, missing(KEY))).toBe(true);
+    coolDowns.clear(KEY);
+    expect(coolDowns.coversLack(KEY, missing(KEY))).toBe(false);
+  });
+});
+
 describe('keys that wait for a dependency', () => {
   test('a key that waits for a dependency is found once when that comes, and no longer backs off', () => {
     coolDowns.add(KEY, true, 0, missing(DEPENDENCY));
