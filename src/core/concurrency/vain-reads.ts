@@ -2,7 +2,7 @@ import type { Clock } from './clock.js';
 import { LookUpTurns } from './look-up-turns.js';
 import { RateLimiter, RateLimiters } from './rate-limit.js';
 
-/** What a read has shown: `failed` is neither that something is there nor that nothing is. */
+/** The result of a read. One that has `failed` shows neither that something is there nor that nothing is. */
 export type ReadOutcome = 'found' | 'vain' | 'failed';
 
 export interface VainReadRates {
