@@ -9,6 +9,7 @@ import type { TokenKey } from '../model/token-key.js';
 import type { CachedRecord } from '../records/cached-record.js';
 import type { RecordReader } from '../records/record-reader.js';
 import { ValidityRequests } from '../records/validity-requests.js';
+import type { Flight } from '../refresh/single-flight.js';
 import type { State } from '../refresh/state.js';
 import type { TokenGetter } from '../refresh/token-getter.js';
 import type { Storage } from '../store/storage.js';
@@ -226,11 +227,13 @@ export class TokenSource implements TokenGetter {
     deadline: Deadline,
     force?: Force,
   ): Promise<CachedRecord> {
+    const flight = this.#work.flights.fly(key, reason, stale);
     try {
-      const flight = this.#work.flights.fly(key, reason, stale);
       if (force !== undefined) flight.force = force;
       return await deadline.race(flight.promise);
     } catch (error) {
+      // The limit of force is no reason to refuse a caller without a token, who has joined a flight that force began.
+      if (reason === 'demand' && wasLimited(flight, error)) return this.#join(key, reason, stale, deadline);
       throw error instanceof InputMissing ? error.error : error;
     }
   }
@@ -238,4 +241,9 @@ export class TokenSource implements TokenGetter {
   #deadline(): Deadline {
     return new Deadline(this.#clock, this.#options.timeoutMs, undefined);
   }
+}
+
+/** Returns whether a flight that force began was ended by the limit of force, without a request. */
+function wasLimited({ reason, hasAsked }: Flight<CachedRecord>, error: unknown): boolean {
+  return reason === 'forced' && !hasAsked && isTokenError(error) && error.code === 'QUOTA_EXHAUSTED';
 }

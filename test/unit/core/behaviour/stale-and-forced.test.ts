@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Clock, type RefreshCallOptions, TokenError, type TokenManager } from '../../../../src/index.js';
 import { FakeWeChat } from '../../../../src/testing/index.js';
-import { shared } from '../../../support/stores/shared-store.js';
+import { FaultyStore, shared } from '../../../support/stores/shared-store.js';
 import { APPID, SECRET, TYPE, World } from '../../../support/worlds/world.js';
 
 test('fifty reports of one dead token make one fetch', async () => {
@@ -74,6 +74,28 @@ test('a forced refresh between two allowed ones is QUOTA_EXHAUSTED and says when
     retryAt: forcedAt + 30_000,
   });
   expect(await tokens.get(APPID, TYPE)).toBe('token-2');
+});
+
+test('a caller without a token is not refused because it has joined a forced refresh that is limited', async () => {
+  await using world = new World();
+  const store = new FaultyStore(shared(world.store));
+  const tokens = world.manager({ store });
+  await tokens.register({ appid: APPID, secret: SECRET });
+  world.wechat.next({ value: 'short-1', expiresInSeconds: 10 }, { value: 'short-2', expiresInSeconds: 10 });
+  await tokens.get(APPID, TYPE);
+  await tokens.refresh(APPID, TYPE, { force: true });
+  await world.clock.advance(11_000);
+  let goOn: () => void = () => {};
+  const held = new Promise<void>((resolve) => (goOn = resolve));
+  store.before = (method) => (method === 'lease' ? held : undefined);
+  const forced = tokens.refresh(APPID, TYPE, { force: true }).catch((error: unknown) => error);
+  await world.clock.advance(10);
+  const callers = Promise.all([tokens.get(APPID, TYPE), tokens.get(APPID, TYPE)]);
+  await world.clock.advance(10);
+  goOn();
+  expect(await world.within(1_000, callers)).toEqual(['token-3', 'token-3']);
+  expect(await forced).toMatchObject({ code: 'QUOTA_EXHAUSTED' });
+  expect(world.wechat.calls).toBe(3);
 });
 
 test('I10: reports and forced refreshes make at most 20 fetches a rolling day, over any number of restarts', async () => {
