@@ -1,21 +1,25 @@
 import type { Clock, ClockTimer } from './clock.js';
 
-const LATE_MS = 1_000;
+/** The lateness from which on the process must have been suspended or busy when the wait was to end. */
+const STALLED_MS = 100;
+/** The time that is added then: packets that were lost while a whole machine stood still are sent again within it. */
+const GRACE_MS = 1_000;
 
 /**
- * Sets a timer that ends the wait for an answer. If the timer fires late, the process itself was suspended or busy, and
- * the answer may have arrived meanwhile. So the callback is deferred by another second, in which the answer can be
- * read.
+ * Sets a timer that ends the wait for an answer. An answer that has arrived meanwhile is always read before: Node runs timers that
+ * are due before it reads sockets, so the callback is deferred until it has read them. If the timer fires late, the process was
+ * suspended or busy, and the callback is deferred by a second, as often as that happens.
  */
 export function setGraceTimer(clock: Clock, callback: () => void, delayMs: number): ClockTimer {
-  const dueAt = clock.monotonic() + delayMs;
-  let timer = clock.setTimer(
-    () => {
-      if (clock.monotonic() - dueAt < LATE_MS) callback();
-      else timer = clock.setTimer(callback, LATE_MS, { ref: true });
-    },
-    delayMs,
-    { ref: true },
-  );
+  let timer: ClockTimer;
+  const set = (ms: number, lateMs: number, onTime: () => void): void => {
+    const dueAt = clock.monotonic() + ms;
+    const fired = (): void => {
+      if (clock.monotonic() - dueAt < lateMs) onTime();
+      else set(GRACE_MS, GRACE_MS, callback);
+    };
+    timer = clock.setTimer(fired, ms, { ref: true });
+  };
+  set(delayMs, STALLED_MS, () => set(0, GRACE_MS, callback));
   return { cancel: () => timer.cancel() };
 }

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import type { Clock } from '../../../../src/core/concurrency/clock.js';
+import { type Clock, systemClock } from '../../../../src/core/concurrency/clock.js';
 import { setGraceTimer } from '../../../../src/core/concurrency/grace-timer.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 
@@ -20,7 +22,8 @@ function sleepy(clock: FakeClock, sleptMs: number): Clock {
 
 test.each([
   [0, 0],
-  [999, 0],
+  [99, 0],
+  [100, 1_000],
   [1_000, 1_000],
   [3_600_000, 1_000],
 ])('a timer that comes %i ms late calls %i ms after', async (lateMs, expected) => {
@@ -37,6 +40,66 @@ test.each([
   expect(calledAt).toBeUndefined();
   await clock.advance(1);
   expect(calledAt).toBe(6_000 + expected);
+});
+
+test('a process that is suspended again and again gets another second each time', async () => {
+  const clock = new FakeClock();
+  let offset = 0;
+  let calledAt: number | undefined;
+  const suspended: Clock = {
+    ...sleepy(clock, 0),
+    monotonic: () => clock.monotonic() + offset,
+    setTimer: (callback, delayMs) =>
+      clock.setTimer(() => {
+        if (clock.monotonic() < 9_000) offset += 20_000;
+        callback();
+      }, delayMs),
+  };
+  setGraceTimer(suspended, () => (calledAt = clock.monotonic()), 6_000);
+  await clock.advance(60_000);
+  expect(calledAt).toBe(9_000);
+});
+
+test('a second that begins some milliseconds late is not followed by another one', async () => {
+  const clock = new FakeClock();
+  let offset = 0;
+  let calledAt: number | undefined;
+  const busy: Clock = {
+    ...sleepy(clock, 0),
+    monotonic: () => clock.monotonic() + offset,
+    setTimer: (callback, delayMs) =>
+      clock.setTimer(() => {
+        offset += 999;
+        callback();
+      }, delayMs),
+  };
+  setGraceTimer(busy, () => (calledAt = clock.monotonic()), 6_000);
+  await clock.advance(60_000);
+  expect(calledAt).toBe(7_000);
+});
+
+test('an answer that has arrived when the timer fires is read before the wait ends', async () => {
+  const seen: string[] = [];
+  let ended = (_seen: string[]): void => {};
+  const wait = new Promise<string[]>((resolve) => (ended = resolve));
+  const server = createServer((socket) => {
+    socket.once('data', () => {
+      setGraceTimer(systemClock, () => ended([...seen]), 20);
+      socket.write('the answer');
+      // The answer is in the socket by now, and the timer is due when the event loop goes on.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 40);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  client.on('data', (data) => void seen.push(data.toString()));
+  client.write('a request');
+  try {
+    expect(await wait).toEqual(['the answer']);
+  } finally {
+    client.destroy();
+    server.close();
+  }
 });
 
 test('a grace timer can be cancelled before and in its extra second', async () => {

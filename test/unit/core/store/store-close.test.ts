@@ -57,7 +57,8 @@ describe('SupervisedStore: closing', () => {
   });
 
   test.each<[string, number, string]>([
-    ['at once', 0, 'STORE_UNAVAILABLE'],
+    ['at once', 0, 'CLOSED'],
+    ['a millisecond after it was asked', 1, 'STORE_UNAVAILABLE'],
     ['a second after it was asked', 1_000, 'STORE_UNAVAILABLE'],
   ])('close waits no longer than 2 s for a command that hangs, closed %s', async (_, askedBefore, code) => {
     hold('get');
