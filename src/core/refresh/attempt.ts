@@ -207,9 +207,10 @@ export class Attempt {
     const { document, lease, spending, enrolment, credentials } = attempt;
     const { registry, retryStates, records, pendingGrants } = this.#parts;
     const isRefusal = error.code === 'REAUTHORIZATION_REQUIRED';
-    // The user may have authorized again and been registered by another process, of which this one has not been notified
-    // yet. Such a user must not be asked once more. If the store does not answer, what is known here counts.
-    if (isRefusal) await reloadRegistration(registry, key).catch(noop);
+    // The user may have authorized again, or the secret may have been replaced, and been registered by another process, of
+    // which this one has not been notified. Such a user must not be asked once more, and a notification that was lost
+    // would leave this process with a refused secret. If the store does not answer, what is known here counts.
+    if (isRefusal || isRejection(error)) await reloadRegistration(registry, key).catch(noop);
     const budget = isBudgeted(key, credentials) ? this.#parts.budget : undefined;
     const leftMs = document.grant === undefined ? 0 : records.leftOfGrantMs(key, document.grant);
     const attempted: Attempted = { fingerprint: progress.fingerprint, enrolment, leftMs, budget };
@@ -302,4 +303,9 @@ export class Attempt {
     if (held === undefined || (stored !== undefined && stored.version > held.version)) return stored;
     return records.show(held);
   }
+}
+
+/** Returns whether WeChat has rejected the input, such as the secret, and may do so until it is replaced. */
+function isRejection({ code, errcode, retryable }: TokenError): boolean {
+  return code === 'UPSTREAM_REJECTED' && errcode !== undefined && !retryable;
 }

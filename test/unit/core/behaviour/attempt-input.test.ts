@@ -100,6 +100,24 @@ describe('input that changes during an attempt', () => {
     expect(tokens.peek(APPID, TYPE)?.value).toMatch(/^token-/);
   });
 
+  test('a process that is never notified of a new secret tries it when WeChat rejects the one before', async () => {
+    await using world = new HeldWorld({ fleet: true });
+    world.good.add('old');
+    const unheard = world.manager({ store: { ...shared(world.store), watch: async () => async () => {} } });
+    await world.tried(unheard, 'old');
+    await world.answer();
+    world.good.clear();
+    world.good.add('new');
+    const reader = world.manager({ refresh: 'never' });
+    await world.within(100, reader.register({ appid: APPID, secret: 'new', tasks: [TYPE] }));
+    const forced = unheard.refresh(APPID, TYPE, { force: true });
+    await world.clock.advance(10);
+    await world.answer();
+    await world.answer();
+    expect(await forced).toMatch(/^token-/);
+    expect(world.secrets).toEqual(['old', 'old', 'new']);
+  });
+
   test('a stale report during which the secret is replaced is answered with the token of the new secret', async () => {
     await using world = new HeldWorld();
     world.good.add('old');
