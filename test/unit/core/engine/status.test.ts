@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type StatusParts, taskStatus } from '../../../../src/core/engine/status.js';
 import type { StatusQuery, TaskStatus } from '../../../../src/core/engine/task-status.js';
+import { TokenError } from '../../../../src/core/model/errors.js';
 import { canonicalJson, checksum } from '../../../../src/core/primitives/checksum.js';
 import type { JsonObject } from '../../../../src/core/primitives/json.js';
 import { BackgroundCoolDowns } from '../../../../src/core/records/background-cool-downs.js';
+import { deliveredGrant, targetOf } from '../../../../src/core/store/delivery-document.js';
 import { seal } from '../../../../src/core/store/document-codec.js';
 import { MemoryStore } from '../../../../src/stores/memory.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
@@ -44,9 +46,9 @@ async function put(id: string, content: JsonObject): Promise<number> {
   return (await memory.set(id, seal(id, content), 0)) as number;
 }
 
-async function status(query: StatusQuery = {}): Promise<TaskStatus[]> {
+async function status(query: StatusQuery = {}, others: Partial<StatusParts> = {}): Promise<TaskStatus[]> {
   const all: TaskStatus[] = [];
-  for await (const task of taskStatus(query, parts())) all.push(task);
+  for await (const task of taskStatus(query, { ...parts(), ...others })) all.push(task);
   return all;
 }
 
@@ -125,6 +127,68 @@ describe('the state of a task', () => {
     const [task] = await status();
     expect(task?.delivery).toMatchObject({ state: 'waiting', attempts: 0 });
     expect([...world.registry.tasks()]).toEqual([]);
+  });
+});
+
+describe('the deliveries of tasks', () => {
+  test('each task has its own delivery beside tasks without a target', async () => {
+    const now = clock.now();
+    const notify = 'http://127.0.0.1/a';
+    for (const id of ['wx1/a', 'wx1/b', 'wx1/c']) await putTask(id, id === 'wx1/a' ? {} : { notify });
+    for (const [id, at] of [
+      ['wx1/b', 1],
+      ['wx1/c', 2],
+    ] as const) {
+      const grant = { value: id, obtainedAt: now, expiresAt: now + 2, dueAt: now + 1 };
+      await put(`key/${id}`, { grant, recordVersion: 7 });
+      const delivered = deliveredGrant(grant, { recordVersion: 7, at, target: targetOf(notify) });
+      await put(`delivery/${id}`, { delivered: { ...delivered } });
+    }
+    expect((await status()).map(({ delivery }) => delivery?.deliveredAt)).toEqual([undefined, 1, 2]);
+  });
+
+  test('no delivery is read of a task without a target', async () => {
+    await putTask('wx1/a', {});
+    await putTask('wx1/b', { notify: 'http://127.0.0.1/b' });
+    const asked: string[] = [];
+    const get = memory.get.bind(memory);
+    memory.get = (ids) => {
+      asked.push(...ids);
+      return get(ids);
+    };
+    await status();
+    expect(asked.filter((id) => id.startsWith('delivery/'))).toEqual(['delivery/wx1/b']);
+  });
+});
+
+describe('what a task waits for', () => {
+  const lack = new TokenError('INVALID_INPUT', 'the refresher lacks a code');
+
+  test.each([
+    ['can ask no URLs waits for one that can', undefined, 'process'],
+    ['can ask URLs waits for the answer', { ask: () => {} }, 'params'],
+  ])('a task whose params come from a URL in a process that %s', async (_, attached, waitingFor) => {
+    const refresherOf = (type: string) => ({ type, refresh: () => Promise.reject(), needsParams: () => true });
+    await putTask('wx1/t', { params: 'http://127.0.0.1/params' });
+    const [task] = await status({}, { refresherOf, callbacks: { attached } as never });
+    expect(task).toMatchObject({ state: 'waiting', waitingFor });
+  });
+
+  test('a task waits for what its last attempt lacked, and no longer where it has failed since', async () => {
+    await putTask('wx1/t', {});
+    const coolDowns = { lackOf: () => lack } as never;
+    expect((await status({}, { coolDowns }))[0]).toMatchObject({ state: 'waiting', reason: lack.message });
+    const error = { code: 'UPSTREAM_REJECTED', message: 'no', retryable: false };
+    const trying = { attempts: 3, failedAt: 5, retryAt: 9, registration: '0:0', backingOff: false, error };
+    await put('key/wx1/t', { trying });
+    expect((await status({}, { coolDowns }))[0]).toMatchObject({ state: 'missing', reason: undefined });
+  });
+
+  test('a task whose document cannot be read waits for one that can, whatever else it lacks', async () => {
+    await memory.set('task/wx1/t', { format: 2, checksum: 'x' }, 0);
+    const [task] = await status();
+    expect(task).toMatchObject({ state: 'waiting', functionMissing: false });
+    expect(task?.reason).toContain('format 2');
   });
 });
 
