@@ -246,7 +246,7 @@ describe('putting a record back', () => {
     expect((await stored()).grant?.value).toBe(expected);
   });
 
-  test('a grant that has ended does not take the place of a stored one, but its refresh token does', async () => {
+  test('a grant that has ended does not take the place of a stored one', async () => {
     const document = await store({ value: 'theirs', ageMs: 20, lifeMs: 5 });
     const record = hold({ value: 'ours', version: 99, ageMs: 10, lifeMs: 10 });
     await restorer.restore(record, document);
@@ -266,7 +266,7 @@ describe('putting a record back', () => {
     expect((await stored()).grant?.value === 'ours').toBe(expected === 'ours');
   });
 
-  test('a failure stays with the stored refresh token, and ends with one that replaces it', async () => {
+  test('a failure of the stored refresh token ends with the one that replaces it', async () => {
     const trying = {
       attempts: 1,
       failedAt: 1,

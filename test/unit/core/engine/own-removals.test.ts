@@ -101,13 +101,13 @@ describe('an unregistration that begins', () => {
     ],
     ['known to be there if the store has it', true, () => putContent(memory, APP, { enrolment: 'm' })],
     ['not known to be there otherwise', false, () => {}],
-  ])('is recorded for other processes as %s', async (_, isThere, prepare) => {
+  ])('an unregistration is recorded for other processes as %s', async (_, isThere, prepare) => {
     await prepare();
     await removals.begin(APP);
     expect(history.noted).toEqual([[[APP], isThere]]);
   });
 
-  test('reads the store only where its mark is not known', async () => {
+  test('an unregistration reads the store only where its mark is not known', async () => {
     own.note(APP, { enrolment: 'm' }, 1);
     await removals.begin(APP);
     holdTask(TASK, 't');
@@ -117,7 +117,7 @@ describe('an unregistration that begins', () => {
     expect(faulty.calls).toEqual(['get']);
   });
 
-  test('fails with a store that fails, and ends nothing', async () => {
+  test('an unregistration fails with a store that fails, and ends no mark', async () => {
     faulty.before = () => Promise.reject(new Error('gone'));
     await expect(removals.begin(APP)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     removals.replaced();
@@ -127,8 +127,8 @@ describe('an unregistration that begins', () => {
 
 describe('marks that have ended', () => {
   test.each<[string, string, readonly string[]]>([
-    ['an app ends that of each of its tasks', APP, ['own-app', 'own-task', 'held-task']],
-    ['a task ends no other', TASK, ['own-task']],
+    ['an app ends the marks of its tasks too', APP, ['own-app', 'own-task', 'held-task']],
+    ['a task ends no other mark', TASK, ['own-task']],
   ])('the unregistration of %s', async (_, id, expected) => {
     own.note(APP, { enrolment: 'own-app' }, 1);
     own.note(TASK, { enrolment: 'own-task' }, 1);
@@ -139,7 +139,7 @@ describe('marks that have ended', () => {
     expect(marks.filter((mark) => removals.isUnsettled(mark))).toEqual(expected);
   });
 
-  test('that of an app that is only in memory counts, and that of one that is only in the store', async () => {
+  test('the mark of an app that is only in memory ends, and that of one that is only in the store', async () => {
     storage.registry.setApp({ appid: 'wx1', version: 1, enrolment: 'held' } as never);
     await putContent(memory, 'app/wx2', { enrolment: 'stored' });
     (await removals.begin(APP)).done();
@@ -148,7 +148,7 @@ describe('marks that have ended', () => {
     expect(['held', 'stored', 'another'].map((mark) => removals.isUnsettled(mark))).toEqual([true, true, false]);
   });
 
-  test('those of documents that the unregistration has found count too, and documents without one are passed over', async () => {
+  test('the marks of documents that the unregistration has found end too, and documents without one are passed over', async () => {
     const unregistering = await removals.begin(APP);
     unregistering.found([
       { id: TASK, data: { enrolment: 'found' } },
@@ -159,7 +159,7 @@ describe('marks that have ended', () => {
     expect([removals.isUnsettled('found'), removals.isSettled]).toEqual([true, false]);
   });
 
-  test('none has ended before the unregistration is done', async () => {
+  test('no mark has ended before the unregistration is done', async () => {
     own.note(APP, { enrolment: 'm' }, 1);
     const unregistering = await removals.begin(APP);
     removals.replaced();
@@ -168,12 +168,12 @@ describe('marks that have ended', () => {
     expect(own.has(APP)).toBe(false);
   });
 
-  test('none is unsettled while the store is the same', async () => {
+  test('no mark is unsettled while the store is the same', async () => {
     await unregister(APP, { [APP]: 'm' });
     expect([removals.isSettled, removals.isUnsettled('m'), wanted]).toEqual([true, false, 0]);
   });
 
-  test('those of an unregistration during which the store was replaced are unsettled at once, and removed again', async () => {
+  test('the marks of an unregistration during which the store was replaced are unsettled at once, and removed again', async () => {
     const unregistering = await removals.begin(APP);
     unregistering.found([{ id: APP, data: { enrolment: 'm' } }]);
     history.generation += 1;
@@ -202,7 +202,7 @@ describe('marks that have ended', () => {
     expect(removals.isUnsettled('m')).toBe(false);
   });
 
-  test('ten thousand are remembered of one unregistration', async () => {
+  test('ten thousand marks are remembered of one unregistration', async () => {
     const marks = Array.from({ length: 10_001 }, (_, index) => [`task/wx1/t${index}`, `m${index}`] as const);
     await unregister(APP, Object.fromEntries(marks));
     removals.replaced();
@@ -217,7 +217,7 @@ describe('a repetition in a replaced store', () => {
     removals.replaced();
   }
 
-  test('records what was named before it removes that with its tasks, the app last', async () => {
+  test('a repetition records what was named before it removes that with its tasks, the app last', async () => {
     await unregister(APP, { [APP]: 'a', [TASK]: 't', [OTHER_TASK]: 'o' });
     await replace();
     duringRemoval = () => expect(history.noted).toHaveLength(1);
@@ -230,7 +230,7 @@ describe('a repetition in a replaced store', () => {
     expect(removals.isSettled).toBe(true);
   });
 
-  test('removes a task alone where the task was named, and each app apart', async () => {
+  test('a repetition removes a task alone where the task was named, and each app apart', async () => {
     await unregister(TASK, { [TASK]: 't' });
     await unregister('app/wx2', { 'app/wx2': 'a' });
     await replace();
@@ -246,7 +246,7 @@ describe('a repetition in a replaced store', () => {
     ['this process has registered anew', () => own.note(APP, { enrolment: 'new' }, 2)],
     ['another process has registered in the new store', () => history.registered.add(APP)],
     ['has been registered with the same mark', () => removals.registered({ enrolment: 'm' })],
-  ])('does not remove what %s', async (_, register) => {
+  ])('a repetition does not remove what %s', async (_, register) => {
     await unregister(APP, { [APP]: 'm' });
     await replace();
     register();
@@ -254,7 +254,7 @@ describe('a repetition in a replaced store', () => {
     expect([removed, history.noted, removals.isSettled]).toEqual([[], [[[], undefined]], true]);
   });
 
-  test('forgets the mark of what another process has registered, and not that of what it has removed', async () => {
+  test('a repetition forgets the mark of what another process has registered, and not that of what it has removed', async () => {
     await unregister(APP, { [APP]: 'm' });
     await unregister('app/wx2', { 'app/wx2': 'n' });
     await replace();
@@ -264,7 +264,7 @@ describe('a repetition in a replaced store', () => {
     expect([removals.isUnsettled('m'), removals.isUnsettled('n')]).toEqual([false, true]);
   });
 
-  test('stays unsettled if the store is replaced again meanwhile', async () => {
+  test('a removal stays unsettled if the store is replaced again meanwhile', async () => {
     await unregister(APP, { [APP]: 'm' });
     await replace();
     duringRemoval = () => void (history.generation += 1);
@@ -272,7 +272,7 @@ describe('a repetition in a replaced store', () => {
     expect([removals.isSettled, removals.isUnsettled('m')]).toEqual([false, true]);
   });
 
-  test('deletes a document only if its mark has ended here and the history is still the same', async () => {
+  test('a repetition deletes a document only if its mark has ended here and the history is still the same', async () => {
     await unregister(APP, { [APP]: 'm', [TASK]: 't' });
     await replace();
     await removals.repeat();
@@ -288,7 +288,7 @@ describe('a repetition in a replaced store', () => {
     expect(await hasEnded('m', APP)).toBe(false);
   });
 
-  test('removes a thousand tasks at a time', async () => {
+  test('a repetition removes a thousand tasks at a time', async () => {
     const marks = Array.from({ length: 1_500 }, (_, index) => [`task/wx1/t${index}`, `m${index}`] as const);
     await unregister(APP, Object.fromEntries(marks));
     await replace();

@@ -21,7 +21,7 @@ describe('a query of the status', () => {
     { after: 'wx1/access_token' },
     { after: 'wx1/access_token/o%2F1' },
     { after: `${'a'.repeat(384)}/${'b'.repeat(384)}/${'c'.repeat(384)}` },
-  ])('is accepted: %j', (query) => {
+  ])('a query is accepted: %j', (query) => {
     expect(read(query)).toMatchObject(query);
   });
 
@@ -36,7 +36,7 @@ describe('a query of the status', () => {
     ['a limit as text', { limit: '10' }, /limit/],
     ['a field with a typing error', { appId: 'wx1' }, /appId/],
     ['no object', 'wx1', /the query of status/],
-  ])('with %s is refused', (_, query, message) => {
+  ])('a query with %s is refused', (_, query, message) => {
     expect(() => read(query)).toThrow(TypeError);
     expect(() => read(query)).toThrow(message);
   });
@@ -52,11 +52,11 @@ describe('a query of the status', () => {
     ['a segment of 385 characters', `wx1/${'a'.repeat(385)}`],
     ['a line break at the end', 'wx1/a\n'],
     ['a slash in front', '/wx1/a'],
-  ])('after %s is refused, as that is no id of a task', (_, after) => {
+  ])('a page after %s is refused, as that is no id of a task', (_, after) => {
     expect(() => read({ after })).toThrow(/^after must be the id of a task, got /);
   });
 
-  test('reads each of its fields once', () => {
+  test('each field of a query is read once', () => {
     let reads = 0;
     const query = {
       get appid() {

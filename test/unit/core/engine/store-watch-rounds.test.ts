@@ -205,7 +205,7 @@ describe('the round of each minute', () => {
 });
 
 describe('notifications', () => {
-  test('one of the history leads to a check, unless this process has seen its version', async () => {
+  test('a notification of the history leads to a check, unless this process has seen its version', async () => {
     await begin();
     seenVersion = 7;
     tell(HISTORY_ID, 7);
@@ -217,7 +217,7 @@ describe('notifications', () => {
     expect(done).toEqual(['check', 'check']);
   });
 
-  test('lost ones lead to a check of the history before everything held is read', async () => {
+  test('lost notifications lead to a check of the history before everything held is read', async () => {
     await begin();
     hold(1);
     await putContent(memory, 'app/wx1', { secret: 'S' });
@@ -227,14 +227,17 @@ describe('notifications', () => {
     expect([world.registry.app('wx1')?.secret, rounds]).toEqual(['S', [['wx1/access_token/u0']]]);
   });
 
-  test.each(['app/wx1', 'task/wx1/access_token'])('one of %s is handed on when it has been read', async (id) => {
-    await begin();
-    await putContent(memory, id, { secret: 'S' });
-    tell(id);
-    await clock.advance(0);
-    expect(done).toEqual([`registration ${id}`]);
-    expect(world.registry.versionOf(id)).toBeDefined();
-  });
+  test.each(['app/wx1', 'task/wx1/access_token'])(
+    'a notification of %s is handed on when it has been read',
+    async (id) => {
+      await begin();
+      await putContent(memory, id, { secret: 'S' });
+      tell(id);
+      await clock.advance(0);
+      expect(done).toEqual([`registration ${id}`]);
+      expect(world.registry.versionOf(id)).toBeDefined();
+    },
+  );
 
   test.each<[string, () => void]>([
     ['has a task', () => holdTask(world, KEY)],
@@ -245,7 +248,7 @@ describe('notifications', () => {
         underWay = Promise.resolve();
       },
     ],
-  ])('one of a key that %s leads to a read', async (_, prepare) => {
+  ])('a notification of a key that %s leads to a read', async (_, prepare) => {
     await begin();
     prepare();
     tell(ID, 5);
@@ -253,14 +256,14 @@ describe('notifications', () => {
     expect(done).toEqual(['read wx1/access_token']);
   });
 
-  test('one of a key that is nothing to this process leads to no read', async () => {
+  test('a notification of a key that is nothing to this process leads to no read', async () => {
     await begin();
     tell(ID, 5);
     await clock.advance(0);
     expect(done).toEqual([]);
   });
 
-  test('one of a pushed token leads to a read if its app is known, since other keys may wait for it', async () => {
+  test('a notification of a pushed token leads to a read if its app is known, since other keys may wait for it', async () => {
     await begin();
     const id = 'key/wx1/component_verify_ticket';
     tell(id, 5);
@@ -274,7 +277,7 @@ describe('notifications', () => {
     expect(done).toEqual(['read wx1/component_verify_ticket']);
   });
 
-  test('one during a read of the key waits for it, even if that read fails', async () => {
+  test('a notification during a read of the key waits for it, even if that read fails', async () => {
     await begin();
     let fail = (_error: Error): void => {};
     underWay = new Promise((_, reject) => (fail = reject));
@@ -286,7 +289,7 @@ describe('notifications', () => {
     expect(done).toEqual(['read wx1/access_token']);
   });
 
-  test('one of what this process has written itself leads to no read', async () => {
+  test('a notification of what this process has written itself leads to no read', async () => {
     await begin();
     holdTask(world, KEY);
     await putContent(memory, 'app/wx1', {});
@@ -303,7 +306,7 @@ describe('notifications', () => {
     expect(done).toEqual(['read wx1/access_token', 'read wx1/access_token']);
   });
 
-  test('none has an effect once the closing has begun', async () => {
+  test('no notification has an effect once the closing has begun', async () => {
     await begin();
     holdTask(world, KEY);
     closing.begin();
@@ -328,7 +331,7 @@ describe('reads that failed', () => {
     expect(done).toEqual(expected);
   });
 
-  test('several are repeated together, each once', async () => {
+  test('several reads that failed are repeated together, each once', async () => {
     await begin();
     faulty.before = () => Promise.reject(new Error('gone'));
     for (const id of ['app/wx1', 'app/wx2', 'app/wx1']) tell(id);
@@ -370,9 +373,9 @@ describe('reads that failed', () => {
   });
 
   test.each([
-    ['it is stopped', () => watch.stop()],
+    ['the watch is stopped', () => watch.stop()],
     ['the closing has begun', async () => closing.begin()],
-  ])('none is repeated after %s', async (_, end) => {
+  ])('no read is repeated after %s', async (_, end) => {
     await begin();
     faulty.before = () => Promise.reject(new Error('gone'));
     tell('app/wx1');
