@@ -3,6 +3,7 @@ import { type ReadOutcome, VainReads } from '../../core/concurrency/vain-reads.j
 import { belongsTo, type Enrolment, marksOf } from '../../core/model/enrolment.js';
 import type { TokenKey } from '../../core/model/token-key.js';
 import { boundedCache } from '../../core/primitives/bounded-cache.js';
+import { noop } from '../../core/primitives/noop.js';
 import type { CachedRecord } from '../../core/records/cached-record.js';
 import type { Records } from '../../core/records/records.js';
 import type { StoredTokens } from './stored-tokens.js';
@@ -18,9 +19,14 @@ const MISS_MS = 1_000;
 const NOTED_MS = 60_000;
 const MAX_REMEMBERED = 10_000;
 
-/** The registrations of keys, as far as they are in memory. */
+/** The registrations of keys. Those that were not used for long are read again, because a fleet may have more than a process can hold. */
 export interface Registrations {
+  /** Returns the registration of a key as far as it is in memory. */
   enrolment(key: TokenKey): Enrolment;
+  /** Returns whether the registration of a key is in memory. */
+  isCached(key: TokenKey): boolean;
+  /** Reads registrations into memory. Rejects if the store fails. */
+  load(keys: readonly TokenKey[]): Promise<void>;
 }
 
 /**
@@ -78,6 +84,8 @@ export class KnownTokens {
    */
   async handOut(value: string, given: KnownToken): Promise<void> {
     const hash = tokenHash(value);
+    // Without its marks the token would open calls for any later registration. Without the store it is handed out all the same.
+    if (!this.#isJudgeable(given.key)) await this.#registrations.load([given.key]).catch(noop);
     const token = this.#withMarks(given);
     this.#index.add(hash, token);
     return this.#writes.write(hash, token);
@@ -102,8 +110,13 @@ export class KnownTokens {
     return this.#stored.isReady ? written : undefined;
   }
 
-  /** Returns whether a token was handed out for the present registration of its app, and not for an earlier one. */
-  isOfPresent({ key, marks }: RegisteredToken): boolean {
+  /**
+   * Returns whether a token was handed out for the present registration of its app, and not for an earlier one.
+   *
+   * @throws a `TokenError` with code `STORE_UNAVAILABLE` if the registration is not in memory and cannot be read.
+   */
+  async isOfPresent({ key, marks }: RegisteredToken): Promise<boolean> {
+    if (!this.#isJudgeable(key)) await this.#registrations.load([key]);
     return belongsTo(marks, this.#registrations.enrolment(key));
   }
 
@@ -149,8 +162,16 @@ export class KnownTokens {
 
   #adopt({ key, value, obtainedAt, expiresAt, endsAtMonotonic }: CachedRecord): void {
     if (!CALL_TYPES.has(key.type)) return;
-    const token = this.#withMarks({ key, obtainedAt, expiresAt });
-    this.#index.add(tokenHash(value), token, endsAtMonotonic - this.#clock.monotonic());
+    const hash = tokenHash(value);
+    const add = (): void =>
+      this.#index.add(hash, this.#withMarks({ key, obtainedAt, expiresAt }), endsAtMonotonic - this.#clock.monotonic());
+    add();
+    if (!this.#isJudgeable(key)) this.#registrations.load([key]).then(add, noop);
+  }
+
+  /** Returns whether it is known to which registration a token belongs. For that of a user the app suffices, which its callers read. */
+  #isJudgeable(key: TokenKey): boolean {
+    return !CALL_TYPES.has(key.type) || this.#registrations.isCached(key);
   }
 
   #withMarks(token: KnownToken): RegisteredToken {

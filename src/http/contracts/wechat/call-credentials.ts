@@ -97,19 +97,19 @@ export class CallCredentials {
     const { key } = token;
     if (key.type === USER_TYPE) {
       if (!(await isRegistered(key.appid, this.#services))) throw invalidToken('the app is not registered');
-      this.#assertPresent(token);
+      await this.#assertPresent(token);
       return key;
     }
     const current = await this.#current(key);
     if (current.value === value) return key;
-    this.#assertPresent(token);
+    await this.#assertPresent(token);
     if (!this.#isRevoked(token, current)) return key;
     throw invalidToken('the access_token was replaced by force');
   }
 
   /** Refuses a token of an app that was unregistered and registered anew, as it may have leaked before. */
-  #assertPresent(token: RegisteredToken): void {
-    if (!this.#known.isOfPresent(token)) throw invalidToken('the access_token is of an earlier registration');
+  async #assertPresent(token: RegisteredToken): Promise<void> {
+    if (!(await this.#known.isOfPresent(token))) throw invalidToken('the access_token is of an earlier registration');
   }
 
   /**

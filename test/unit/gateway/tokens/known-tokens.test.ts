@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 import type { EnrolmentMarks } from '../../../../src/core/model/enrolment.js';
+import type { CachedRecord } from '../../../../src/core/records/cached-record.js';
 import { unseal } from '../../../../src/core/store/document-codec.js';
 import { DocumentReader } from '../../../../src/core/store/document-reader.js';
 import { SupervisedStore } from '../../../../src/core/store/supervised-store.js';
 import { KnownTokens } from '../../../../src/gateway/tokens/known-tokens.js';
 import { StoredTokens } from '../../../../src/gateway/tokens/stored-tokens.js';
 import { tokenHash } from '../../../../src/gateway/tokens/token-hash.js';
-import { type KnownToken, TokenIndex } from '../../../../src/gateway/tokens/token-index.js';
-import { MemoryStore } from '../../../../src/index.js';
+import { type KnownToken, type RegisteredToken, TokenIndex } from '../../../../src/gateway/tokens/token-index.js';
+import { MemoryStore, TokenError } from '../../../../src/index.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 import { FaultyStore } from '../../../support/stores/shared-store.js';
 
@@ -21,6 +22,8 @@ class Scene {
   fails = false;
   readonly startable = { isStarted: true, start: async () => {} };
   marks: EnrolmentMarks = {};
+  /** Whether the registration is in memory. */
+  isCached = true;
   readonly #store = new FaultyStore(new MemoryStore({ clock: this.clock }));
 
   constructor() {
@@ -33,7 +36,15 @@ class Scene {
     const store = new SupervisedStore(this.#store, this.clock, { unavailable: () => {}, available: () => {} });
     const reader = new DocumentReader(store, () => {});
     const stored = new StoredTokens(store, reader, () => this.clock.now(), this.startable);
-    return new KnownTokens(stored, { enrolment: () => ({ ...this.marks, hadTask: true }) }, this.clock);
+    const registrations = {
+      enrolment: () => ({ ...(this.isCached && this.marks), hadTask: this.isCached }),
+      isCached: () => this.isCached,
+      load: async () => {
+        if (this.fails) throw new TokenError('STORE_UNAVAILABLE', 'the store has failed', { retryable: true });
+        this.isCached = true;
+      },
+    };
+    return new KnownTokens(stored, registrations, this.clock);
   }
 
   token(key: KnownToken['key'] = KEY): KnownToken {
@@ -56,6 +67,13 @@ class Scene {
   }
 }
 
+/** Lets a process learn of a token as the current one of its key. */
+async function adopting(known: KnownTokens, { key, obtainedAt, expiresAt }: KnownToken): Promise<void> {
+  const record = { key, value: 'T1', obtainedAt, expiresAt, endsAtMonotonic: LIFE_MS } as CachedRecord;
+  known.follow({ listen: (listener) => listener(record) });
+  await new Promise(setImmediate);
+}
+
 test('a token that one process has handed out is known to another', async () => {
   const scene = new Scene();
   const token = scene.token({ appid: 'wx1', type: 'authorizer_access_token', subject: 'wx2' });
@@ -76,8 +94,37 @@ test.each([
   scene.marks = present;
   for (const known of [own, other]) {
     const found = await known.find('T1', PEER);
-    expect(typeof found === 'object' && known.isOfPresent(found)).toBe(belongs);
+    expect(typeof found === 'object' && (await known.isOfPresent(found))).toBe(belongs);
   }
+});
+
+test.each([
+  ['handed out', async (known: KnownTokens, token: KnownToken) => known.handOut('T1', token)],
+  ['read', async (known: KnownTokens, token: KnownToken) => adopting(known, token)],
+])('a token that was %s while its registration was not in memory belongs to that one alone', async (_, learn) => {
+  const scene = new Scene();
+  const known = scene.process();
+  scene.marks = { app: 'a1', task: 't1' };
+  scene.isCached = false;
+  await learn(known, scene.token());
+  const found = (await known.find('T1', PEER)) as RegisteredToken;
+  expect(await known.isOfPresent(found)).toBe(true);
+  scene.marks = { app: 'a2', task: 't2' };
+  expect(await known.isOfPresent(found)).toBe(false);
+});
+
+test('a token is judged by its registration when that is not in memory any more, and by none while the store fails', async () => {
+  const scene = new Scene();
+  const known = scene.process();
+  scene.marks = { app: 'a1', task: 't1' };
+  await known.handOut('T1', scene.token());
+  const found = (await known.find('T1', PEER)) as RegisteredToken;
+  scene.marks = { app: 'a2', task: 't2' };
+  scene.isCached = false;
+  scene.fails = true;
+  await expect(known.isOfPresent(found)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  scene.fails = false;
+  expect(await known.isOfPresent(found)).toBe(false);
 });
 
 test('a token is written once for each version, however often and by how many callers it is handed out', async () => {
