@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/concurrency/clock.js';
 import { deleteOldest } from '../../core/primitives/oldest-entries.js';
+import type { HttpRequest } from '../messages/http-message.js';
 import { peerNetwork } from './peer-network.js';
 
 const RECENT_MS = 60_000;
@@ -9,12 +10,12 @@ const MAX_PEERS = 10_000;
 /** The number of peers that are removed at a time to make room. */
 const PEERS_IN_A_PASS = 1_000;
 
-/** Remembers which peers have recently sent a request that was let in. */
+/** Remembers which peers have recently sent a request that was let in, and on which connections. */
 export class AcceptedPeers {
   readonly #clock: Pick<Clock, 'monotonic'>;
   /** The time of the last request that was let in, by network; the most recent one comes last. */
   readonly #acceptedAt = new Map<string, number>();
-  #count = 0;
+  readonly #connections = new WeakSet<object>();
   #lastAddress: string | undefined;
   #lastAt = Number.NEGATIVE_INFINITY;
 
@@ -22,13 +23,9 @@ export class AcceptedPeers {
     this.#clock = clock;
   }
 
-  /** Returns the number of requests that have been let in. */
-  get count(): number {
-    return this.#count;
-  }
-
-  note(address: string | undefined): void {
-    this.#count += 1;
+  /** Notes a request that was let in, which may be long after its arrival: some credentials have to be looked up. */
+  note({ peer: address, connection }: Pick<HttpRequest, 'peer' | 'connection'>): void {
+    if (connection !== undefined) this.#connections.add(connection);
     const now = this.#clock.monotonic();
     if (address === this.#lastAddress && now - this.#lastAt < NOTED_MS) return;
     this.#lastAddress = address;
@@ -37,6 +34,11 @@ export class AcceptedPeers {
     this.#acceptedAt.delete(network);
     this.#acceptedAt.set(network, now);
     if (this.#acceptedAt.size > MAX_PEERS) deleteOldest(this.#acceptedAt, PEERS_IN_A_PASS);
+  }
+
+  /** Returns whether a request of the connection was let in. */
+  hasConnection(connection: object): boolean {
+    return this.#connections.has(connection);
   }
 
   /**

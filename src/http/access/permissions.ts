@@ -54,7 +54,7 @@ export class Permissions {
   }
 
   #accepted(request: HttpRequest, permission: Permission): Permission {
-    this.#peers.accepted?.note(request.peer);
+    this.#peers.accepted?.note(request);
     return permission;
   }
 

@@ -33,6 +33,7 @@ export class FetchHttpRequest implements HttpRequest {
   readonly path: string;
   readonly search: string;
   readonly peer: string | undefined;
+  readonly connection: undefined;
   readonly #request: Request;
   readonly #clock: Clock;
 

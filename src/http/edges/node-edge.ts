@@ -93,6 +93,10 @@ export class NodeHttpRequest implements HttpRequest {
     return this.#request.socket.remoteAddress;
   }
 
+  get connection(): object {
+    return this.#request.socket;
+  }
+
   /** Returns the host of the request, which HTTP/2 has in a field of another name. */
   get host(): string | undefined {
     return this.#request.headers.host ?? this.header(':authority');

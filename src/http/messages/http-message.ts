@@ -16,6 +16,8 @@ export interface HttpRequest {
   readonly ifNoneMatch: string | undefined;
   /** The remote address of the socket. */
   readonly peer: string | undefined;
+  /** The object that stands for the connection; `undefined` if the host does not tell. */
+  readonly connection: object | undefined;
   /** The `Host` of the request, with the port. */
   readonly host: string | undefined;
   /** Whether a token server sends the request to a registered URL. */

@@ -34,8 +34,8 @@ export interface ConnectionRules {
   readonly maxConnections?: number;
   /** Returns whether a peer, as `peerNetwork` names it, has recently sent a request that was let in. Default: every peer has. */
   readonly isAccepted?: (network: string) => boolean;
-  /** Returns the number of requests that have been let in. By default every request counts as let in. */
-  readonly countAccepted?: (() => number) | undefined;
+  /** Returns whether a request of a connection has been let in. By default every request counts as let in. */
+  readonly hasAccepted?: ((connection: Socket) => boolean) | undefined;
   /** The time after which a connection is closed whose client takes nothing of an answer. Default: a minute. */
   readonly unreadMs?: number;
   readonly clock?: Clock;
@@ -49,7 +49,7 @@ export interface ConnectionRules {
 const DEFAULT_RULES: Required<ConnectionRules> = {
   maxConnections: MAX_CONNECTIONS,
   isAccepted: () => true,
-  countAccepted: undefined,
+  hasAccepted: undefined,
   unreadMs: UNREAD_MS,
   clock: systemClock,
   onRefused: () => {},
@@ -63,7 +63,9 @@ export class HttpFront {
   readonly #listener: RequestListener;
   /** The peer of each connection, as `peerNetwork` names it. */
   readonly #sockets = new Map<Socket, string>();
-  /** The connections of which no request was let in, the oldest first. It is empty without `countAccepted`. */
+  /**
+   * The connections of which no request was let in when last checked, the oldest first. It is empty without `hasAccepted`.
+   */
   readonly #strangers = new Set<Socket>();
   readonly #burst = new RequestBurst();
   readonly #turns = new ReadTurns();
@@ -117,7 +119,7 @@ export class HttpFront {
       return;
     }
     this.#sockets.set(socket, peer);
-    if (this.#rules.countAccepted !== undefined) this.#strangers.add(socket);
+    if (this.#rules.hasAccepted !== undefined) this.#strangers.add(socket);
     this.#count(peer, 1);
     socket.once('close', () => {
       this.#sockets.delete(socket);
@@ -144,35 +146,37 @@ export class HttpFront {
    */
   #hasRoom(): boolean {
     if (this.#sockets.size < this.#rules.maxConnections) return true;
-    const [oldest] = this.#strangers;
-    if (oldest === undefined) return false;
-    this.#strangers.delete(oldest);
-    oldest.destroy();
-    this.#rules.onRefused();
-    return true;
+    for (const oldest of this.#strangers) {
+      if (!this.#isStranger(oldest)) continue;
+      this.#strangers.delete(oldest);
+      oldest.destroy();
+      this.#rules.onRefused();
+      return true;
+    }
+    return false;
   }
 
-  /**
-   * Calls the listener, and checks on its return whether the request was let in. A request that needs a look-up first
-   * does not count.
-   */
+  /** Returns whether no request of a connection was let in. A credential that has to be looked up is let in after its arrival. */
+  #isStranger(socket: Socket): boolean {
+    if (!this.#strangers.has(socket)) return false;
+    if (this.#rules.hasAccepted?.(socket) !== true) return true;
+    this.#strangers.delete(socket);
+    return false;
+  }
+
+  /** Calls the listener. A request that it has not let in on its return counts against its peer. */
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
-    if (!this.#strangers.has(socket)) {
-      this.#listener(request, response);
-      return;
-    }
-    const before = this.#rules.countAccepted?.();
     this.#listener(request, response);
+    if (!this.#isStranger(socket)) return;
     const peer = this.#sockets.get(socket);
-    if (this.#rules.countAccepted?.() !== before) this.#strangers.delete(socket);
-    else if (peer !== undefined && this.#turns.isUsedUp(peer, request.rawHeaders.length / 2)) this.#readInTurns(peer);
+    if (peer !== undefined && this.#turns.isUsedUp(peer, request.rawHeaders.length / 2)) this.#readInTurns(peer);
   }
 
   /** Pauses the connections of a peer of which no request was let in, so that they are read in turns. */
   #readInTurns(peer: string): void {
     for (const socket of this.#strangers) {
-      if (this.#sockets.get(socket) === peer && !socket.destroyed) this.#turns.wait(socket);
+      if (this.#sockets.get(socket) === peer && !socket.destroyed && this.#isStranger(socket)) this.#turns.wait(socket);
     }
   }
 
@@ -183,7 +187,7 @@ export class HttpFront {
    */
   #cutsOff(socket: Socket): boolean {
     if (socket.destroyed) return true;
-    if (!this.#strangers.has(socket)) return false;
+    if (!this.#isStranger(socket)) return false;
     this.#cutOff(socket);
     return true;
   }
@@ -191,12 +195,12 @@ export class HttpFront {
   #cutOff(socket: Socket): void {
     socket.destroy();
     this.#rules.onRefused();
-    if (this.#strangers.has(socket)) this.#readInTurns(this.#sockets.get(socket) ?? '');
+    if (this.#isStranger(socket)) this.#readInTurns(this.#sockets.get(socket) ?? '');
   }
 
   /** Counts pieces of a body like header fields, as long as no request of the connection was let in. */
   #countPieces(socket: Socket, pieces: number): void {
-    const peer = this.#strangers.has(socket) ? this.#sockets.get(socket) : undefined;
+    const peer = this.#isStranger(socket) ? this.#sockets.get(socket) : undefined;
     if (peer !== undefined && this.#turns.isUsedUp(peer, pieces)) this.#readInTurns(peer);
   }
 

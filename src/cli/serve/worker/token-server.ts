@@ -187,7 +187,7 @@ function frontFor(handler: Handler, mode: AccessMode, log: Log): HttpFront {
   return new HttpFront(listener, {
     maxConnections,
     isAccepted: (network) => accepted.isRecent(network),
-    countAccepted: () => accepted.count,
+    hasAccepted: (connection) => accepted.hasConnection(connection),
     onRefused: () => {
       peers.connectionsRefused += 1;
     },

@@ -70,7 +70,7 @@ export class CallCredentials {
     if (takesPair(path) && (await this.#appOf(context, path)) !== appid) {
       throw refusedWith(ERRCODES.invalidAppid, 'invalid appid: it is not that of the access_token');
     }
-    this.#services.peers.accepted?.note(peer);
+    this.#services.peers.accepted?.note(context.request);
     // WeChat refuses a token of the wrong kind as stale, and the app may have few such reports a day.
     if (isUserCall(path) && key.type !== USER_TYPE) throw invalidToken("this path needs a user's token");
     if (key.type === USER_TYPE) {

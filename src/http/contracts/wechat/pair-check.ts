@@ -35,7 +35,7 @@ export class PairCheck {
       await this.#tryPair(context, appid, secret, refusal);
       if (refusal.reason === 'secret') peers.refused.giveBack(peer);
     }
-    peers.accepted?.note(peer);
+    peers.accepted?.note(context.request);
     return appid;
   }
 

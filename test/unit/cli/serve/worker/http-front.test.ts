@@ -343,20 +343,26 @@ describe('a peer with half of the connections', () => {
 });
 
 describe('a server whose connections are all taken', () => {
-  let accepted: number;
+  let accepted: Set<object>;
   let refused: number;
 
   beforeEach(() => {
-    accepted = 0;
+    accepted = new Set();
     refused = 0;
     const listens: RequestListener = (request, response) => {
-      if (request.url === '/accepted') accepted += 1;
-      response.end('at once');
+      if (request.url === '/accepted') accepted.add(request.socket);
+      if (request.url !== '/looked-up') response.end('at once');
+      else {
+        setImmediate(() => {
+          accepted.add(request.socket);
+          response.end('later');
+        });
+      }
     };
     front.destroy();
     front = new HttpFront(listens, {
       maxConnections: 3,
-      countAccepted: () => accepted,
+      hasAccepted: (connection) => accepted.has(connection),
       onRefused: () => void (refused += 1),
     });
   });
@@ -378,6 +384,15 @@ describe('a server whose connections are all taken', () => {
     expect([front.connections, refused]).toEqual([3, 1]);
   });
 
+  it('a full server keeps a connection whose request was let in after a look-up', async () => {
+    const first = await answered('/looked-up');
+    const [second, third] = [await answered('/'), await answered('/')];
+    const closed = once(second, 'close');
+    await answered('/');
+    await closed;
+    expect([first, third].map(({ destroyed }) => destroyed)).toEqual([false, false]);
+  });
+
   it('a full server closes a new connection where all others have had an accepted request', async () => {
     for (let time = 0; time < 3; time++) await answered('/accepted');
     expect(await said('GET /accepted HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
@@ -388,20 +403,23 @@ describe('a server whose connections are all taken', () => {
 describe('a connection that sends many requests at once', () => {
   const together = (times: number, path = '/'): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(times);
   let asked: number;
-  let accepted: number;
+  let accepted: Set<object>;
   let refused: number;
 
   beforeEach(() => {
     asked = 0;
-    accepted = 0;
+    accepted = new Set();
     refused = 0;
     const listens: RequestListener = (request, response) => {
       asked += 1;
-      if (request.url === '/accepted') accepted += 1;
+      if (request.url === '/accepted') accepted.add(request.socket);
       response.end('at once');
     };
     front.destroy();
-    front = new HttpFront(listens, { countAccepted: () => accepted, onRefused: () => void (refused += 1) });
+    front = new HttpFront(listens, {
+      hasAccepted: (connection) => accepted.has(connection),
+      onRefused: () => void (refused += 1),
+    });
   });
 
   it('a connection with many rejected requests is closed, and no other of its peer is', async () => {
@@ -461,23 +479,26 @@ describe('a body in pieces', () => {
   const chunks = (size: number, count: number): string =>
     `${size.toString(16)}\r\n${'a'.repeat(size)}\r\n`.repeat(count);
   const END = '0\r\n\r\n';
-  let accepted: number;
+  let accepted: Set<object>;
   let refused: number;
   let bytes: number;
 
   beforeEach(() => {
-    accepted = 0;
+    accepted = new Set();
     refused = 0;
     bytes = 0;
     const listens: RequestListener = (request, response) => {
-      if (request.url === '/accepted') accepted += 1;
+      if (request.url === '/accepted') accepted.add(request.socket);
       request.on('data', (data: Buffer) => {
         bytes += data.length;
       });
       request.on('end', () => response.end('read'));
     };
     front.destroy();
-    front = new HttpFront(listens, { countAccepted: () => accepted, onRefused: () => void (refused += 1) });
+    front = new HttpFront(listens, {
+      hasAccepted: (connection) => accepted.has(connection),
+      onRefused: () => void (refused += 1),
+    });
   });
 
   it.each([
