@@ -23,6 +23,7 @@ import { hasParamsFunction, type RegisteredTask, TaskEntries, type TaskEntry } f
 type ReadDocuments = (ids: readonly string[]) => Promise<(StoredDocument | undefined)[]>;
 
 const MAX_DELETED = 1_000;
+const MAX_SOUGHT = 1_000;
 
 /**
  * Holds the apps and tasks that this process knows: their stored state, and the params functions, which cannot be
@@ -45,6 +46,8 @@ export class Registry {
   readonly #reads = new ReadsInTurn();
   /** The apps that were cached and then found deleted by another process. */
   readonly #deleted = boundedCache<string, true>(MAX_DELETED);
+  /** The apps that were looked up last in vain. They are adopted when they are registered, since callers wait for them. */
+  readonly #sought = boundedCache<string, true>(MAX_SOUGHT);
 
   constructor(store: SupervisedStore, reader: DocumentReader, options: RegistryOptions = {}) {
     const { maxHeld, tasks = new TaskEntries(), own = new OwnRegistrations() } = options;
@@ -137,7 +140,8 @@ export class Registry {
 
   /** Returns whether a notification for this id concerns this process. */
   isRelevant(id: string): boolean {
-    return this.holdsAll || this.#reads.of(id) !== undefined || this.#isKnown(id) || this.#own.has(id);
+    if (this.holdsAll || this.#reads.of(id) !== undefined || this.#isKnown(id) || this.#own.has(id)) return true;
+    return parseKey(id) === undefined && this.#sought.has(appidOf(id));
   }
 
   /** Returns whether the registration of this key is cached. It is called for every token that is served. */
@@ -224,6 +228,7 @@ export class Registry {
     if (before !== undefined && before.version > app.version) return;
     this.#unreadable.delete(app.appid);
     this.#deleted.delete(app.appid);
+    this.#sought.delete(app.appid);
     this.#apps.set(app.appid, app);
     this.#known?.set(appDocumentId(app.appid), true);
     if (before?.version === app.version) return;
@@ -339,13 +344,17 @@ export class Registry {
     return unclear;
   }
 
-  /** Notes that a task is absent, but only if its app is present, so that look-ups of made-up names use no memory. */
+  /**
+   * Notes that a task is absent, but only if its app is present, and of apps only those that were looked up last, so that look-ups
+   * of made-up names use little memory.
+   */
   #note(id: string): void {
     if (this.#known === undefined || this.#held(id) !== undefined) return;
     const appid = appidOf(id);
     const isOfAnApp = parseKey(id) !== undefined && this.#apps.has(appid);
     if (isOfAnApp || this.#unreadable.has(appid)) this.#known.set(id, true);
     else this.#known.delete(id);
+    if (parseKey(id) === undefined && !this.#unreadable.has(appid)) this.#sought.set(appid, true);
   }
 
   /** Drops a document that has not been used for long. It is read again when it is needed. */

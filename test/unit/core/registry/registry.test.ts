@@ -560,6 +560,16 @@ describe('a registry with bounded memory', () => {
     expect([registry.isRelevant(TASK), registry.isRelevant('task/unknown/access_token')]).toEqual([true, false]);
   });
 
+  test('a notification of an app that was looked up in vain concerns the process, for the last thousand of them', async () => {
+    for (let app = 0; app <= 1_000; app++) await registry.loadApp(`wx${app}`);
+    expect(['app/wx0', 'app/wx1', 'app/wx1000', 'app/other'].map((id) => registry.isRelevant(id))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+  });
+
   test('knowledge of an app ends with it: a task registered under its name later is read', async () => {
     await write(APP, {});
     await registry.load([KEY]);

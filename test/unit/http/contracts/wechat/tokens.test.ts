@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { FakeClock } from '../../../../../src/testing/index.js';
+import { ClaimingStore } from '../../../../support/stores/claiming-store.js';
 import { SdkWorld, SECRET, tokenPath } from '../../../../support/worlds/sdk-world.js';
 import { APPID } from '../../../../support/worlds/world.js';
 
@@ -13,6 +14,15 @@ test('an SDK gets the token of the manager for its pair, and calls WeChat with i
     ip_list: ['127.0.0.1'],
   });
   expect(world.wechat.countCalls('/cgi-bin/stable_token')).toBe(1);
+});
+
+test('an app that an SDK asked one process of a fleet for, before another one registered it, is known there at once', async () => {
+  await using world = await SdkWorld.start({ store: (store) => new ClaimingStore(store), isRegistered: false });
+  const other = await world.another();
+  expect(await other.ask(tokenPath())).toMatchObject({ errcode: 40013 });
+  await world.tokens.register({ appid: APPID, secret: SECRET });
+  await world.clock.advance(1_000);
+  expect(await other.askToken()).toBe(await world.tokens.get(APPID, 'access_token'));
 });
 
 test.each([
