@@ -6,10 +6,10 @@ import { peersOf } from '../../../http/access/peers.js';
 import { createHandler, type Handler, type HandlerOptions } from '../../../http/index.js';
 import { TokenManager } from '../../../token-manager.js';
 import type { ServeOptions } from '../../args/serve-options.js';
-import { failureText } from '../../failures/failure-text.js';
 import { unusableStore } from '../../failures/start-failure.js';
 import { asUsage } from '../../failures/usage-error.js';
 import { logCall } from '../log/call-log.js';
+import { logErrors } from '../log/error-log.js';
 import { logEvents, logRefused, logStore } from '../log/event-log.js';
 import type { Log } from '../log/log.js';
 import { type AccessMode, accessMode } from '../processes/access-mode.js';
@@ -173,7 +173,7 @@ function handlerOptions(options: ServeOptions, mode: AccessMode, log: Log, clock
     ...(publicUrl !== undefined && { publicUrl }),
     ...(returnUrl !== undefined && { returnUrl }),
     onCall: logCall(log, clock, logCalls),
-    onError: (error) => log.error('serverError', { error: failureText(error), stack: error.stack }),
+    onError: logErrors(log, clock),
   };
 }
 
