@@ -5,8 +5,8 @@ import { type Clock, systemClock } from '../../../../src/core/concurrency/clock.
 import { setGraceTimer } from '../../../../src/core/concurrency/grace-timer.js';
 import { FakeClock } from '../../../../src/testing/index.js';
 
-/** A clock on which the process sleeps through the next timer. */
-function sleepy(clock: FakeClock, sleptMs: number): Clock {
+/** Returns a clock on which each timer comes late by what `lateMs` says at that time. */
+function lateClock(clock: FakeClock, lateMs: () => number): Clock {
   let offset = 0;
   return {
     now: () => clock.now(),
@@ -14,10 +14,20 @@ function sleepy(clock: FakeClock, sleptMs: number): Clock {
     random: () => 0,
     setTimer: (callback, delayMs) =>
       clock.setTimer(() => {
-        offset ||= sleptMs;
+        offset += lateMs();
         callback();
       }, delayMs),
   };
+}
+
+/** Returns a clock on which the process sleeps through the next timer. */
+function sleepy(clock: FakeClock, sleptMs: number): Clock {
+  let hasSlept = false;
+  return lateClock(clock, () => {
+    const lateMs = hasSlept ? 0 : sleptMs;
+    hasSlept = true;
+    return lateMs;
+  });
 }
 
 test.each([
@@ -44,17 +54,8 @@ test.each([
 
 test('a process that is suspended again and again gets another second each time', async () => {
   const clock = new FakeClock();
-  let offset = 0;
   let calledAt: number | undefined;
-  const suspended: Clock = {
-    ...sleepy(clock, 0),
-    monotonic: () => clock.monotonic() + offset,
-    setTimer: (callback, delayMs) =>
-      clock.setTimer(() => {
-        if (clock.monotonic() < 9_000) offset += 20_000;
-        callback();
-      }, delayMs),
-  };
+  const suspended = lateClock(clock, () => (clock.monotonic() < 9_000 ? 20_000 : 0));
   setGraceTimer(suspended, () => (calledAt = clock.monotonic()), 6_000);
   await clock.advance(60_000);
   expect(calledAt).toBe(9_000);
@@ -62,17 +63,8 @@ test('a process that is suspended again and again gets another second each time'
 
 test('a second that begins some milliseconds late is not followed by another one', async () => {
   const clock = new FakeClock();
-  let offset = 0;
   let calledAt: number | undefined;
-  const busy: Clock = {
-    ...sleepy(clock, 0),
-    monotonic: () => clock.monotonic() + offset,
-    setTimer: (callback, delayMs) =>
-      clock.setTimer(() => {
-        offset += 999;
-        callback();
-      }, delayMs),
-  };
+  const busy = lateClock(clock, () => 999);
   setGraceTimer(busy, () => (calledAt = clock.monotonic()), 6_000);
   await clock.advance(60_000);
   expect(calledAt).toBe(7_000);
