@@ -23,7 +23,7 @@ export class PushedApps {
   readonly #reads: VainReads;
   /** The monotonic times of the last reads that pushes caused, by app. */
   readonly #readAt = boundedCache<string, number>(MAX_REMEMBERED);
-  /** The reads in progress, by app. They are as few as the limit of the reads permits. */
+  /** The reads in progress, by app, and those that wait for their turn. */
   readonly #reading = new Map<string, Promise<void>>();
 
   constructor(parts: PushedAppsParts) {
